@@ -1,0 +1,199 @@
+//! The table of keys: name, name on a topic, values, default, doc.
+//!
+//! Always true: names are Kafka's where Kafka has the key (`KafkaConfig`, `TopicConfig`), and so are the ranges of
+//! topic configs, since a Kafka that takes over the directory refuses to start on a value outside them.
+
+use super::{Key, Kind};
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { name, topic_name: None, kind, default, doc }
+}
+
+const fn topic(
+    name: &'static str,
+    topic_name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { name, topic_name: Some(topic_name), kind, default, doc }
+}
+
+const INT_MAX: i64 = i32::MAX as i64;
+const BOOL: Kind = Kind::Choice(&["true", "false"]);
+
+pub const KEYS: &[Key] = &[
+    key("node.id", Kind::Int(0, INT_MAX), "1", "The broker's id, as clients see it."),
+    key(
+        "listeners",
+        Kind::Text,
+        "PLAINTEXT://127.0.0.1:9092,PLAINTEXT://[::1]:9092",
+        "Where to listen, separated by commas. Port 0 picks a free one. No encryption, no authentication: any \
+         address beyond the loopbacks opens the broker to whoever reaches it.",
+    ),
+    key(
+        "advertised.listeners",
+        Kind::Text,
+        "",
+        "The one address that clients are told to come back to, such as PLAINTEXT://broker.example:9092. Empty: the \
+         address that each client dialled, which is right unless something translates addresses on the way.",
+    ),
+    key("log.dirs", Kind::Text, "data", "The data directory; exactly one."),
+    key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
+    key("auto.create.topics.enable", BOOL, "true", "Create a topic when a client asks for one that does not exist."),
+    topic(
+        "message.max.bytes",
+        "max.message.bytes",
+        Kind::Int(0, INT_MAX),
+        "1048588",
+        "The largest batch that a producer may send, in bytes, compressed as it is.",
+    ),
+    topic(
+        "log.segment.bytes",
+        "segment.bytes",
+        Kind::Int(1 << 20, INT_MAX),
+        "1073741824",
+        "A segment that would grow beyond this many bytes is closed, and a new one begins.",
+    ),
+    topic(
+        "log.roll.ms",
+        "segment.ms",
+        Kind::Int(1, i64::MAX),
+        "604800000",
+        "A segment whose first batch is older than this by the time of an append is closed, however small.",
+    ),
+    topic(
+        "log.index.interval.bytes",
+        "index.interval.bytes",
+        Kind::Int(0, INT_MAX),
+        "4096",
+        "Bytes of log between two entries of a segment's indexes.",
+    ),
+    topic(
+        "log.message.timestamp.type",
+        "message.timestamp.type",
+        Kind::Choice(&["CreateTime", "LogAppendTime"]),
+        "CreateTime",
+        "Whose clock a record's timestamp comes from: the producer's, or the broker's when it appends.",
+    ),
+    topic(
+        "log.cleanup.policy",
+        "cleanup.policy",
+        Kind::Choices(&["delete", "compact"]),
+        "delete",
+        "A topic with compact keeps everything (correct, only larger): compaction is not implemented.",
+    ),
+    topic(
+        "compression.type",
+        "compression.type",
+        Kind::Choice(&["producer"]),
+        "producer",
+        "Batches stay as the producer compressed them: the broker never unpacks one, so it offers nothing else.",
+    ),
+    topic("log.retention.ms", "retention.ms", Kind::Int(-1, i64::MAX), "604800000", RECORDED),
+    topic("log.retention.bytes", "retention.bytes", Kind::Int(i64::MIN, i64::MAX), "-1", RECORDED),
+    topic("log.cleaner.delete.retention.ms", "delete.retention.ms", Kind::Int(0, i64::MAX), "86400000", RECORDED),
+    topic("log.segment.delete.delay.ms", "file.delete.delay.ms", Kind::Int(0, i64::MAX), "60000", RECORDED),
+    topic("log.flush.interval.messages", "flush.messages", Kind::Int(1, i64::MAX), "9223372036854775807", RECORDED),
+    topic("log.flush.interval.ms", "flush.ms", Kind::Int(0, i64::MAX), "9223372036854775807", RECORDED),
+    topic(
+        "log.cleaner.max.compaction.lag.ms",
+        "max.compaction.lag.ms",
+        Kind::Int(1, i64::MAX),
+        "9223372036854775807",
+        RECORDED,
+    ),
+    topic("log.cleaner.min.compaction.lag.ms", "min.compaction.lag.ms", Kind::Int(0, i64::MAX), "0", RECORDED),
+    topic("log.cleaner.min.cleanable.ratio", "min.cleanable.dirty.ratio", Kind::Ratio, "0.5", RECORDED),
+    topic(
+        "log.message.timestamp.before.max.ms",
+        "message.timestamp.before.max.ms",
+        Kind::Int(0, i64::MAX),
+        "9223372036854775807",
+        RECORDED,
+    ),
+    topic(
+        "log.message.timestamp.after.max.ms",
+        "message.timestamp.after.max.ms",
+        Kind::Int(0, i64::MAX),
+        "3600000",
+        RECORDED,
+    ),
+    topic("min.insync.replicas", "min.insync.replicas", Kind::Int(1, INT_MAX), "1", RECORDED),
+    topic("log.preallocate", "preallocate", BOOL, "false", RECORDED),
+    topic("log.index.size.max.bytes", "segment.index.bytes", Kind::Int(4, INT_MAX), "10485760", RECORDED),
+    topic("log.roll.jitter.ms", "segment.jitter.ms", Kind::Int(0, i64::MAX), "0", RECORDED),
+    topic("unclean.leader.election.enable", "unclean.leader.election.enable", BOOL, "false", RECORDED),
+    key(
+        "socket.request.max.bytes",
+        Kind::Int(1024, INT_MAX),
+        "104857600",
+        "The largest request; a longer one closes its connection.",
+    ),
+    key(
+        "queued.max.request.bytes",
+        Kind::Int(1 << 20, i64::MAX),
+        "268435456",
+        "Bytes that the requests of all connections together may hold; a request reserves its size before it is read.",
+    ),
+    key(
+        "max.connections",
+        Kind::Int(1, INT_MAX),
+        "10000",
+        "Connections, one thread each; a further one is closed with a log line.",
+    ),
+    key(
+        "connections.max.idle.ms",
+        Kind::Int(1000, i64::MAX),
+        "600000",
+        "A connection without a request for this long is closed.",
+    ),
+    key("fetch.max.bytes", Kind::Int(1024, INT_MAX), "57671680", "The most bytes of records in one fetch response."),
+    key(
+        "fetch.max.wait.ms.limit",
+        Kind::Int(0, INT_MAX),
+        "300000",
+        "A fetch waits no longer than this for new records, whatever it asks for.",
+    ),
+    key(
+        "flush.mode",
+        Kind::Choice(&["acks", "os", "always"]),
+        "acks",
+        "When fdatasync runs: acks = before acks=all is answered; os = never for an answer, as Kafka by default; always \
+         = before any answer, and consumers see flushed records only.",
+    ),
+    key(
+        "flush.interval.ms",
+        Kind::Int(1, i64::MAX),
+        "1000",
+        "With flush.mode=always: how soon acks=0 records are flushed.",
+    ),
+    key(
+        "log.flush.offset.checkpoint.interval.ms",
+        Kind::Int(1000, i64::MAX),
+        "60000",
+        "How often dirty partitions are flushed and their recovery points written down.",
+    ),
+    key(
+        "batch.check",
+        Kind::Choice(&["header", "records"]),
+        "header",
+        "What is checked of a produced batch: header = its 61 bytes and the CRC; records = also each record of an \
+         uncompressed batch, as Kafka does (off switch of idea 1).",
+    ),
+    key(
+        "log.page.cache",
+        Kind::Choice(&["keep", "drop"]),
+        "keep",
+        "drop = each append is synced and its pages are dropped, so that fetches read the disk (off switch of idea 3).",
+    ),
+    key(
+        "fetch.path",
+        Kind::Choice(&["sendfile", "copy"]),
+        "sendfile",
+        "copy = fetched bytes pass through the broker's memory (off switch of idea 4).",
+    ),
+    key("log.requests", BOOL, "false", "Print each request to stderr, field by field."),
+];
+
+const RECORDED: &str = "Checked as Kafka checks it, recorded with the topic, without effect in this version.";

@@ -1,0 +1,15 @@
+//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges, the config table, counters.
+//!
+//! Nothing here opens a file, asks a clock or knows a thread; every other module may use it.
+
+pub mod config;
+pub mod counters;
+mod error;
+#[macro_use]
+mod note;
+mod types;
+mod uuid;
+
+pub use error::{Error, ErrorCode, Result};
+pub use types::{FileRange, Offset, Position, TopicPartition};
+pub use uuid::Uuid;

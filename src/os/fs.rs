@@ -1,0 +1,307 @@
+//! Every file operation of the broker, so that a test can stop the process between any two of them.
+//!
+//! Always true: a file of ours is created with mode 0600, a folder with 0700, and no last component that is a
+//! symlink is followed. An error carries its path. "Durable" is spelled out by [`replace`]: write, sync the data,
+//! rename, sync the folder. Not done: no retries of a failed sync; the first error is final (RELIABILITY: fsyncgate).
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::base::{Error, Result};
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    |source| Error::Storage { path: path.to_path_buf(), source }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options
+}
+
+/// Makes an empty file to append to and to read at any place; whatever had its name is emptied.
+pub fn create_append(path: &Path) -> Result<File> {
+    step("create", path)?;
+    let file = options().append(true).read(true).create(true).open(path).map_err(at(path))?;
+    file.set_len(0).map_err(at(path))?;
+    Ok(file)
+}
+
+/// Opens a file that exists, to append to it and to read it at any place.
+pub fn open_append(path: &Path) -> Result<File> {
+    options().append(true).read(true).open(path).map_err(at(path))
+}
+
+/// Opens a file that exists, to read it.
+pub fn open_read(path: &Path) -> Result<File> {
+    options().read(true).open(path).map_err(at(path))
+}
+
+/// Appends all of `bytes` with one `write(2)` where the kernel takes them at once.
+pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    step("append", path)?;
+    file.write_all(bytes).map_err(at(path))
+}
+
+/// Fills `buffer` from `position` on, and returns how much of it: less only at the file's end.
+pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], position + filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(at(path)(error)),
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads a small file whole; `None` when there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let mut file = match options().read(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(at(path))?,
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(at(path))?;
+    Ok(Some(bytes))
+}
+
+/// `fdatasync(2)`: returns when the bytes written so far are on the disk.
+pub fn sync_data(file: &File, path: &Path) -> Result<()> {
+    step("sync", path)?;
+    file.sync_data().map_err(at(path))
+}
+
+/// Makes the names in a folder durable: those created, renamed and removed.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    step("sync folder", path)?;
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
+}
+
+/// Makes the files and names in new folders durable, and the folders' own names in `root`.
+///
+/// One folder takes two syncs; many are cheaper with one `syncfs(2)`, which reports write errors since Linux 5.8.
+pub fn sync_folders(root: &Path, folders: &[PathBuf]) -> Result<()> {
+    const FEW: usize = 4;
+    if folders.len() > FEW {
+        step("sync file system", root)?;
+        let dir = File::open(root).map_err(at(root))?;
+        // SAFETY: the descriptor is open; no memory is passed.
+        return match unsafe { libc::syncfs(dir.as_raw_fd()) } {
+            0 => Ok(()),
+            _ => Err(at(root)(io::Error::last_os_error())),
+        };
+    }
+    for folder in folders {
+        for entry in list(folder)? {
+            let path = folder.join(entry.name);
+            sync_data(&open_read(&path)?, &path)?;
+        }
+        sync_dir(folder)?;
+    }
+    sync_dir(root)
+}
+
+/// Cuts a file, or nothing when it is not longer than `length` already.
+pub fn truncate(file: &File, path: &Path, length: u64) -> Result<()> {
+    step("truncate", path)?;
+    file.set_len(length).map_err(at(path))
+}
+
+/// Writes a file of at most a few kilobytes in place of the old one, durably or not at all.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_contents(path, bytes)?;
+    sync_dir(folder_of(path))
+}
+
+/// [`replace`] without the last step: the new contents are whole, but a power cut may bring the old ones back.
+pub fn replace_contents(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let temporary = PathBuf::from(name);
+    step("write", &temporary)?;
+    let mut file = options().write(true).create(true).truncate(true).open(&temporary).map_err(at(&temporary))?;
+    file.write_all(bytes).map_err(at(&temporary))?;
+    sync_data(&file, &temporary)?;
+    rename(&temporary, path)
+}
+
+/// Copies `length` bytes from `position` on into a new file, and syncs it and its folder.
+pub fn copy_aside(file: &File, path: &Path, position: u64, length: u64, to: &Path) -> Result<()> {
+    step("copy", to)?;
+    let mut copy = options().write(true).create(true).truncate(true).open(to).map_err(at(to))?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut done = 0;
+    while done < length {
+        let want = buffer.len().min((length - done) as usize);
+        let got = read_at(file, path, &mut buffer[..want], position + done)?;
+        if got == 0 {
+            break;
+        }
+        copy.write_all(&buffer[..got]).map_err(at(to))?;
+        done += got as u64;
+    }
+    sync_data(&copy, to)?;
+    sync_dir(folder_of(to))
+}
+
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    step("rename", from)?;
+    std::fs::rename(from, to).map_err(at(from))
+}
+
+/// Removes a file; none there is as good.
+pub fn unlink(path: &Path) -> Result<()> {
+    step("unlink", path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(at(path)),
+    }
+}
+
+/// Removes a folder and the files in it.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    step("remove folder", path)?;
+    std::fs::remove_dir_all(path).map_err(at(path))
+}
+
+/// Makes a new folder; one that is there already is an error, since nobody knows what is in it.
+pub fn make_folder(path: &Path) -> Result<()> {
+    step("make folder", path)?;
+    DirBuilder::new().mode(0o700).create(path).map_err(at(path))
+}
+
+/// Makes a folder and those above it that are missing.
+pub fn make_folders(path: &Path) -> Result<()> {
+    DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(at(path))
+}
+
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// A file's size in bytes; `None` when there is none.
+pub fn size(path: &Path) -> Result<Option<u64>> {
+    match path.symlink_metadata() {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at(path)(error)),
+    }
+}
+
+/// When a file was last written, in ms since 1970; `None` when that cannot be known.
+pub fn modified_ms(path: &Path) -> Option<i64> {
+    let modified = path.symlink_metadata().ok()?.modified().ok()?;
+    let age = modified.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(age.as_millis()).ok()
+}
+
+/// One name in a folder.
+pub struct Entry {
+    pub name: String,
+    pub is_folder: bool,
+}
+
+/// The names in a folder, sorted; those that are not UTF-8 cannot be ours and are left out.
+pub fn list(path: &Path) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(at(path))? {
+        let entry = entry.map_err(at(path))?;
+        let is_folder = entry.file_type().map_err(at(path))?.is_dir();
+        if let Ok(name) = entry.file_name().into_string() {
+            entries.push(Entry { name, is_folder });
+        }
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Locks a file for as long as it stays open (`flock(2)`): `None` when another process holds it.
+pub fn lock(path: &Path) -> Result<Option<File>> {
+    let file = options().write(true).create(true).truncate(false).open(path).map_err(at(path))?;
+    // SAFETY: the descriptor is open; no memory is passed.
+    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
+        0 => Ok(Some(file)),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            error => Err(at(path)(error)),
+        },
+    }
+}
+
+/// The folder that a path lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().expect("a file of ours lies in a folder")
+}
+
+#[cfg(not(test))]
+fn step(_operation: &'static str, _path: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+use faults::step;
+
+/// A test's way to end the "process" between two steps, or to make one step fail.
+#[cfg(test)]
+pub mod faults {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[derive(Default)]
+    struct Plan {
+        steps_left: Option<usize>,
+        /// Stopped: nothing reaches the disk any more. Otherwise one step fails, and the next ones work.
+        stops: bool,
+        taken: Vec<String>,
+    }
+
+    thread_local!(static PLAN: RefCell<Plan> = RefCell::default());
+
+    pub(super) fn step(operation: &'static str, path: &Path) -> Result<()> {
+        PLAN.with_borrow_mut(|plan| {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            match &mut plan.steps_left {
+                Some(0) => {
+                    if !plan.stops {
+                        plan.steps_left = None;
+                    }
+                    return Err(at(path)(io::Error::other(format!("stopped before: {operation} {name}"))));
+                }
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            plan.taken.push(format!("{operation} {name}"));
+            Ok(())
+        })
+    }
+
+    /// Runs `scenario` on this thread as a process that is killed after `steps` changes of the disk.
+    pub fn stop_after<T>(steps: usize, scenario: impl FnOnce() -> T) -> T {
+        run(steps, true, scenario)
+    }
+
+    /// Runs `scenario` with its (`steps` + 1)-th change of the disk failing, once.
+    pub fn fail_once_after<T>(steps: usize, scenario: impl FnOnce() -> T) -> T {
+        run(steps, false, scenario)
+    }
+
+    fn run<T>(steps: usize, stops: bool, scenario: impl FnOnce() -> T) -> T {
+        PLAN.set(Plan { steps_left: Some(steps), stops, taken: Vec::new() });
+        let result = scenario();
+        PLAN.set(Plan::default());
+        result
+    }
+
+    /// What `scenario` does to the disk, step by step.
+    pub fn record<T>(scenario: impl FnOnce() -> T) -> (T, Vec<String>) {
+        PLAN.set(Plan::default());
+        let result = scenario();
+        (result, PLAN.take().taken)
+    }
+}

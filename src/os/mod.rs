@@ -1,0 +1,15 @@
+//! Where every `unsafe` line and every raw syscall lives: one syscall, one safe function, the reason why it is sound.
+//!
+//! What is Linux alone (sendfile's signature, `MSG_MORE`, `POLLRDHUP`, `getrandom`) stays in here.
+//! Not done: no policy. Which file, how often, what to do on an error: the callers know.
+
+#![allow(unsafe_code)]
+
+pub mod crc;
+pub mod fadvise;
+pub mod fs;
+pub mod limits;
+pub mod random;
+pub mod sendfile;
+pub mod signals;
+pub mod socket;

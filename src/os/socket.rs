@@ -1,0 +1,71 @@
+//! What the standard library's sockets lack: a longer backlog, `MSG_MORE`, reading only what is there, a look at the peer.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+/// `listen(2)` once more, with room for `backlog` connections that nobody has accepted yet.
+///
+/// The standard library's 128 makes the clients beyond it wait for a retransmitted SYN, a second and more.
+pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `listener` is borrowed; no memory is passed.
+    match unsafe { libc::listen(listener.as_raw_fd(), backlog) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Sends all of `bytes`; `more` tells the kernel that the rest of the response follows at once (`MSG_MORE`).
+pub fn send_all(socket: &TcpStream, mut bytes: &[u8], more: bool) -> io::Result<()> {
+    let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
+    while !bytes.is_empty() {
+        // SAFETY: the pointer and the length are those of `bytes`.
+        let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
+        match sent {
+            n if n >= 0 => bytes = &bytes[n as usize..],
+            _ => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Reads what has arrived already, without waiting (`MSG_DONTWAIT`): `None` when that is nothing.
+pub fn receive_now(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    // SAFETY: the pointer and the length are those of `buffer`.
+    let got = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+    if got >= 0 {
+        return Ok(Some(got as usize));
+    }
+    match io::Error::last_os_error() {
+        error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        error => Err(error),
+    }
+}
+
+/// Waits until there is something to read, or the peer is gone; false when `timeout` passed first.
+pub fn wait_readable(socket: &TcpStream, timeout: Duration) -> io::Result<bool> {
+    Ok(poll(socket, libc::POLLIN | libc::POLLRDHUP, timeout)? != 0)
+}
+
+/// Whether the peer has closed its side, or the connection broke (`POLLRDHUP`), without waiting.
+pub fn peer_is_gone(socket: &TcpStream) -> bool {
+    let gone = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
+    poll(socket, libc::POLLRDHUP, Duration::ZERO).map_or(true, |events| events & gone != 0)
+}
+
+fn poll(socket: &TcpStream, events: i16, timeout: Duration) -> io::Result<i16> {
+    let mut fd = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: one valid pollfd, and the count says one.
+    match unsafe { libc::poll(&mut fd, 1, timeout_ms) } {
+        n if n >= 0 => Ok(fd.revents),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            error => Err(error),
+        },
+    }
+}
