@@ -1,0 +1,16 @@
+//! The bytes of a record batch (idea 1): what the broker reads of one, and what it never touches.
+//!
+//! A producer's client packs records into a batch, the broker checks and stamps its 61-byte header, the consumer
+//! unpacks it. Reading order: [`header`], [`check`], [`crc32c`]; then [`records`] and [`builder`], which only
+//! clients, timestamps lookups and tests need.
+
+pub mod builder;
+pub mod check;
+mod crc32c;
+pub mod header;
+pub mod records;
+pub mod varint;
+
+pub use builder::BatchBuilder;
+pub use crc32c::crc32c;
+pub use header::{BatchHeader, Codec};
