@@ -1,0 +1,140 @@
+//! The API table: which requests this broker knows, and in which versions.
+//!
+//! A request names its API by an i16 key and says in which version its bytes are. The table is the front door: the
+//! dispatcher, the answer to ApiVersions and the version table of docs/protocol.md all come from it.
+//!
+//! Always true: an API is in the table only if it works whole; each row's versions decode and encode here.
+//! Not done: which handler serves an API is known in `server`, above this layer.
+//!
+//! What to do with a request outside the table is what Apache Kafka 4 does: an unknown key, or a version that is not
+//! served, closes the connection, since no answer could be understood; ApiVersions alone is answered in any version
+//! (see [`super::messages::api_versions`]). Produce 0 to 2 are advertised, because older librdkafka stops
+//! compressing without a word if they are not (KAFKA-18659), and not served: a request in them closes the connection.
+
+use super::walk::Message;
+use std::fmt::Write;
+
+/// The number of an API.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ApiKey(pub i16);
+
+impl ApiKey {
+    pub const PRODUCE: ApiKey = ApiKey(0);
+    pub const FETCH: ApiKey = ApiKey(1);
+    pub const LIST_OFFSETS: ApiKey = ApiKey(2);
+    pub const METADATA: ApiKey = ApiKey(3);
+    pub const FIND_COORDINATOR: ApiKey = ApiKey(10);
+    pub const API_VERSIONS: ApiKey = ApiKey(18);
+    pub const CREATE_TOPICS: ApiKey = ApiKey(19);
+    pub const DELETE_TOPICS: ApiKey = ApiKey(20);
+    pub const OFFSET_FOR_LEADER_EPOCH: ApiKey = ApiKey(23);
+    pub const DESCRIBE_CLUSTER: ApiKey = ApiKey(60);
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Api {
+    pub key: ApiKey,
+    pub name: &'static str,
+    /// The lowest version that ApiVersions tells clients about.
+    pub advertised: i16,
+    /// The lowest version that is served.
+    pub lowest: i16,
+    pub highest: i16,
+    /// The first version with compact lengths and tagged fields (KIP-482), or [`NEVER`].
+    pub flexible: i16,
+}
+
+/// No version of the API is flexible.
+pub const NEVER: i16 = i16::MAX;
+
+impl Api {
+    pub fn serves(&self, version: i16) -> bool {
+        (self.lowest..=self.highest).contains(&version)
+    }
+
+    pub fn is_flexible(&self, version: i16) -> bool {
+        version >= self.flexible
+    }
+}
+
+/// The rows, sorted by key.
+#[derive(Debug)]
+pub struct ApiTable(&'static [Api]);
+
+#[rustfmt::skip]
+pub static API_TABLE: ApiTable = ApiTable(&[
+    Api { key: ApiKey::PRODUCE,                 name: "Produce",              advertised: 0, lowest: 3, highest: 9,  flexible: 9  },
+    Api { key: ApiKey::FETCH,                   name: "Fetch",                advertised: 4, lowest: 4, highest: 12, flexible: 12 },
+    Api { key: ApiKey::LIST_OFFSETS,            name: "ListOffsets",          advertised: 1, lowest: 1, highest: 7,  flexible: 6  },
+    Api { key: ApiKey::METADATA,                name: "Metadata",             advertised: 0, lowest: 0, highest: 12, flexible: 9  },
+    Api { key: ApiKey::FIND_COORDINATOR,        name: "FindCoordinator",      advertised: 0, lowest: 0, highest: 4,  flexible: 3  },
+    Api { key: ApiKey::API_VERSIONS,            name: "ApiVersions",          advertised: 0, lowest: 0, highest: 4,  flexible: 3  },
+    Api { key: ApiKey::CREATE_TOPICS,           name: "CreateTopics",         advertised: 2, lowest: 2, highest: 7,  flexible: 5  },
+    Api { key: ApiKey::DELETE_TOPICS,           name: "DeleteTopics",         advertised: 1, lowest: 1, highest: 6,  flexible: 4  },
+    Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH, name: "OffsetForLeaderEpoch", advertised: 2, lowest: 2, highest: 4,  flexible: 4  },
+    Api { key: ApiKey::DESCRIBE_CLUSTER,        name: "DescribeCluster",      advertised: 0, lowest: 0, highest: 1,  flexible: 0  },
+]);
+
+impl ApiTable {
+    pub fn find(&self, key: ApiKey) -> Option<&'static Api> {
+        self.0.iter().find(|api| api.key == key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'static Api> {
+        self.0.iter()
+    }
+}
+
+/// A message that asks; its API and the message that answers it.
+pub trait Request: Message + Default {
+    const KEY: ApiKey;
+    type Response: Message + Default;
+
+    /// The row of the request's API.
+    ///
+    /// # Panics
+    /// If the table has none, which a test rules out.
+    fn api() -> &'static Api {
+        API_TABLE.find(Self::KEY).expect("each request's API has a row in the table")
+    }
+}
+
+/// The table as docs/protocol.md shows it.
+pub fn table_markdown() -> String {
+    let mut text = String::from("| key | API | advertised | served | flexible from |\n|---|---|---|---|---|\n");
+    for api in API_TABLE.iter() {
+        let Api { key: ApiKey(key), name, advertised, lowest, highest, flexible } = api;
+        let flexible = if *flexible == NEVER { "never".to_string() } else { flexible.to_string() };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| {key} | {name} | {advertised}-{highest} | {lowest}-{highest} | {flexible} |");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_and_their_versions_make_sense() {
+        assert!(API_TABLE.0.is_sorted_by(|a, b| a.key < b.key));
+        for api in API_TABLE.iter() {
+            assert!(0 <= api.advertised && api.advertised <= api.lowest && api.lowest <= api.highest, "{api:?}");
+            assert!(api.serves(api.lowest) && api.serves(api.highest), "{api:?}");
+            assert!(!api.serves(api.lowest - 1) && !api.serves(api.highest + 1), "{api:?}");
+        }
+    }
+
+    #[test]
+    fn produce_is_advertised_from_0_and_served_from_3() {
+        let produce = API_TABLE.find(ApiKey::PRODUCE).unwrap();
+        assert_eq!((produce.advertised, produce.serves(2), produce.serves(3)), (0, false, true));
+        assert!(table_markdown().contains("\n| 0 | Produce | 0-9 | 3-9 | 9 |\n"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_not_found() {
+        assert!(API_TABLE.find(ApiKey(-1)).is_none());
+    }
+}

@@ -1,0 +1,438 @@
+//! The decoder: fills a message from the bytes of one frame.
+//!
+//! Numbers are big-endian. A length is an i16 (string) or i32 (array, records), -1 for null; in flexible versions all
+//! three are an unsigned varint of the length plus one, 0 for null. Tagged fields: a varint count, then for each a
+//! varint tag, a varint size and that many bytes.
+//!
+//! Always true: whatever the bytes are, the answer is a message or [`Error::Malformed`], never a panic; memory is
+//! bounded by the frame, as nothing is allocated from a length that it claims: a length is compared with the bytes
+//! left, vectors grow as elements are decoded, and a frame may hold [`ELEMENTS_MAX`] elements.
+//! Not done: values are not judged; a topic name may be any text here.
+
+use super::records::Records;
+use super::walk::{Message, Versions, Walk};
+use crate::base::{Error, ErrorCode, Result, Uuid};
+use std::ops::Range;
+
+/// Elements of all arrays of one frame, since an element takes more memory than bytes of the frame.
+pub const ELEMENTS_MAX: usize = 1 << 20;
+
+/// Bytes of a string. Kafka keeps the limit of the i16 in flexible versions too.
+pub const STRING_MAX: usize = i16::MAX as usize;
+
+/// Elements for which memory is taken before they are decoded: what a frame usually holds, in one allocation.
+const CAPACITY_MAX: usize = 16;
+
+/// Bytes of a varint that hold 32 bits.
+const VARINT_MAX: usize = 5;
+
+/// Reads one frame, without its size, from the front.
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    frame: &'a [u8],
+    at: usize,
+    version: i16,
+    flexible: bool,
+    elements_left: usize,
+}
+
+impl<'a> Decoder<'a> {
+    pub fn new(frame: &'a [u8], version: i16, flexible: bool) -> Decoder<'a> {
+        Decoder { frame, at: 0, version, flexible, elements_left: ELEMENTS_MAX }
+    }
+
+    /// The message that the rest of the frame is, no byte more and no byte less.
+    pub fn message<T: Message + Default>(mut self) -> Result<T> {
+        let mut message = T::default();
+        message.walk(&mut self)?;
+        match self.left() {
+            0 => Ok(message),
+            _ => Err(self.malformed("bytes after the message's end")),
+        }
+    }
+
+    /// From here on, fields are those of this version: a header is read to learn it.
+    pub(super) fn set_version(&mut self, version: i16, flexible: bool) {
+        self.version = version;
+        self.flexible = flexible;
+    }
+
+    /// A header's client id: bytes with an i16 length in all versions.
+    pub(super) fn header_string(&mut self) -> Result<Option<&'a [u8]>> {
+        let length = i16::from_be_bytes(self.fixed()?);
+        match self.length(i32::from(length))? {
+            None => Ok(None),
+            Some(length) => self.take(length).map(Some),
+        }
+    }
+
+    fn malformed(&self, what: &'static str) -> Error {
+        Error::Malformed { what, at: self.at }
+    }
+
+    fn has(&self, versions: Versions) -> bool {
+        versions.contain(self.version)
+    }
+
+    fn left(&self) -> usize {
+        self.frame.len() - self.at
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        if length > self.left() {
+            return Err(self.malformed("the frame ends inside a field"));
+        }
+        let bytes = &self.frame[self.at..][..length];
+        self.at += length;
+        Ok(bytes)
+    }
+
+    /// The next `N` bytes, for a number.
+    pub(super) fn fixed<const N: usize>(&mut self) -> Result<[u8; N]> {
+        Ok(*self.take(N)?.first_chunk().expect("take gives as many bytes as asked for"))
+    }
+
+    fn varint(&mut self) -> Result<u32> {
+        let mut value = 0;
+        for i in 0..VARINT_MAX {
+            let [byte] = self.fixed()?;
+            value |= u32::from(byte & 0x7f) << (7 * i);
+            // The fifth byte has room for 4 bits, and no sixth may follow.
+            if i == VARINT_MAX - 1 && byte > 0x0f {
+                break;
+            }
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(self.malformed("a varint of more than 32 bits"))
+    }
+
+    /// A length as it is written in front of records and arrays; none for null.
+    fn length_i32(&mut self) -> Result<Option<usize>> {
+        if self.flexible {
+            return self.compact_length();
+        }
+        let length = i32::from_be_bytes(self.fixed()?);
+        self.length(length)
+    }
+
+    fn compact_length(&mut self) -> Result<Option<usize>> {
+        Ok((self.varint()? as usize).checked_sub(1))
+    }
+
+    fn length(&self, length: i32) -> Result<Option<usize>> {
+        match length {
+            -1 => Ok(None),
+            _ => usize::try_from(length).map(Some).map_err(|_| self.malformed("a negative length")),
+        }
+    }
+
+    /// The count of an array whose elements are at least `smallest` bytes each.
+    fn count(&mut self, smallest: usize) -> Result<Option<usize>> {
+        let Some(count) = self.length_i32()? else {
+            return Ok(None);
+        };
+        if count > self.left() / smallest {
+            return Err(self.malformed("an array of more elements than the frame has bytes for"));
+        }
+        match self.elements_left.checked_sub(count) {
+            Some(left) => self.elements_left = left,
+            None => return Err(self.malformed("more array elements than a frame may hold")),
+        }
+        Ok(Some(count))
+    }
+
+    fn not_null<T>(&self, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| self.malformed("null where the version allows none"))
+    }
+
+    fn text(&mut self) -> Result<Option<String>> {
+        let length = if self.flexible {
+            self.compact_length()?
+        } else {
+            let length = i16::from_be_bytes(self.fixed()?);
+            self.length(i32::from(length))?
+        };
+        match length {
+            None => Ok(None),
+            Some(length) if length > STRING_MAX => Err(self.malformed("a string of more than 32767 bytes")),
+            // What is no UTF-8 is replaced, as Kafka does: a client may put anything into a group's name.
+            Some(length) => Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned())),
+        }
+    }
+
+    fn elements<T: Message + Default>(&mut self) -> Result<Option<Vec<T>>> {
+        let Some(count) = self.count(1)? else {
+            return Ok(None);
+        };
+        let mut values = Vec::with_capacity(count.min(CAPACITY_MAX));
+        for _ in 0..count {
+            let mut value = T::default();
+            value.walk(self)?;
+            values.push(value);
+        }
+        Ok(Some(values))
+    }
+}
+
+impl Walk for Decoder<'_> {
+    fn bool(&mut self, versions: Versions, value: &mut bool) -> Result<()> {
+        if self.has(versions) {
+            let [byte] = self.fixed()?;
+            *value = byte != 0;
+        }
+        Ok(())
+    }
+
+    fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()> {
+        if self.has(versions) {
+            *value = i8::from_be_bytes(self.fixed()?);
+        }
+        Ok(())
+    }
+
+    fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()> {
+        if self.has(versions) {
+            *value = i16::from_be_bytes(self.fixed()?);
+        }
+        Ok(())
+    }
+
+    fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()> {
+        if self.has(versions) {
+            *value = i32::from_be_bytes(self.fixed()?);
+        }
+        Ok(())
+    }
+
+    fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
+        if self.has(versions) {
+            *value = i64::from_be_bytes(self.fixed()?);
+        }
+        Ok(())
+    }
+
+    fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
+        if self.has(versions) {
+            *value = Uuid(self.fixed()?);
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {
+        self.i16(versions, &mut code.0)
+    }
+
+    fn string(&mut self, versions: Versions, value: &mut String) -> Result<()> {
+        if self.has(versions) {
+            let text = self.text()?;
+            *value = self.not_null(text)?;
+        }
+        Ok(())
+    }
+
+    fn nullable_string(&mut self, versions: Versions, null: Versions, value: &mut Option<String>) -> Result<()> {
+        if self.has(versions) {
+            *value = self.text()?;
+            if value.is_none() && !self.has(null) {
+                return self.not_null(None);
+            }
+        }
+        Ok(())
+    }
+
+    fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()> {
+        if self.has(versions) {
+            *value = match self.length_i32()? {
+                None => Records::Null,
+                Some(length) => {
+                    let start = self.at;
+                    self.take(length)?;
+                    Records::InFrame(Range { start, end: self.at })
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
+        if self.has(versions) {
+            let count = self.count(size_of::<i32>())?;
+            let bytes = self.not_null(count)? * size_of::<i32>();
+            let numbers = self.take(bytes)?.chunks_exact(size_of::<i32>());
+            *values = numbers.map(|n| i32::from_be_bytes([n[0], n[1], n[2], n[3]])).collect();
+        }
+        Ok(())
+    }
+
+    fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
+        if self.has(versions) {
+            let count = self.count(1)?;
+            values.clear();
+            for _ in 0..self.not_null(count)? {
+                let text = self.text()?;
+                values.push(self.not_null(text)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
+        if self.has(versions) {
+            let elements = self.elements()?;
+            *values = self.not_null(elements)?;
+        }
+        Ok(())
+    }
+
+    fn nullable_array<T: Message + Default>(
+        &mut self,
+        versions: Versions,
+        null: Versions,
+        values: &mut Option<Vec<T>>,
+    ) -> Result<()> {
+        if self.has(versions) {
+            *values = self.elements()?;
+            if values.is_none() && !self.has(null) {
+                return self.not_null(None);
+            }
+        }
+        Ok(())
+    }
+
+    fn tags(&mut self) -> Result<()> {
+        if self.flexible {
+            // No need to compare the count with the bytes left: each round takes at least two of them.
+            for _ in 0..self.varint()? {
+                let _tag = self.varint()?;
+                let size = self.varint()? as usize;
+                self.take(size)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::walk::{since, ALL};
+
+    fn compact(bytes: &[u8]) -> Decoder<'_> {
+        Decoder::new(bytes, 0, true)
+    }
+
+    fn classic(bytes: &[u8]) -> Decoder<'_> {
+        Decoder::new(bytes, 0, false)
+    }
+
+    fn what<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+        match result {
+            Err(Error::Malformed { what, .. }) => what,
+            other => panic!("expected Malformed, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn varints_hold_32_bits_and_no_more() {
+        let good: [(&[u8], u32); 7] = [
+            (&[0], 0),
+            (&[0x7f], 127),
+            (&[0x80, 1], 128),
+            (&[0xff, 0xff, 0xff, 0xff, 0x0f], u32::MAX),
+            (&[0x80, 0x80, 0x80, 0x80, 0x08], 1 << 31),
+            (&[0x80, 0x80, 0x80, 0x80, 0x00], 0),
+            (&[0x81, 0x00], 1),
+        ];
+        for (bytes, value) in good {
+            assert_eq!(compact(bytes).varint().unwrap(), value, "{bytes:x?}");
+        }
+        let large: [&[u8]; 2] = [&[0xff, 0xff, 0xff, 0xff, 0x10], &[0x80, 0x80, 0x80, 0x80, 0x80, 0x00]];
+        for bytes in large {
+            assert_eq!(what(compact(bytes).varint()), "a varint of more than 32 bits", "{bytes:x?}");
+        }
+        assert_eq!(what(compact(&[0x80, 0x80]).varint()), "the frame ends inside a field");
+    }
+
+    #[test]
+    fn tagged_fields_are_skipped() {
+        // Two fields: tag 0 of 2 bytes, tag 300 of none.
+        let mut decoder = compact(&[2, 0, 2, 0xaa, 0xbb, 0xac, 2, 0, 42]);
+        decoder.tags().unwrap();
+        assert_eq!(decoder.fixed().unwrap(), [42]);
+        // Not flexible: there are none.
+        classic(&[]).tags().unwrap();
+        assert_eq!(what(compact(&[1, 0, 3, 0xaa, 0xbb]).tags()), "the frame ends inside a field");
+        assert_eq!(what(compact(&[0xff, 0xff, 0xff, 0xff, 0x0f]).tags()), "the frame ends inside a field");
+    }
+
+    #[test]
+    fn null_is_refused_where_the_version_allows_none() {
+        let null = "null where the version allows none";
+        for (flexible, bytes) in [(true, &[0u8, 0, 0, 0][..]), (false, &[0xff; 4])] {
+            let decoder = |version| Decoder::new(bytes, version, flexible);
+            assert_eq!(what(decoder(0).string(ALL, &mut String::new())), null);
+            assert_eq!(what(decoder(0).i32s(ALL, &mut Vec::new())), null);
+            assert_eq!(what(decoder(0).strings(ALL, &mut Vec::new())), null);
+            let mut text = Some(String::new());
+            assert_eq!(what(decoder(3).nullable_string(ALL, since(4), &mut text)), null);
+            decoder(4).nullable_string(ALL, since(4), &mut text).unwrap();
+            assert_eq!(text, None);
+            let mut records = Records::EMPTY;
+            decoder(0).records(ALL, &mut records).unwrap();
+            assert!(matches!(records, Records::Null));
+        }
+    }
+
+    #[test]
+    fn a_field_that_the_version_lacks_keeps_its_value() {
+        let mut number = -1;
+        Decoder::new(&[], 3, false).i32(since(4), &mut number).unwrap();
+        assert_eq!(number, -1);
+    }
+
+    #[test]
+    fn lengths_are_neither_negative_nor_beyond_the_frame() {
+        let mut text = String::new();
+        assert_eq!(what(classic(&[0xff, 0xfe]).string(ALL, &mut text)), "a negative length");
+        assert_eq!(what(classic(&[0x7f, 0xff, b'a']).string(ALL, &mut text)), "the frame ends inside a field");
+        let mut numbers = Vec::new();
+        // Two numbers are claimed, one and a half are there.
+        assert!(what(classic(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0]).i32s(ALL, &mut numbers)).starts_with("an array of more"));
+        assert_eq!(what(classic(&[0x80, 0, 0, 0]).i32s(ALL, &mut numbers)), "a negative length");
+    }
+
+    #[test]
+    fn a_string_is_limited_in_flexible_versions_too() {
+        let mut text = String::new();
+        // The length plus one, as a varint: 32767, then 32768.
+        let longest = [&[0x80, 0x80, 2][..], &[b'a'; STRING_MAX]].concat();
+        compact(&longest).string(ALL, &mut text).unwrap();
+        assert_eq!(text.len(), STRING_MAX);
+        let longer = [&[0x81, 0x80, 2][..], &[b'a'; STRING_MAX + 1]].concat();
+        assert_eq!(what(compact(&longer).string(ALL, &mut text)), "a string of more than 32767 bytes");
+    }
+
+    #[test]
+    fn the_elements_of_a_frame_are_limited_in_sum() {
+        // A compact array of half as many empty strings as a frame may hold, twice, then one of one.
+        let half = ELEMENTS_MAX / 2;
+        let array = [&[0x81, 0x80, 0x20][..], &vec![1; half]].concat();
+        let bytes = [&array[..], &array, &[2, 1]].concat();
+        let mut decoder = compact(&bytes);
+        let mut texts = Vec::new();
+        for _ in 0..2 {
+            decoder.strings(ALL, &mut texts).unwrap();
+            assert_eq!(texts.len(), half);
+        }
+        assert_eq!(what(decoder.strings(ALL, &mut texts)), "more array elements than a frame may hold");
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_replaced() {
+        let mut text = String::new();
+        classic(&[0, 3, b'a', 0xff, b'b']).string(ALL, &mut text).unwrap();
+        assert_eq!(text, "a\u{fffd}b");
+    }
+}

@@ -1,0 +1,33 @@
+//! The messages, one file for each API: its request, its response, and what their arrays hold.
+//!
+//! Fields are named and ordered as in Kafka's message definitions, so that its protocol guide reads along; units are
+//! at the end of a name (`_ms`). `Default` is Kafka's default, which is also what a field has in a version without it;
+//! only what every version has may differ, where Kafka's default is of no use (an empty error message instead of null,
+//! a consumer with a broker's replica id).
+//!
+//! `throttle_time_ms` is 0 in every response: there are no quotas.
+
+pub mod api_versions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod fetch;
+pub mod find_coordinator;
+pub mod list_offsets;
+pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+
+pub use api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+pub use create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+pub use delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+pub use describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+pub use fetch::{FetchRequest, FetchResponse};
+pub use find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+pub use list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
+pub use metadata::{MetadataRequest, MetadataResponse};
+pub use offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
+pub use produce::{ProduceRequest, ProduceResponse};
+
+/// What a bitfield of authorized operations holds when none were computed, as here, where there are no ACLs.
+pub const OPERATIONS_UNKNOWN: i32 = i32::MIN;

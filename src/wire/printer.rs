@@ -1,0 +1,195 @@
+//! The printer: shows a message in one line, for the log of requests and for the output of a failed test.
+//!
+//! The values only, in wire order, with a blank between: strings quoted, an array or an element of one in brackets,
+//! records as their length: `Produce v7 null -1 1500 [["demo" [[0 <records 71 bytes>]]]]`.
+//!
+//! Always true: the line has no line break, whatever a client sent, and is cut soon after [`LINE_MAX`] bytes.
+//! Not done: tagged fields are not shown, as nobody keeps them.
+
+use super::records::Records;
+use super::walk::{Message, Versions, Walk};
+use crate::base::{ErrorCode, Result, Uuid};
+use std::fmt::{Debug, Display, Write};
+
+/// bytes
+pub const LINE_MAX: usize = 64 << 10;
+
+/// Writes one line of text.
+#[derive(Debug)]
+pub struct Printer {
+    line: String,
+    version: i16,
+}
+
+/// `name` is the API's, see [`Api::name`](super::api::Api::name).
+pub fn print(name: &str, version: i16, message: &mut impl Message) -> String {
+    let mut printer = Printer { line: format!("{name} v{version}"), version };
+    // A printer never fails, and no other walker takes part.
+    let _ = message.walk(&mut printer);
+    if printer.is_full() {
+        printer.line.push_str(" ...");
+    }
+    printer.line
+}
+
+impl Printer {
+    fn is_full(&self) -> bool {
+        self.line.len() > LINE_MAX
+    }
+
+    fn blank(&mut self) {
+        if !self.line.ends_with('[') {
+            self.line.push(' ');
+        }
+    }
+
+    fn value(&mut self, versions: Versions, value: impl Display) -> Result<()> {
+        if versions.contain(self.version) && !self.is_full() {
+            self.blank();
+            // Writing to a String cannot fail.
+            let _ = write!(self.line, "{value}");
+        }
+        Ok(())
+    }
+
+    fn quoted(&mut self, versions: Versions, value: Option<impl Debug>) -> Result<()> {
+        match value {
+            None => self.value(versions, "null"),
+            Some(value) => self.value(versions, format_args!("{value:?}")),
+        }
+    }
+
+    /// An array: each of the values printed by `each`, all of them in brackets.
+    fn list<T>(
+        &mut self,
+        versions: Versions,
+        values: &mut [T],
+        mut each: impl FnMut(&mut Self, &mut T) -> Result<()>,
+    ) -> Result<()> {
+        if !versions.contain(self.version) || self.is_full() {
+            return Ok(());
+        }
+        self.blank();
+        self.line.push('[');
+        for value in values {
+            each(self, value)?;
+        }
+        self.line.push(']');
+        Ok(())
+    }
+
+    fn element(&mut self, value: &mut impl Message) -> Result<()> {
+        self.blank();
+        self.line.push('[');
+        value.walk(self)?;
+        self.line.push(']');
+        Ok(())
+    }
+}
+
+impl Walk for Printer {
+    fn bool(&mut self, versions: Versions, value: &mut bool) -> Result<()> {
+        self.value(versions, value)
+    }
+
+    fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()> {
+        self.value(versions, value)
+    }
+
+    fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()> {
+        self.value(versions, value)
+    }
+
+    fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()> {
+        self.value(versions, value)
+    }
+
+    fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
+        self.value(versions, value)
+    }
+
+    fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
+        self.value(versions, value)
+    }
+
+    fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {
+        match code.name() {
+            "UNLISTED" => self.value(versions, format_args!("error {}", code.0)),
+            name => self.value(versions, name),
+        }
+    }
+
+    fn string(&mut self, versions: Versions, value: &mut String) -> Result<()> {
+        self.quoted(versions, Some(value))
+    }
+
+    fn nullable_string(&mut self, versions: Versions, _null: Versions, value: &mut Option<String>) -> Result<()> {
+        self.quoted(versions, value.as_ref())
+    }
+
+    fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()> {
+        match value {
+            Records::Null => self.value(versions, "null"),
+            _ => self.value(versions, format_args!("<records {} bytes>", value.len())),
+        }
+    }
+
+    fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
+        self.list(versions, values, |printer, value| printer.value(versions, value))
+    }
+
+    fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
+        self.list(versions, values, |printer, value| printer.quoted(versions, Some(value)))
+    }
+
+    fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
+        self.list(versions, values, Printer::element)
+    }
+
+    fn nullable_array<T: Message + Default>(
+        &mut self,
+        versions: Versions,
+        _null: Versions,
+        values: &mut Option<Vec<T>>,
+    ) -> Result<()> {
+        match values {
+            None => self.value(versions, "null"),
+            Some(values) => self.array(versions, values),
+        }
+    }
+
+    fn tags(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::messages::{DeleteTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse};
+
+    #[test]
+    fn a_client_cannot_break_the_line() {
+        let mut request = FindCoordinatorRequest { key: "a\nb\"c\u{1b}".to_string(), ..Default::default() };
+        assert_eq!(print("FindCoordinator", 0, &mut request), r#"FindCoordinator v0 "a\nb\"c\u{1b}""#);
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let topic_names = vec!["x".repeat(999); 1_000];
+        let mut request = DeleteTopicsRequest { topic_names, ..Default::default() };
+        let line = print("DeleteTopics", 1, &mut request);
+        assert!(line.len() < LINE_MAX + 2_000 && line.ends_with(" ..."), "{} bytes", line.len());
+    }
+
+    #[test]
+    fn codes_print_their_names() {
+        let print = |code| {
+            let mut response = FindCoordinatorResponse { error_code: ErrorCode(code), ..Default::default() };
+            print("FindCoordinator", 0, &mut response)
+        };
+        assert_eq!(print(0), r#"FindCoordinator v0 NONE 0 "" 0"#);
+        assert_eq!(print(15), r#"FindCoordinator v0 COORDINATOR_NOT_AVAILABLE 0 "" 0"#);
+        assert_eq!(print(999), r#"FindCoordinator v0 error 999 0 "" 0"#);
+    }
+}
