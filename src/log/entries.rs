@@ -1,0 +1,97 @@
+//! A file of entries of one size, only appended to and read by number: what both indexes are.
+//!
+//! Always true: entries that are counted are whole; a torn write is cut off before the next one.
+//! Not done: no sync on append and no checksum, since an index is a hint that can be rebuilt.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::{Error, Result};
+use crate::log::LazyFile;
+use crate::os::fs;
+
+/// Entries of `N` bytes.
+pub struct EntryFile<const N: usize> {
+    file: Arc<LazyFile>,
+    count: u32,
+    /// A write failed and could not be cut off: nothing more is added.
+    is_closed: bool,
+}
+
+/// The entries as they were at one moment; reads without the log's lock.
+#[derive(Clone)]
+pub struct EntryView<const N: usize> {
+    file: Arc<LazyFile>,
+    pub count: u32,
+}
+
+impl<const N: usize> EntryFile<N> {
+    pub fn create(path: PathBuf) -> Result<EntryFile<N>> {
+        Ok(EntryFile { file: LazyFile::create(path)?, count: 0, is_closed: false })
+    }
+
+    /// Opens the file; `None` when it is missing or its size is not that of whole entries.
+    pub fn load(path: PathBuf) -> Result<Option<EntryFile<N>>> {
+        let count = fs::size(&path)?.filter(|size| size % N as u64 == 0);
+        let Some(count) = count.and_then(|size| u32::try_from(size / N as u64).ok()) else { return Ok(None) };
+        Ok(Some(EntryFile { file: LazyFile::existing(path), count, is_closed: false }))
+    }
+
+    pub fn view(&self) -> EntryView<N> {
+        EntryView { file: self.file.clone(), count: self.count }
+    }
+
+    /// Adds an entry; false when it could not be written, which costs nothing but a longer scan.
+    pub fn append(&mut self, entry: [u8; N]) -> bool {
+        if self.is_closed {
+            return false;
+        }
+        let Ok(file) = self.file.get() else { return false };
+        if let Err(error) = fs::append(&file, self.file.path(), &entry) {
+            note!("{error}: no index entry added");
+            self.is_closed = fs::truncate(&file, self.file.path(), u64::from(self.count) * N as u64).is_err();
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// Keeps the first `count` entries.
+    pub fn truncate(&mut self, count: u32) -> Result<()> {
+        if count < self.count {
+            fs::truncate(&*self.file.get()?, self.file.path(), u64::from(count) * N as u64)?;
+            self.count = count;
+        }
+        Ok(())
+    }
+
+    pub fn sync(&self) -> Result<()> {
+        fs::sync_data(&*self.file.get()?, self.file.path())
+    }
+}
+
+impl<const N: usize> EntryView<N> {
+    /// The entry with this number, which is below the count.
+    pub fn get(&self, number: u32) -> Result<[u8; N]> {
+        let mut entry = [0; N];
+        let file = self.file.get()?;
+        match fs::read_at(&file, self.file.path(), &mut entry, u64::from(number) * N as u64)? {
+            got if got == N => Ok(entry),
+            _ => Err(Error::corrupt(self.file.path(), format!("entry {number} of {} is missing", self.count))),
+        }
+    }
+
+    /// How many entries at the front satisfy `wanted`, found by halving; the entries are sorted that way.
+    pub fn partition_point(&self, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if wanted(self.get(middle)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+}

@@ -1,0 +1,130 @@
+//! Group commit (idea 3: durability is a step of its own): one flush serves all who wait for it.
+//!
+//! The first waiter flushes; those who come meanwhile wait for a flush that *began* after their write. What a flush
+//! covers is the log end when it started, never the one when it ended.
+//!
+//! Always true: a failed flush is final. The kernel may have dropped the dirty pages and would report success the
+//! next time (fsyncgate), so nobody syncs this log again.
+//! Not done: no clock. This is the one place below the server that waits, and only callers without a lock may.
+
+use std::sync::{Condvar, Mutex};
+
+use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::log::{FlushPlan, LogEnd};
+
+#[derive(Default)]
+pub struct Flush {
+    /// Guards the state of the flush. A leaf: nothing is locked or synced under it.
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    durable: Offset,
+    is_running: bool,
+    /// Why nobody may wait any longer.
+    closed: Option<ErrorCode>,
+}
+
+impl Flush {
+    /// A log whose bytes below `durable` are on the disk.
+    pub fn new(durable: Offset) -> Flush {
+        Flush { state: Mutex::new(State { durable, ..State::default() }), ended: Condvar::new() }
+    }
+
+    /// Returns when everything below `target` is on the disk.
+    ///
+    /// `plan` takes the log's lock for a moment to see what is to be synced; `flushed` is told what was.
+    pub fn wait_for(&self, target: Offset, plan: impl Fn() -> FlushPlan, flushed: impl Fn(LogEnd)) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        loop {
+            if state.durable >= target {
+                return Ok(());
+            }
+            if let Some(code) = state.closed {
+                return Err(Error::rejected(code, "the partition went away while a flush was waited for"));
+            }
+            if state.is_running {
+                state = self.ended.wait(state).unwrap();
+                continue;
+            }
+            state.is_running = true;
+            drop(state);
+            let plan = plan();
+            let result = plan.sync();
+            if result.is_ok() {
+                flushed(plan.end);
+            }
+            state = self.end(plan.end.offset, &result);
+            result?;
+        }
+    }
+
+    fn end(&self, covered: Offset, result: &Result<()>) -> std::sync::MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap();
+        state.is_running = false;
+        match result {
+            Ok(()) => state.durable = state.durable.max(covered),
+            Err(_) => state.closed = Some(ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+        self.ended.notify_all();
+        state
+    }
+
+    /// Ends all waiting, now and later: the partition was deleted, or went offline.
+    pub fn close(&self, code: ErrorCode) {
+        self.state.lock().unwrap().closed.get_or_insert(code);
+        self.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Position;
+    use std::cell::Cell;
+
+    fn plan_to(offset: i64) -> FlushPlan {
+        let end = LogEnd { offset: Offset(offset), segment: Offset(0), position: Position(0) };
+        FlushPlan { end, is_needed: false, files: Vec::new() }
+    }
+
+    #[test]
+    fn a_flush_covers_the_log_end_at_its_start() {
+        let flush = Flush::new(Offset(0));
+        let ends = Cell::new(4);
+        let flushes = Cell::new(0);
+        let plan = || plan_to(ends.replace(9));
+        flush.wait_for(Offset(3), plan, |_| flushes.set(flushes.get() + 1)).unwrap();
+        flush.wait_for(Offset(4), plan, |_| flushes.set(flushes.get() + 1)).unwrap();
+        assert_eq!(flushes.get(), 1, "offset 4 was covered by the first flush");
+        flush.wait_for(Offset(5), plan, |_| flushes.set(flushes.get() + 1)).unwrap();
+        assert_eq!(flushes.get(), 2, "offset 5 was appended after the first flush had begun");
+    }
+
+    #[test]
+    fn one_flush_serves_all_who_waited_when_it_began() {
+        let flush = Flush::new(Offset(0));
+        let flushes = std::sync::atomic::AtomicUsize::new(0);
+        let all_wrote = std::sync::Barrier::new(16);
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    all_wrote.wait();
+                    let count = |_| drop(flushes.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+                    flush.wait_for(Offset(16), || plan_to(16), count).unwrap();
+                });
+            }
+        });
+        assert_eq!(flushes.into_inner(), 1);
+    }
+
+    #[test]
+    fn closing_ends_the_wait_with_the_given_code() {
+        let flush = Flush::new(Offset(0));
+        flush.close(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let error = flush.wait_for(Offset(1), || plan_to(1), |_| ()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+}

@@ -1,0 +1,227 @@
+//! The log of one partition (ideas 2 and 3): batches appended to a file, found again by offset or by time.
+//!
+//! A folder holds segments, each named by its base offset in 20 digits: `.log` (the batches, one after another),
+//! `.index` and `.timeindex` (sparse, hints). Only the last segment is written to; at `segment.bytes` or
+//! `segment.ms` the next one begins ("roll").
+//!
+//! Always true: an offset that was published is never overwritten, cut or given out again; readers get file
+//! ranges and need no lock to use them.
+//! Not done: no locks, threads or clocks in here, but for [`flush`], which waits for a sync.
+//!
+//! Reading order: [`segment`], [`offset_index`], [`time_index`], [`view`], this file, [`flush`], [`recovery`].
+
+pub mod checkpoint;
+mod entries;
+pub mod flush;
+mod offset_index;
+mod open_files;
+pub mod recovery;
+mod scan;
+mod segment;
+mod time_index;
+mod view;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::{Offset, Position, Result};
+use crate::os::fs;
+use crate::record::header::{self, BatchHeader};
+use segment::Segment;
+
+pub use open_files::{set_open_files_max, LazyFile};
+pub use view::{FoundTimestamp, SegmentView};
+
+/// What the log needs of its topic's configuration.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// bytes, `segment.bytes`
+    pub segment_bytes: u64,
+    /// ms, `segment.ms`
+    pub segment_ms: i64,
+    /// bytes of log between two index entries, `index.interval.bytes`
+    pub index_interval_bytes: u64,
+}
+
+/// The end of a log: the next offset, and where its batch will start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LogEnd {
+    pub offset: Offset,
+    pub segment: Offset,
+    pub position: Position,
+}
+
+/// Where an append went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    pub first: Offset,
+    pub last: Offset,
+    /// The append began a new segment; the closed one waits for a flush.
+    pub rolled: bool,
+}
+
+pub struct Log {
+    folder: PathBuf,
+    config: LogConfig,
+    /// Sorted by base offset, never empty; the last one is active.
+    segments: Vec<Segment>,
+    start_offset: Offset,
+    end_offset: Offset,
+    /// Everything below is on the disk: the next recovery starts here.
+    recovery_point: Offset,
+}
+
+impl Log {
+    pub fn start_offset(&self) -> Offset {
+        self.start_offset
+    }
+
+    /// The log end offset: the one that the next record gets.
+    pub fn end_offset(&self) -> Offset {
+        self.end_offset
+    }
+
+    pub fn recovery_point(&self) -> Offset {
+        self.recovery_point
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn end(&self) -> LogEnd {
+        let active = self.active();
+        LogEnd { offset: self.end_offset, segment: active.base_offset(), position: active.size() }
+    }
+
+    /// Stamps a checked batch with its place and appends it.
+    ///
+    /// On an error nothing was published; what may have been written of the batch is cut off again.
+    pub fn append(&mut self, batch: &mut [u8], header: &BatchHeader, leader_epoch: i32) -> Result<Appended> {
+        let first = self.end_offset;
+        let last = first + i64::from(header.last_offset_delta);
+        let rolled = self.active().is_full_for(header, last, &self.config)?;
+        if rolled {
+            self.roll()?;
+        }
+        header::stamp(batch, first, leader_epoch);
+        let interval = self.config.index_interval_bytes;
+        self.active_mut().append(batch, last, header.max_timestamp_ms, interval)?;
+        self.end_offset = last + 1;
+        Ok(Appended { first, last, rolled })
+    }
+
+    /// Closes the active segment and begins the next one at the log end.
+    ///
+    /// The new name is durable before the first byte goes into the file, so that no flushed batch can lie in a
+    /// file that a power cut forgets.
+    fn roll(&mut self) -> Result<()> {
+        self.active_mut().finish_time_index();
+        let next = Segment::create(&self.folder, self.end_offset)?;
+        fs::sync_dir(&self.folder)?;
+        self.segments.push(next);
+        Ok(())
+    }
+
+    /// The segment that holds `offset`, or would if the offset is the log end; for [`SegmentView`] to look into
+    /// without the log's lock. The offset lies between the log's start and end.
+    pub fn view(&self, offset: Offset) -> SegmentView {
+        let after = self.segments.partition_point(|segment| segment.base_offset() <= offset);
+        self.view_at(after.saturating_sub(1))
+    }
+
+    /// All segments, oldest first.
+    pub fn views(&self) -> Vec<SegmentView> {
+        (0..self.segments.len()).map(|index| self.view_at(index)).collect()
+    }
+
+    fn view_at(&self, index: usize) -> SegmentView {
+        let next_base = self.segments.get(index + 1).map(Segment::base_offset);
+        self.segments[index].view(next_base)
+    }
+
+    /// Bytes of all segments.
+    pub fn size(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size().0).sum()
+    }
+
+    /// What a flush that begins now has to sync.
+    pub fn flush_plan(&self) -> FlushPlan {
+        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
+        let files = self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.log_file().clone()).collect();
+        FlushPlan { end: self.end(), is_needed: self.recovery_point < self.end_offset, files }
+    }
+
+    /// The segments up to `end` have been synced.
+    pub fn flushed(&mut self, end: Offset) {
+        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
+        self.recovery_point = self.recovery_point.max(end);
+        let mut segment_end = self.end_offset;
+        for segment in self.segments[first.saturating_sub(1)..].iter().rev() {
+            if segment_end <= self.recovery_point {
+                segment.log_file().release();
+            }
+            segment_end = segment.base_offset();
+        }
+    }
+
+    /// Bytes behind the recovery point's segment start: what the next recovery would read, roughly.
+    pub fn unflushed_bytes(&self) -> u64 {
+        if self.recovery_point == self.end_offset {
+            return 0;
+        }
+        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
+        self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.size().0).sum()
+    }
+
+    /// Moves the log start up: what lies below is no longer read.
+    ///
+    /// The caller has flushed up to `offset` and made the checkpoint durable, so that a start in between finds the
+    /// same log. Whole segments below are renamed to `.deleted` and returned for unlinking; whoever is being sent
+    /// their bytes holds the open files.
+    pub fn advance_start(&mut self, offset: Offset) -> Result<Vec<PathBuf>> {
+        assert!(offset <= self.end_offset, "log start {offset} beyond the end {}", self.end_offset);
+        self.start_offset = self.start_offset.max(offset);
+        let mut deleted = Vec::new();
+        while self.segments.len() > 1 && self.segments[1].base_offset() <= self.start_offset {
+            deleted.extend(self.segments[0].rename_deleted()?);
+            self.segments.remove(0);
+        }
+        Ok(deleted)
+    }
+
+    /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.
+    pub fn finish(&mut self) -> Result<()> {
+        self.active_mut().finish_time_index();
+        self.segments.iter().try_for_each(Segment::sync_indexes)
+    }
+
+    fn active(&self) -> &Segment {
+        self.segments.last().expect("a log has at least one segment")
+    }
+
+    fn active_mut(&mut self) -> &mut Segment {
+        self.segments.last_mut().expect("a log has at least one segment")
+    }
+}
+
+/// The files to sync so that everything up to `end` is on the disk.
+#[derive(Default)]
+pub struct FlushPlan {
+    pub end: LogEnd,
+    pub is_needed: bool,
+    pub files: Vec<Arc<LazyFile>>,
+}
+
+impl FlushPlan {
+    /// The slow part of a flush, without any lock.
+    pub fn sync(&self) -> Result<()> {
+        if self.is_needed {
+            self.files.iter().try_for_each(|file| fs::sync_data(&*file.get()?, file.path()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! Opening a log: what is trusted, what is read again, and what is cut off.
+//!
+//! After a clean stop the last entries of each index are checked and the few batches behind them walked. After a
+//! kill every batch from the recovery point on is read, its CRC checked and the indexes written anew.
+//!
+//! Always true: no byte is deleted. The first bad batch above the recovery point ends the log, and what is cut off
+//! is first copied to `<segment>.cut-<epoch>`. Anything bad below the recovery point changes nothing and returns
+//! `Corrupt`: the partition stays offline. The same start, stopped anywhere and begun again, ends the same.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::base::{Error, Offset, Position, Result};
+use crate::log::scan::{Scan, WINDOW_LARGE};
+use crate::log::segment::{file_name, parse_name, Segment};
+use crate::log::{Log, LogConfig};
+use crate::os::{fadvise, fs};
+use crate::record::header::{self, BatchHeader};
+
+/// What a start knows about a log before it opens it.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// The clean-shutdown marker was there.
+    pub is_clean: bool,
+    /// From the checkpoint; 0 when it names none.
+    pub recovery_point: Offset,
+    /// From the checkpoint; 0 when it names none.
+    pub log_start: Offset,
+    /// The leader epoch of this start, for the names of what is cut off.
+    pub epoch: i32,
+}
+
+/// What opening a log did beyond looking.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Recovered {
+    /// bytes whose CRC was checked
+    pub bytes_read: u64,
+    pub bytes_cut: u64,
+    /// Good batches lie behind the cut: more than a torn write.
+    pub has_batches_behind_cut: bool,
+    pub indexes_rebuilt: usize,
+}
+
+impl fmt::Display for Recovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "checked {} bytes", self.bytes_read)?;
+        if self.indexes_rebuilt > 0 {
+            write!(f, ", rebuilt {} indexes", self.indexes_rebuilt)?;
+        }
+        match (self.bytes_cut, self.has_batches_behind_cut) {
+            (0, _) => Ok(()),
+            (cut, false) => write!(f, ", cut {cut} bytes off a torn tail and kept them aside"),
+            (cut, true) => write!(f, ", cut {cut} bytes and kept them aside; GOOD BATCHES LIE AMONG THEM"),
+        }
+    }
+}
+
+/// Opens the log in `folder`, which exists. `on_batch` sees the headers that were read, in order.
+pub fn open(
+    folder: &Path,
+    config: LogConfig,
+    opening: Opening,
+    on_batch: &mut dyn FnMut(&BatchHeader),
+) -> Result<(Log, Recovered)> {
+    let bases = list_segments(folder, opening.log_start)?;
+    let mut restore = Restore { folder, config: &config, opening, on_batch, report: Recovered::default() };
+    let mut segments = Vec::new();
+    let mut end = bases.first().copied().unwrap_or(opening.log_start);
+    for (index, base) in bases.iter().enumerate() {
+        if *base < end {
+            return Err(Error::corrupt(folder.join(file_name(*base, "log")), format!("the log reaches offset {end}")));
+        }
+        let next_base = bases.get(index + 1).copied();
+        let (segment, segment_end, is_whole) = restore.segment(*base, next_base)?;
+        segments.push(segment);
+        end = segment_end;
+        if !is_whole {
+            restore.set_aside(&bases[index + 1..])?;
+            break;
+        }
+    }
+    let report = restore.report;
+    if end < opening.recovery_point && opening.log_start < opening.recovery_point {
+        let what = format!("the log ends at offset {end}, below its recovery point {}", opening.recovery_point);
+        return Err(Error::corrupt(folder, what));
+    }
+    if segments.is_empty() || end < opening.log_start {
+        // Nothing readable is left: the log starts anew, never lower than it did.
+        segments = vec![Segment::create(folder, opening.log_start)?];
+        fs::sync_dir(folder)?;
+        bases.iter().filter(|base| **base < opening.log_start).try_for_each(|base| unlink(folder, *base))?;
+        end = opening.log_start;
+    }
+    let start_offset = opening.log_start.max(segments[0].base_offset());
+    let recovery_point = if opening.is_clean { end } else { opening.recovery_point.min(end) };
+    let folder = folder.to_path_buf();
+    Ok((Log { folder, config, segments, start_offset, end_offset: end, recovery_point }, report))
+}
+
+/// The base offsets of the segments that still count; leftovers of deletions are unlinked.
+fn list_segments(folder: &Path, log_start: Offset) -> Result<Vec<Offset>> {
+    let mut bases = Vec::new();
+    for entry in fs::list(folder)? {
+        if entry.name.ends_with(".deleted") || entry.name.ends_with(".tmp") {
+            fs::unlink(&folder.join(&entry.name))?;
+        }
+        bases.extend(parse_name(&entry.name, "log"));
+    }
+    let below = bases.iter().skip(1).take_while(|next| **next <= log_start).count();
+    bases.drain(..below).try_for_each(|base| unlink(folder, base))?;
+    Ok(bases)
+}
+
+fn unlink(folder: &Path, base: Offset) -> Result<()> {
+    ["index", "timeindex", "log"]
+        .iter()
+        .try_for_each(|suffix| fs::unlink(&folder.join(file_name(base, suffix))))
+}
+
+struct Restore<'a> {
+    folder: &'a Path,
+    config: &'a LogConfig,
+    opening: Opening,
+    on_batch: &'a mut dyn FnMut(&BatchHeader),
+    report: Recovered,
+}
+
+impl Restore<'_> {
+    /// Opens one segment: it, its end offset, and whether nothing had to be cut.
+    fn segment(&mut self, base: Offset, next_base: Option<Offset>) -> Result<(Segment, Offset, bool)> {
+        let segment = Segment::load(self.folder, base)?;
+        let is_durable = next_base.is_some_and(|next| next <= self.opening.recovery_point);
+        match next_base {
+            Some(next) if (self.opening.is_clean || is_durable) && indexes_look_right(&segment)? => {
+                Ok((segment, next, true))
+            }
+            _ => {
+                let (mut segment, end, is_whole) = self.scan(segment)?;
+                if next_base.is_some() {
+                    segment.finish_time_index();
+                }
+                Ok((segment, end, is_whole))
+            }
+        }
+    }
+
+    /// Walks the batches from the last place that the index knows for sure, and completes the indexes.
+    fn scan(&mut self, mut segment: Segment) -> Result<(Segment, Offset, bool)> {
+        let file = segment.log_file().get()?;
+        let path = segment.log_file().path().to_path_buf();
+        let file_end = segment.size();
+        let trusted = if self.opening.is_clean { Offset(i64::MAX) } else { self.opening.recovery_point };
+        if !self.opening.is_clean {
+            // What lies in the page cache may differ from the disk, if a sync failed before the stop.
+            fadvise::drop_pages(&file);
+        }
+        let expected = self.rewind(&mut segment, trusted)?;
+        let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected).with_window(self.window_bytes());
+        let interval = self.config.index_interval_bytes;
+        loop {
+            let is_trusted = scan.expected() < trusted;
+            let next = if is_trusted { scan.next_batch() } else { scan.next_checked() };
+            match next {
+                Ok(Some(batch)) => {
+                    self.report.bytes_read += if is_trusted { 0 } else { batch.size() };
+                    (self.on_batch)(&batch.header);
+                    segment.accept(&batch, interval);
+                }
+                Ok(None) => return Ok((segment, scan.expected(), true)),
+                Err(error @ Error::Corrupt { .. }) if !is_trusted => {
+                    note!("{error}: the log ends here");
+                    self.cut(&mut segment, file_end)?;
+                    return Ok((segment, scan.expected(), false));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn window_bytes(&self) -> usize {
+        if self.opening.is_clean {
+            super::scan::WINDOW
+        } else {
+            WINDOW_LARGE
+        }
+    }
+
+    /// Sets the segment back to the last batch below `trusted` that both indexes vouch for, or to its start;
+    /// returns the offset expected there.
+    fn rewind(&mut self, segment: &mut Segment, trusted: Offset) -> Result<Offset> {
+        let base = segment.base_offset();
+        if segment.size() == Position(0) {
+            segment.reset()?;
+            return Ok(base);
+        }
+        let view = segment.view(None);
+        let found = view.offset_index.find(base, trusted - 1)?;
+        if let Some(number) = found.filter(|_| indexes_look_right(segment).unwrap_or(false)) {
+            let file = segment.log_file().get()?;
+            if let Some(batch) = view.indexed_batch(&file, number)? {
+                let entry = view.offset_index.entry(base, number)?;
+                match self.opening.is_clean {
+                    true => segment.continue_from(entry)?,
+                    false => segment.rewind_to(number, entry)?,
+                }
+                return Ok(batch.header.base_offset);
+            }
+        }
+        self.report.indexes_rebuilt += usize::from(found.is_some());
+        segment.reset()?;
+        Ok(base)
+    }
+
+    /// Copies what lies behind the last good batch aside, then cuts it off.
+    fn cut(&mut self, segment: &mut Segment, file_end: Position) -> Result<()> {
+        let (file, path) = (segment.log_file().get()?, segment.log_file().path().to_path_buf());
+        let aside = self.aside(segment.base_offset());
+        let bytes = file_end - segment.size();
+        self.report.bytes_cut += bytes;
+        self.report.has_batches_behind_cut |= holds_a_batch(&file, &path, segment.size(), file_end)?;
+        fs::copy_aside(&file, &path, segment.size().0, bytes, &aside)?;
+        segment.cut()
+    }
+
+    /// Segments behind a cut are not part of the log any more; their bytes stay.
+    fn set_aside(&mut self, bases: &[Offset]) -> Result<()> {
+        for base in bases {
+            let log = self.folder.join(file_name(*base, "log"));
+            let bytes = fs::size(&log)?.unwrap_or(0);
+            self.report.bytes_cut += bytes;
+            self.report.has_batches_behind_cut |= bytes > 0;
+            fs::rename(&log, &self.aside(*base))?;
+            unlink(self.folder, *base)?;
+        }
+        fs::sync_dir(self.folder)
+    }
+
+    fn aside(&self, base: Offset) -> std::path::PathBuf {
+        self.folder.join(file_name(base, &format!("cut-{}", self.opening.epoch)))
+    }
+}
+
+/// Whether the last entry of each index names a batch that is there, and no later batch has a larger timestamp
+/// than the time index knows of. Entries in the middle are checked when they are used.
+fn indexes_look_right(segment: &Segment) -> Result<bool> {
+    let view = segment.view(None);
+    let base = segment.base_offset();
+    let Some(number) = view.offset_index.count.checked_sub(1) else { return Ok(false) };
+    let file = segment.log_file().get()?;
+    let Some(indexed) = view.indexed_batch(&file, number)? else { return Ok(false) };
+    let rises = match number.checked_sub(1) {
+        Some(before) => view.offset_index.entry(base, before)?.last_offset < indexed.header.last_offset(),
+        None => true,
+    };
+    let Some(largest) = view.time_index.last(base)? else { return Ok(false) };
+    let Some(timed) = view.timed_batch(&file, largest)? else { return Ok(false) };
+    if !rises {
+        return Ok(false);
+    }
+    let expected = timed.header.base_offset;
+    let path = segment.log_file().path();
+    let mut scan = Scan::new(&file, path, timed.position, indexed.end().max(timed.end()), expected);
+    let later = scan.find_batch(|batch| batch.header.max_timestamp_ms > largest.timestamp_ms)?;
+    Ok(later.is_none())
+}
+
+/// Whether a good batch begins anywhere from `start` on.
+fn holds_a_batch(file: &std::fs::File, path: &Path, start: Position, end: Position) -> Result<bool> {
+    const LOOK_BYTES: u64 = 64 << 20;
+    let mut bytes = vec![0; (end - start).min(LOOK_BYTES) as usize];
+    let got = fs::read_at(file, path, &mut bytes, start.0)?;
+    bytes.truncate(got);
+    Ok((0..bytes.len()).any(|at| is_good_batch(&bytes[at..])))
+}
+
+fn is_good_batch(bytes: &[u8]) -> bool {
+    let Some(header) = BatchHeader::parse(bytes).filter(|header| header.magic == 2) else { return false };
+    let whole = header
+        .size()
+        .filter(|_| header.is_plausible_at(Offset(0)))
+        .and_then(|size| bytes.get(..size as usize));
+    whole.is_some_and(|batch| header::crc_matches(batch, &header))
+}
