@@ -1,0 +1,467 @@
+//! A partition: its log, its leader epochs, and those who wait for its next record.
+//!
+//! Always true: the lock is held for an append, or to look something up, never while bytes go to a socket and never
+//! while a flush runs; so a produce does not wait for a slow reader. An offline partition answers
+//! KAFKA_STORAGE_ERROR until the broker starts again, a deleted one UNKNOWN_TOPIC_OR_PARTITION for ever.
+//! Not done: no clock and no threads; time is an argument, a waiter is a [`Wake`] to call.
+
+mod leader_epochs;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use crate::base::{Error, ErrorCode, FileRange, Offset, Result, TopicPartition};
+use crate::log::flush::Flush;
+use crate::log::recovery::{self, Opening, Recovered};
+use crate::log::{FoundTimestamp, Log, LogConfig, LogEnd, SegmentView};
+use crate::os::{fadvise, fs};
+use crate::record::check::{self, Rules};
+use crate::record::header::{self, BatchHeader};
+
+use leader_epochs::LeaderEpochs;
+
+/// Unflushed bytes from which on a flush in the background is due: they bound what the next recovery reads.
+const UNFLUSHED_BYTES_MAX: u64 = 256 << 20;
+
+/// Who waits for a partition to change. Called with the partition's lock held: it only notifies.
+pub trait Wake: Send + Sync {
+    fn wake(&self);
+}
+
+/// `flush.mode`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlushMode {
+    Acks,
+    Os,
+    Always,
+}
+
+/// What a partition needs of its topic's and the broker's configuration.
+#[derive(Clone, Debug)]
+pub struct PartitionConfig {
+    pub log: LogConfig,
+    pub rules: Rules,
+    pub is_log_append_time: bool,
+    pub flush_mode: FlushMode,
+    /// `log.page.cache=drop`
+    pub drops_pages: bool,
+}
+
+pub struct Partition {
+    name: TopicPartition,
+    config: PartitionConfig,
+    /// The broker's leader epoch in this run.
+    leader_epoch: i32,
+    /// Guards the log and the list of wakers. Lock order: registry, group, partition.
+    /// Never held during a socket write, nor while a flush is waited for.
+    state: Mutex<State>,
+    flush: Flush,
+}
+
+struct State {
+    log: Storage,
+    epochs: LeaderEpochs,
+    /// How far the log is flushed; what consumers see with `flush.mode=always`.
+    durable: LogEnd,
+    wants_flush: bool,
+    wakers: Vec<Arc<dyn Wake>>,
+}
+
+enum Storage {
+    Online(Log),
+    Offline,
+    Deleted,
+}
+
+/// What was appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    pub first: Offset,
+    pub last: Offset,
+    /// ms since 1970 if the broker's clock counts, -1 if the producer's does
+    pub log_append_time_ms: i64,
+    pub log_start: Offset,
+}
+
+/// The offsets that clients are told about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    pub log_start: Offset,
+    pub high_watermark: Offset,
+    pub log_end: Offset,
+}
+
+/// An answer to a fetch.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    pub bounds: Bounds,
+    pub range: Option<FileRange>,
+}
+
+impl Partition {
+    /// Opens the partition that lies in `folder`.
+    pub fn open(
+        name: TopicPartition,
+        folder: PathBuf,
+        config: PartitionConfig,
+        opening: Opening,
+    ) -> Result<(Partition, Recovered)> {
+        let mut epochs = LeaderEpochs::load(&folder)?;
+        let known = epochs.is_some();
+        let mut seen = LeaderEpochs::empty(&folder);
+        let mut on_batch = |header: &BatchHeader| seen.note(header.leader_epoch, header.base_offset);
+        let (log, recovered) = recovery::open(&folder, config.log.clone(), opening, &mut on_batch)?;
+        if !known {
+            seen = LeaderEpochs::empty(&folder);
+            read_all_epochs(&log, &mut seen)?;
+        }
+        let epochs = match epochs.take() {
+            Some(mut epochs) => {
+                epochs.merge(&seen);
+                epochs
+            }
+            None => seen,
+        };
+        Ok((Partition::new(name, config, opening.epoch, Storage::Online(log), epochs), recovered))
+    }
+
+    /// A partition that is registered and cannot be read: it answers errors, and nothing touches its folder.
+    pub fn offline(name: TopicPartition, config: PartitionConfig, leader_epoch: i32) -> Partition {
+        Partition::new(name, config, leader_epoch, Storage::Offline, LeaderEpochs::empty(&PathBuf::new()))
+    }
+
+    fn new(
+        name: TopicPartition,
+        config: PartitionConfig,
+        leader_epoch: i32,
+        log: Storage,
+        mut epochs: LeaderEpochs,
+    ) -> Partition {
+        let (durable, recovery_point) = match &log {
+            Storage::Online(log) => {
+                epochs.cut_to(log.end_offset());
+                (LogEnd { offset: log.recovery_point(), ..log.end() }, log.recovery_point())
+            }
+            _ => (LogEnd::default(), Offset(0)),
+        };
+        let state = State { log, epochs, durable, wants_flush: false, wakers: Vec::new() };
+        Partition { name, config, leader_epoch, state: Mutex::new(state), flush: Flush::new(recovery_point) }
+    }
+
+    pub fn name(&self) -> &TopicPartition {
+        &self.name
+    }
+
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
+    }
+
+    /// Checks, stamps and appends the batch of one produce request.
+    pub fn append(&self, batch: &mut [u8], produce_version: i16, now_ms: i64) -> Result<Appended> {
+        let mut header = check::check(batch, &self.config.rules, produce_version)?;
+        if batch.len() as u64 > self.config.log.segment_bytes {
+            let why = format!("a batch of {} bytes is over segment.bytes", batch.len());
+            return Err(Error::rejected(ErrorCode::RECORD_LIST_TOO_LARGE, why));
+        }
+        if self.config.is_log_append_time {
+            header::stamp_log_append_time(batch, now_ms);
+            header.max_timestamp_ms = now_ms;
+        }
+        let mut state = self.state.lock().unwrap();
+        let appended = state.append(batch, &header, self.leader_epoch);
+        let appended = self.check_storage(&mut state, appended)?;
+        if self.config.flush_mode != FlushMode::Always {
+            state.wake_all();
+        }
+        let log_start = state.online()?.start_offset();
+        drop(state);
+        if self.config.drops_pages {
+            self.drop_pages(appended.last)?;
+        }
+        let log_append_time_ms = if self.config.is_log_append_time { now_ms } else { -1 };
+        Ok(Appended { first: appended.first, last: appended.last, log_append_time_ms, log_start })
+    }
+
+    /// `log.page.cache=drop`: the append goes to the disk at once, and no page of it stays in memory (idea 3 off).
+    fn drop_pages(&self, last: Offset) -> Result<()> {
+        let file = self.view_of(last)?.log_file();
+        self.flush_to(last + 1)?;
+        fadvise::drop_pages(&*file.get()?);
+        Ok(())
+    }
+
+    /// Whether a producer that asked for this is answered only after a flush.
+    pub fn acks_wait_for_flush(&self, acks: i16) -> bool {
+        match self.config.flush_mode {
+            FlushMode::Acks => acks == -1,
+            FlushMode::Os => false,
+            FlushMode::Always => acks != 0,
+        }
+    }
+
+    /// Waits until everything below `offset` is on the disk. Only callers without a lock may.
+    pub fn flush_to(&self, offset: Offset) -> Result<()> {
+        let plan = || {
+            let state = self.state.lock().unwrap();
+            state.online().map_or_else(|_| Default::default(), Log::flush_plan)
+        };
+        let result = self.flush.wait_for(offset, plan, |end| self.flushed(end));
+        if let Err(error @ (Error::Storage { .. } | Error::Corrupt { .. })) = &result {
+            self.take_offline(&mut self.state.lock().unwrap(), error);
+        }
+        result
+    }
+
+    /// Flushes what there is; used by the flusher and at a clean stop.
+    pub fn flush_all(&self) -> Result<()> {
+        let end = {
+            let mut state = self.state.lock().unwrap();
+            state.wants_flush = false;
+            match &state.log {
+                Storage::Online(log) => log.end_offset(),
+                _ => return Ok(()),
+            }
+        };
+        self.flush_to(end)
+    }
+
+    fn flushed(&self, end: LogEnd) {
+        let mut state = self.state.lock().unwrap();
+        if let Storage::Online(log) = &mut state.log {
+            log.flushed(end.offset);
+            state.durable = end;
+        }
+        if self.config.flush_mode == FlushMode::Always {
+            state.wake_all();
+        }
+    }
+
+    /// Whether the flusher should look after this partition before its regular turn.
+    pub fn wants_flush(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        let is_large = || state.online().is_ok_and(|log| log.unflushed_bytes() > UNFLUSHED_BYTES_MAX);
+        state.wants_flush || is_large()
+    }
+
+    /// Recovery point and log start, for the checkpoints; `None` while offline.
+    pub fn checkpoint(&self) -> Option<(Offset, Offset)> {
+        let state = self.state.lock().unwrap();
+        state.online().ok().map(|log| (log.recovery_point(), log.start_offset()))
+    }
+
+    /// The last step of a clean stop, after a flush.
+    pub fn finish(&self) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let State { log, epochs, .. } = &mut *state;
+        match log {
+            Storage::Online(log) => {
+                epochs.sync()?;
+                log.finish()
+            }
+            Storage::Offline => Err(ErrorCode::KAFKA_STORAGE_ERROR.into()),
+            Storage::Deleted => Ok(()),
+        }
+    }
+
+    pub fn bounds(&self) -> Result<Bounds> {
+        let state = self.state.lock().unwrap();
+        Ok(self.bounds_of(&state, state.online()?))
+    }
+
+    fn bounds_of(&self, state: &State, log: &Log) -> Bounds {
+        let log_end = log.end_offset();
+        let high_watermark = match self.config.flush_mode {
+            FlushMode::Always => state.durable.offset,
+            _ => log_end,
+        };
+        Bounds { log_start: log.start_offset(), high_watermark, log_end }
+    }
+
+    /// Finds the bytes from `offset` on, as [`SegmentView::range`] says; the lock is released before the looking up.
+    pub fn fetch(&self, offset: Offset, bytes_max: u64, first_goes_whole: bool) -> Result<Fetched> {
+        let state = self.state.lock().unwrap();
+        let log = state.online()?;
+        let bounds = self.bounds_of(&state, log);
+        if offset < bounds.log_start || offset > bounds.log_end {
+            let why = format!("offset {offset} is not within {} to {}", bounds.log_start, bounds.log_end);
+            return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
+        }
+        if offset >= bounds.high_watermark {
+            return Ok(Fetched { bounds, range: None });
+        }
+        let mut view = self.visible(&state, log.view(offset));
+        drop(state);
+        loop {
+            let range = view.range(offset, bytes_max, first_goes_whole);
+            if let Some(range) = self.check_read(range)? {
+                return Ok(Fetched { bounds, range: Some(range).filter(|range| range.length > 0) });
+            }
+            // Compaction by Kafka may have left a gap at the segment's end.
+            match view.next_base() {
+                Some(next) if next < bounds.high_watermark => view = self.view_of(next)?,
+                _ => return Ok(Fetched { bounds, range: None }),
+            }
+        }
+    }
+
+    fn visible(&self, state: &State, mut view: SegmentView) -> SegmentView {
+        if self.config.flush_mode == FlushMode::Always && view.base_offset() == state.durable.segment {
+            view.limit_to(state.durable.position);
+        }
+        view
+    }
+
+    fn view_of(&self, offset: Offset) -> Result<SegmentView> {
+        let state = self.state.lock().unwrap();
+        Ok(self.visible(&state, state.online()?.view(offset)))
+    }
+
+    fn views(&self) -> Result<(Bounds, Vec<SegmentView>)> {
+        let state = self.state.lock().unwrap();
+        let log = state.online()?;
+        let views = log.views().into_iter().map(|view| self.visible(&state, view)).collect();
+        Ok((self.bounds_of(&state, log), views))
+    }
+
+    /// The first visible record with a timestamp of at least `timestamp_ms`.
+    pub fn find_timestamp(&self, timestamp_ms: i64) -> Result<Option<FoundTimestamp>> {
+        let (bounds, views) = self.views()?;
+        for view in views {
+            let largest = self.check_read(view.largest_timestamp())?;
+            if largest.is_none_or(|largest| largest.timestamp_ms < timestamp_ms) {
+                continue;
+            }
+            let found = self.check_read(view.find_timestamp(timestamp_ms, bounds.log_start))?;
+            if found.is_some_and(|found| found.offset < bounds.high_watermark) {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The visible record with the largest timestamp, the first of them if there are several (KIP-734).
+    pub fn find_largest_timestamp(&self) -> Result<Option<FoundTimestamp>> {
+        let (_, views) = self.views()?;
+        let mut largest: Option<(i64, &SegmentView)> = None;
+        for view in &views {
+            if let Some(entry) = self.check_read(view.largest_timestamp())? {
+                if largest.is_none_or(|(timestamp_ms, _)| entry.timestamp_ms > timestamp_ms) {
+                    largest = Some((entry.timestamp_ms, view));
+                }
+            }
+        }
+        match largest {
+            Some((_, view)) => self.check_read(view.find_largest_timestamp()),
+            None => Ok(None),
+        }
+    }
+
+    /// The leader epoch of the record at `offset`, or of the next one to come.
+    pub fn leader_epoch_at(&self, offset: Offset) -> Result<i32> {
+        let state = self.state.lock().unwrap();
+        let log_end = state.online()?.end_offset();
+        Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch })
+    }
+
+    /// Whether a client that names the leader epoch it knows is up to date; -1 names none.
+    pub fn check_leader_epoch(&self, client_epoch: i32) -> Result<()> {
+        match client_epoch {
+            -1 => Ok(()),
+            epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH.into()),
+            epoch if epoch > self.leader_epoch => Err(ErrorCode::UNKNOWN_LEADER_EPOCH.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The end of an epoch's records: the largest known epoch up to it, and where the next one begins.
+    pub fn epoch_end(&self, epoch: i32) -> Result<Option<(i32, Offset)>> {
+        let state = self.state.lock().unwrap();
+        let end = state.online()?.end_offset();
+        if epoch == self.leader_epoch {
+            return Ok(Some((epoch, end)));
+        }
+        Ok(state.epochs.end_of(epoch, (self.leader_epoch, end)))
+    }
+
+    /// Calls `waker` at each change, until [`Partition::remove_waker`].
+    pub fn add_waker(&self, waker: Arc<dyn Wake>) {
+        self.state.lock().unwrap().wakers.push(waker);
+    }
+
+    pub fn remove_waker(&self, waker: &Arc<dyn Wake>) {
+        self.state.lock().unwrap().wakers.retain(|known| !Arc::ptr_eq(known, waker));
+    }
+
+    /// Ends the partition's life: appends, flushes and fetches that wait get UNKNOWN_TOPIC_OR_PARTITION.
+    pub fn mark_deleted(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.log = Storage::Deleted;
+        state.wake_all();
+        drop(state);
+        self.flush.close(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
+    fn check_storage<T>(&self, state: &mut State, result: Result<T>) -> Result<T> {
+        if let Err(error @ Error::Corrupt { .. }) = &result {
+            self.take_offline(state, error);
+        }
+        result
+    }
+
+    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes.
+    fn check_read<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_ok() {
+            return result;
+        }
+        let mut state = self.state.lock().unwrap();
+        state.online()?; // a deleted partition's files went away: say that instead
+        self.check_storage(&mut state, result)
+    }
+
+    fn take_offline(&self, state: &mut State, error: &Error) {
+        if matches!(state.log, Storage::Online(_)) {
+            note!("{}: OFFLINE until the broker starts again: {error}", self.name);
+            state.log = Storage::Offline;
+            state.wake_all();
+            self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+    }
+}
+
+fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
+    for view in log.views() {
+        view.for_each_header(|header| epochs.note(header.leader_epoch, header.base_offset))?;
+    }
+    Ok(())
+}
+
+impl State {
+    fn online(&self) -> Result<&Log> {
+        match &self.log {
+            Storage::Online(log) => Ok(log),
+            Storage::Offline => Err(Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, "the partition is offline")),
+            Storage::Deleted => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into()),
+        }
+    }
+
+    fn append(&mut self, batch: &mut [u8], header: &BatchHeader, leader_epoch: i32) -> Result<crate::log::Appended> {
+        self.online()?;
+        let Storage::Online(log) = &mut self.log else { unreachable!("seen to be online") };
+        self.epochs.begin(leader_epoch, log.end_offset())?;
+        let appended = log.append(batch, header, leader_epoch)?;
+        self.wants_flush |= appended.rolled;
+        Ok(appended)
+    }
+
+    fn wake_all(&self) {
+        self.wakers.iter().for_each(|waker| waker.wake());
+    }
+}
+
+/// Removes the files of segments that [`Log::advance_start`] has renamed.
+pub fn unlink_all(paths: &[PathBuf]) -> Result<()> {
+    paths.iter().try_for_each(|path| fs::unlink(path))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The data directory: its lock, its identity, the clean-shutdown marker and the checkpoints in its root.
+//!
+//! Kafka's names and contents (FORMATS): `.lock`, `meta.properties`, `.kafka_cleanshutdown`,
+//! `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`.
+//!
+//! Always true: one process at a time. The marker is a promise: written last at a clean stop, removed durably before
+//! the first write of the next life. There is no folder in the root that is not a partition.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::base::{Error, Result, TopicPartition, Uuid};
+use crate::log::checkpoint::{self, Offsets};
+use crate::os::{fs, random};
+
+const MARKER: &str = ".kafka_cleanshutdown";
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const LOG_STARTS: &str = "log-start-offset-checkpoint";
+
+pub struct DataDir {
+    root: PathBuf,
+    cluster_id: String,
+    /// Holds the lock for as long as it lives.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Locks the directory, making it when it is missing, and reads or writes its identity.
+    pub fn open(root: &Path, node_id: i64) -> Result<DataDir> {
+        fs::make_folders(root)?;
+        let Some(lock) = fs::lock(&root.join(".lock"))? else {
+            return Err(Error::unusable(
+                format!("another process holds the data directory {}", root.display()),
+                "stop it, or choose another with --data",
+            ));
+        };
+        let cluster_id = read_identity(root, node_id)?;
+        Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: lock })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    pub fn partition_folder(&self, name: &TopicPartition) -> PathBuf {
+        self.root.join(name.to_string())
+    }
+
+    /// Whether the last stop was clean; from now on, no longer.
+    pub fn take_clean_marker(&self) -> Result<bool> {
+        let path = self.root.join(MARKER);
+        if !fs::exists(&path) {
+            return Ok(false);
+        }
+        fs::unlink(&path)?;
+        fs::sync_dir(&self.root)?;
+        Ok(true)
+    }
+
+    /// The last step of a clean stop.
+    pub fn write_clean_marker(&self) -> Result<()> {
+        fs::replace(&self.root.join(MARKER), br#"{"version":0,"brokerEpoch":-1}"#)
+    }
+
+    pub fn recovery_points(&self) -> Result<Offsets> {
+        checkpoint::read_offsets(&self.root.join(RECOVERY_POINTS))
+    }
+
+    pub fn write_recovery_points(&self, offsets: &Offsets) -> Result<()> {
+        checkpoint::write_offsets(&self.root.join(RECOVERY_POINTS), offsets)
+    }
+
+    pub fn log_starts(&self) -> Result<Offsets> {
+        checkpoint::read_offsets(&self.root.join(LOG_STARTS))
+    }
+
+    pub fn write_log_starts(&self, offsets: &Offsets) -> Result<()> {
+        checkpoint::write_offsets(&self.root.join(LOG_STARTS), offsets)
+    }
+}
+
+/// The cluster id in `meta.properties`, which is written on the first start.
+fn read_identity(root: &Path, node_id: i64) -> Result<String> {
+    let path = root.join("meta.properties");
+    let Some(bytes) = fs::read(&path)? else {
+        let cluster_id = new_id();
+        let directory_id = new_id();
+        let text = format!("version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n");
+        fs::replace(&path, text.as_bytes())?;
+        return Ok(cluster_id.to_string());
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|line| line.split_once('=').filter(|(name, _)| name.trim() == key))
+            .map(|(_, v)| v.trim())
+    };
+    let known = value("node.id").or(value("broker.id"));
+    if known.is_some_and(|known| known != node_id.to_string()) {
+        return Err(Error::unusable(
+            format!("{} belongs to node.id {}, not {node_id}", path.display(), known.unwrap_or_default()),
+            "set node.id to that number",
+        ));
+    }
+    value("cluster.id").map(str::to_string).ok_or_else(|| {
+        Error::unusable(format!("{} has no cluster.id", path.display()), "restore it, or remove the file")
+    })
+}
+
+/// A random id.
+pub fn new_id() -> Uuid {
+    loop {
+        if let Some(id) = Uuid::from_random(random::sixteen_bytes()) {
+            return id;
+        }
+    }
+}
+
+/// `partition.metadata`: the topic id that a folder belongs to.
+pub mod partition_metadata {
+    use super::*;
+
+    const FILE_NAME: &str = "partition.metadata";
+
+    /// Not durable yet: the caller syncs once for all the folders of a topic.
+    pub fn write(folder: &Path, topic_id: Uuid) -> Result<()> {
+        let text = format!("version: 0\ntopic_id: {topic_id}");
+        let path = folder.join(FILE_NAME);
+        let file = fs::create_append(&path)?;
+        fs::append(&file, &path, text.as_bytes())
+    }
+
+    /// `None` when the file is missing or says nothing.
+    pub fn read(folder: &Path) -> Result<Option<Uuid>> {
+        let Some(bytes) = fs::read(&folder.join(FILE_NAME))? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.lines().find_map(|line| line.strip_prefix("topic_id: ")).and_then(|id| Uuid::parse(id.trim())))
+    }
+}

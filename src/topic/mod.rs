@@ -1,0 +1,297 @@
+//! The topics of the broker: names and ids, their partitions and configs, and what survives a restart.
+//!
+//! Always true (DESIGN's crash-order table): a topic is created when its registry record is on the disk, and
+//! deleted when that record is; folders follow, and a start makes them agree. Create and delete are done one at a
+//! time, look-ups go on meanwhile.
+//! Not done: configs do not change, and partitions are not added, while the broker runs.
+
+mod data_dir;
+pub mod name;
+mod open;
+mod registry_file;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::base::config::{Config, TopicConfig};
+use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
+use crate::log::checkpoint::Offsets;
+use crate::log::recovery::Opening;
+use crate::log::LogConfig;
+use crate::os::fs;
+use crate::partition::{FlushMode, Partition, PartitionConfig};
+use crate::record::check::{Depth, Rules};
+
+use data_dir::{new_id, partition_metadata, DataDir};
+use registry_file::{Record, RegistryFile, TopicRecord};
+
+/// Partitions of one topic at most: what a client may ask for in one request.
+const PARTITION_COUNT_MAX: i32 = 100_000;
+
+pub struct Topic {
+    pub name: String,
+    pub id: Uuid,
+    pub config: TopicConfig,
+    pub partitions: Vec<Arc<Partition>>,
+}
+
+pub struct TopicRegistry {
+    config: Config,
+    data: DataDir,
+    leader_epoch: i32,
+    /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`.
+    file: Mutex<RegistryFile>,
+    /// Guards the look-up tables; held for no longer than a look-up or an insert.
+    topics: RwLock<Tables>,
+    /// Guards the folders of deleted topics, to be removed by [`TopicRegistry::remove_deleted`].
+    deleted: Mutex<Vec<PathBuf>>,
+    /// Guards the checkpoint files: one writer at a time. Taken before a partition's lock.
+    checkpoints: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Tables {
+    by_name: HashMap<String, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
+}
+
+impl TopicRegistry {
+    pub fn cluster_id(&self) -> &str {
+        self.data.cluster_id()
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn find(&self, name: &str) -> Option<Arc<Topic>> {
+        self.topics.read().unwrap().by_name.get(name).cloned()
+    }
+
+    pub fn find_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.topics.read().unwrap().by_id.get(&id).cloned()
+    }
+
+    pub fn find_partition(&self, topic: &str, partition: i32) -> Result<Arc<Partition>> {
+        let tables = self.topics.read().unwrap();
+        let topic = tables.by_name.get(topic);
+        let found = topic.and_then(|topic| topic.partitions.get(usize::try_from(partition).ok()?));
+        found.cloned().ok_or_else(|| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into())
+    }
+
+    /// All topics, by name.
+    pub fn all(&self) -> Vec<Arc<Topic>> {
+        let mut topics: Vec<_> = self.topics.read().unwrap().by_name.values().cloned().collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        topics
+    }
+
+    /// The topic of this name, created with the defaults when it does not exist.
+    pub fn find_or_create(&self, name: &str) -> Result<Arc<Topic>> {
+        if let Some(topic) = self.find(name) {
+            return Ok(topic);
+        }
+        let count = self.default_partition_count();
+        match self.create(name, count, TopicConfig::default()) {
+            Err(error) if error.code() == ErrorCode::TOPIC_ALREADY_EXISTS => {
+                self.find(name).ok_or_else(|| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into())
+            }
+            other => other,
+        }
+    }
+
+    pub fn default_partition_count(&self) -> i32 {
+        i32::try_from(self.config.int("num.partitions")).expect("checked when it was set")
+    }
+
+    /// Whether a topic could be created like this; changes nothing.
+    pub fn check_new(&self, name: &str, partition_count: i32) -> Result<()> {
+        name::check(name)?;
+        if !(1..=PARTITION_COUNT_MAX).contains(&partition_count) {
+            let why = format!("a topic has 1 to {PARTITION_COUNT_MAX} partitions, not {partition_count}");
+            return Err(Error::rejected(ErrorCode::INVALID_PARTITIONS, why));
+        }
+        let tables = self.topics.read().unwrap();
+        if tables.by_name.contains_key(name) {
+            let why = format!("Topic '{name}' already exists.");
+            return Err(Error::rejected(ErrorCode::TOPIC_ALREADY_EXISTS, why));
+        }
+        match tables.by_name.keys().find(|known| name::collide(known, name)) {
+            Some(known) => {
+                let why = format!("Topic '{name}' collides with existing topic: {known}");
+                Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Creates a topic; it is on the disk and can be used when this returns.
+    pub fn create(&self, name: &str, partition_count: i32, config: TopicConfig) -> Result<Arc<Topic>> {
+        let mut file = self.file.lock().unwrap();
+        self.check_new(name, partition_count)?;
+        let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count, config };
+        if record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")) {
+            note!("topic {name}: cleanup.policy=compact keeps everything, since compaction is not implemented");
+        }
+        let partitions = match self.make_folders(&record).and_then(|()| self.open_new(&record)) {
+            Ok(partitions) => partitions,
+            Err(error) => {
+                self.discard_folders(&record);
+                return Err(error);
+            }
+        };
+        if let Err(error) = file.append(&Record::Topic(record.clone())) {
+            self.discard_folders(&record);
+            return Err(error);
+        }
+        let topic = Arc::new(Topic { name: record.name, id: record.id, config: record.config, partitions });
+        self.topics.write().unwrap().insert(&topic);
+        Ok(topic)
+    }
+
+    /// The folders with their topic id, on the disk before the registry knows of them.
+    fn make_folders(&self, record: &TopicRecord) -> Result<()> {
+        let folders: Vec<_> = record.partition_names().map(|name| self.data.partition_folder(&name)).collect();
+        for folder in &folders {
+            fs::make_folder(folder)?;
+            partition_metadata::write(folder, record.id)?;
+        }
+        fs::sync_folders(self.data.root(), &folders)
+    }
+
+    fn open_new(&self, record: &TopicRecord) -> Result<Vec<Arc<Partition>>> {
+        let config = partition_config(&self.config, &record.config);
+        let opening =
+            Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
+        record
+            .partition_names()
+            .map(|name| {
+                let folder = self.data.partition_folder(&name);
+                Partition::open(name, folder, config.clone(), opening).map(|(partition, _)| Arc::new(partition))
+            })
+            .collect()
+    }
+
+    /// Undoes [`TopicRegistry::make_folders`] after an error; what stays behind is a stray for the next start.
+    fn discard_folders(&self, record: &TopicRecord) {
+        for name in record.partition_names() {
+            let folder = self.data.partition_folder(&name);
+            if fs::exists(&folder) {
+                let _ = self.retire_folder(&name, record.id);
+            }
+        }
+    }
+
+    /// Deletes a topic; its name is free when this returns, its bytes go later.
+    pub fn delete(&self, topic: &Topic) -> Result<()> {
+        let mut file = self.file.lock().unwrap();
+        if self.find_id(topic.id).is_none() {
+            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
+        }
+        if name::RESERVED.contains(&topic.name.as_str()) {
+            let why = format!("the topic {} belongs to the broker", topic.name);
+            return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
+        }
+        file.append(&Record::Delete(topic.id))?;
+        topic.partitions.iter().for_each(|partition| partition.mark_deleted());
+        // What cannot be renamed now is removed at the next start; its name stays taken until then.
+        let renamed = topic.partitions.iter().try_for_each(|partition| self.retire_folder(partition.name(), topic.id));
+        self.topics.write().unwrap().remove(topic);
+        renamed
+    }
+
+    fn retire_folder(&self, name: &TopicPartition, id: Uuid) -> Result<()> {
+        let to = self.data.root().join(name::marked(name, id, "delete"));
+        fs::rename(&self.data.partition_folder(name), &to)?;
+        self.deleted.lock().unwrap().push(to);
+        Ok(())
+    }
+
+    /// Removes the files of deleted topics; for a thread in the background.
+    pub fn remove_deleted(&self) {
+        let folders = std::mem::take(&mut *self.deleted.lock().unwrap());
+        for folder in folders {
+            if let Err(error) = fs::remove_folder(&folder) {
+                note!("{error}: left for the next start");
+            }
+        }
+    }
+
+    /// Writes down how far each log is flushed and where it starts.
+    pub fn write_checkpoints(&self) -> Result<()> {
+        let _one_writer = self.checkpoints.lock().unwrap();
+        let mut recovery_points = Offsets::new();
+        let mut log_starts = Offsets::new();
+        for topic in self.all() {
+            for partition in &topic.partitions {
+                if let Some((recovery_point, log_start)) = partition.checkpoint() {
+                    recovery_points.insert(partition.name().clone(), recovery_point);
+                    if log_start > Offset(0) {
+                        log_starts.insert(partition.name().clone(), log_start);
+                    }
+                }
+            }
+        }
+        self.data.write_recovery_points(&recovery_points)?;
+        if log_starts != self.data.log_starts()? {
+            self.data.write_log_starts(&log_starts)?;
+        }
+        Ok(())
+    }
+
+    /// A clean stop: everything flushed, indexes whole, checkpoints, and last the marker, unless a step failed.
+    pub fn close(&self) -> Result<()> {
+        self.remove_deleted();
+        let topics = self.all();
+        let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
+        partitions().try_for_each(|partition| partition.flush_all())?;
+        partitions().try_for_each(|partition| partition.finish())?;
+        self.write_checkpoints()?;
+        self.data.write_clean_marker()
+    }
+}
+
+impl Tables {
+    fn insert(&mut self, topic: &Arc<Topic>) {
+        self.by_name.insert(topic.name.clone(), topic.clone());
+        self.by_id.insert(topic.id, topic.clone());
+    }
+
+    fn remove(&mut self, topic: &Topic) {
+        self.by_name.remove(&topic.name);
+        self.by_id.remove(&topic.id);
+    }
+}
+
+impl TopicRecord {
+    fn partition_names(&self) -> impl Iterator<Item = TopicPartition> + '_ {
+        (0..self.partition_count).map(|partition| TopicPartition { topic: self.name.clone(), partition })
+    }
+}
+
+fn partition_config(config: &Config, topic: &TopicConfig) -> PartitionConfig {
+    let unsigned = |name| u64::try_from(config.topic_int(topic, name)).expect("checked when it was set");
+    PartitionConfig {
+        log: LogConfig {
+            segment_bytes: unsigned("segment.bytes"),
+            segment_ms: config.topic_int(topic, "segment.ms"),
+            index_interval_bytes: unsigned("index.interval.bytes"),
+        },
+        rules: Rules {
+            depth: if config.text("batch.check") == "records" { Depth::Records } else { Depth::Header },
+            size_max: unsigned("max.message.bytes"),
+            keys_required: config.topic_text(topic, "cleanup.policy").contains("compact"),
+        },
+        is_log_append_time: config.topic_text(topic, "message.timestamp.type") == "LogAppendTime",
+        flush_mode: match config.text("flush.mode") {
+            "os" => FlushMode::Os,
+            "always" => FlushMode::Always,
+            _ => FlushMode::Acks,
+        },
+        drops_pages: config.text("log.page.cache") == "drop",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! A start: the data directory is brought in line with the registry, then its partitions are opened.
+//!
+//! Order: the lock; the registry, read to its end; the clean-shutdown marker, removed; folders of deleted topics
+//! unlinked, folders nobody knows renamed to strays; the registry rewritten, after an unclean stop with the next
+//! leader epoch; the partitions.
+//!
+//! Always true: a folder is adopted only under the topic id that it carries, a registered partition without a
+//! folder stays offline, and no folder is renamed when the registry could not be read.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::name::{self, Folder};
+use super::registry_file::Contents;
+use super::*;
+
+/// What the partitions of one start share.
+struct Start<'a> {
+    config: &'a Config,
+    data: &'a DataDir,
+    is_clean: bool,
+    leader_epoch: i32,
+    recovery_points: Offsets,
+    log_starts: Offsets,
+}
+
+/// What recovery did, summed up.
+#[derive(Default)]
+struct Summary {
+    partitions: usize,
+    offline: usize,
+    bytes_read: u64,
+}
+
+impl TopicRegistry {
+    /// Opens the data directory that the configuration names, and every partition in it.
+    pub fn open(config: Config) -> Result<TopicRegistry> {
+        let root = PathBuf::from(config.text("log.dirs"));
+        let data = DataDir::open(&root, config.int("node.id"))?;
+        let folders = partition_folders(&root)?;
+        let contents = RegistryFile::read(&root)?;
+        if contents.is_none() && !folders.is_empty() {
+            return Err(Error::unusable(
+                format!("{} holds partitions, but no {}", root.display(), registry_file::FILE_NAME),
+                "restore that file, or choose another directory with --data; nothing was changed",
+            ));
+        }
+        let is_clean = data.take_clean_marker()?;
+        let is_first = contents.is_none();
+        let mut contents = contents.unwrap_or_default();
+        if !is_clean && !is_first {
+            contents.leader_epoch += 1;
+        }
+        settle_folders(&root, &folders, &contents)?;
+        let file = RegistryFile::rewrite(&root, &contents)?;
+        let start = Start {
+            config: &config,
+            data: &data,
+            is_clean,
+            leader_epoch: contents.leader_epoch,
+            recovery_points: data.recovery_points()?,
+            log_starts: data.log_starts()?,
+        };
+        let tables = start.open_all(&contents)?;
+        Ok(TopicRegistry {
+            leader_epoch: contents.leader_epoch,
+            config,
+            data,
+            file: Mutex::new(file),
+            topics: RwLock::new(tables),
+            deleted: Mutex::default(),
+            checkpoints: Mutex::default(),
+        })
+    }
+}
+
+impl Start<'_> {
+    fn open_all(&self, contents: &Contents) -> Result<Tables> {
+        let mut tables = Tables::default();
+        let mut summary = Summary::default();
+        for record in &contents.topics {
+            let config = partition_config(self.config, &record.config);
+            let partitions =
+                record.partition_names().map(|name| self.open_one(name, record.id, &config, &mut summary)).collect();
+            let (name, id, config) = (record.name.clone(), record.id, record.config.clone());
+            tables.insert(&Arc::new(Topic { name, id, config, partitions }));
+        }
+        if !self.is_clean && summary.partitions > 0 {
+            note!(
+                "the last stop was not clean: recovered {} partitions, checked {} bytes, {} offline; leader epoch {}",
+                summary.partitions,
+                summary.bytes_read,
+                summary.offline,
+                self.leader_epoch
+            );
+        }
+        Ok(tables)
+    }
+
+    fn open_one(
+        &self,
+        name: TopicPartition,
+        id: Uuid,
+        config: &PartitionConfig,
+        summary: &mut Summary,
+    ) -> Arc<Partition> {
+        summary.partitions += 1;
+        let opened = self.try_open(&name, id, config);
+        let partition = opened.unwrap_or_else(|error| {
+            note!("{name}: OFFLINE until the broker starts again: {error}");
+            summary.offline += 1;
+            (Partition::offline(name.clone(), config.clone(), self.leader_epoch), 0)
+        });
+        summary.bytes_read += partition.1;
+        Arc::new(partition.0)
+    }
+
+    fn try_open(&self, name: &TopicPartition, id: Uuid, config: &PartitionConfig) -> Result<(Partition, u64)> {
+        let folder = self.data.partition_folder(name);
+        if partition_metadata::read(&folder)? != Some(id) {
+            return Err(Error::corrupt(folder, format!("no folder with topic id {id}")));
+        }
+        let offset = |offsets: &Offsets| offsets.get(name).copied().unwrap_or(Offset(0));
+        let opening = Opening {
+            is_clean: self.is_clean,
+            recovery_point: offset(&self.recovery_points),
+            log_start: offset(&self.log_starts),
+            epoch: self.leader_epoch,
+        };
+        let (partition, recovered) = Partition::open(name.clone(), folder, config.clone(), opening)?;
+        if recovered.bytes_cut > 0 || recovered.indexes_rebuilt > 0 {
+            note!("{name}: recovered: {recovered}");
+        }
+        if config.flush_mode == FlushMode::Always {
+            partition.flush_all()?; // consumers see durable records only
+        }
+        Ok((partition, recovered.bytes_read))
+    }
+}
+
+fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
+    let entries = fs::list(root)?.into_iter().filter(|entry| entry.is_folder);
+    let folders = entries.map(|entry| {
+        let folder = name::parse_folder(&entry.name);
+        if folder == Folder::Unknown {
+            note!("{}: not a partition's folder, left alone", root.join(&entry.name).display());
+        }
+        (entry.name, folder)
+    });
+    Ok(folders.filter(|(_, folder)| *folder != Folder::Unknown).collect())
+}
+
+/// Removes what belongs to deleted topics, and takes the folders that the registry does not know out of the way.
+fn settle_folders(root: &Path, folders: &[(String, Folder)], contents: &Contents) -> Result<()> {
+    let live: HashMap<(&str, Uuid), i32> = contents
+        .topics
+        .iter()
+        .map(|topic| ((topic.name.as_str(), topic.id), topic.partition_count))
+        .collect();
+    let mut renamed = false;
+    for (folder_name, folder) in folders {
+        let path = root.join(folder_name);
+        let Folder::Partition(name) = folder else {
+            if *folder == Folder::Deleted {
+                fs::remove_folder(&path)?;
+            }
+            continue;
+        };
+        let id = partition_metadata::read(&path)?;
+        let is_live = |id| live.get(&(name.topic.as_str(), id)).is_some_and(|count| name.partition < *count);
+        match id {
+            Some(id) if is_live(id) => {}
+            Some(id) if contents.deleted.contains(&id) => {
+                fs::remove_folder(&path)?;
+                renamed = true;
+            }
+            // A registered topic's folder that lost its metadata is for a human: the partition stays offline.
+            None if contents.topics.iter().any(|topic| topic.name == name.topic) => {}
+            _ if name.topic == "__cluster_metadata" || name.topic == "__transaction_state" => {}
+            _ => {
+                let to = root.join(name::marked(name, id.unwrap_or_default(), "stray"));
+                note!("{}: belongs to no registered topic, renamed to {}", path.display(), to.display());
+                fs::rename(&path, &to)?;
+                renamed = true;
+            }
+        }
+    }
+    if renamed {
+        fs::sync_dir(root)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! The registry's file: which topics exist, with their ids, sizes and configs, and the broker's leader epoch.
+//!
+//! `sendlog.registry` is text, a record a line: the payload's length in 6 digits, its CRC-32 in 8 hex digits, the
+//! payload. Payloads:
+//! ```text
+//! epoch <n>
+//! topic <name> <id> <partitions> [<config>=<value>]...
+//! delete <id>
+//! ```
+//! Values are percent-encoded, so that no blank and no line end lies in one.
+//!
+//! Always true: a record is on the disk before anyone is told. Each start rewrites the file as a whole.
+//! A bad last record is a torn write: copied aside and dropped, loudly. A bad one before a good one is not, and
+//! refuses the start.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::base::config::TopicConfig;
+use crate::base::{Error, Result, Uuid};
+use crate::os::fs;
+
+pub const FILE_NAME: &str = "sendlog.registry";
+
+/// A topic as the registry knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopicRecord {
+    pub name: String,
+    pub id: Uuid,
+    pub partition_count: i32,
+    pub config: TopicConfig,
+}
+
+/// One change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Record {
+    Epoch(i32),
+    Topic(TopicRecord),
+    Delete(Uuid),
+}
+
+/// What all records together say.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Contents {
+    pub leader_epoch: i32,
+    pub topics: Vec<TopicRecord>,
+    pub deleted: Vec<Uuid>,
+}
+
+impl Contents {
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Epoch(epoch) => self.leader_epoch = epoch,
+            Record::Topic(topic) => {
+                self.topics.retain(|known| known.id != topic.id);
+                self.topics.push(topic);
+            }
+            Record::Delete(id) => {
+                self.topics.retain(|known| known.id != id);
+                self.deleted.push(id);
+            }
+        }
+    }
+}
+
+/// The open file.
+pub struct RegistryFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+}
+
+impl RegistryFile {
+    /// Reads the file in `root`; `None` when there is none.
+    pub fn read(root: &Path) -> Result<Option<Contents>> {
+        let path = root.join(FILE_NAME);
+        let Some(bytes) = fs::read(&path)? else { return Ok(None) };
+        let mut contents = Contents::default();
+        let mut at = 0;
+        while at < bytes.len() {
+            let Some((record, next)) = parse_record(&bytes, at) else {
+                set_aside_tail(root, &path, &bytes, at)?;
+                break;
+            };
+            contents.apply(record);
+            at = next;
+        }
+        Ok(Some(contents))
+    }
+
+    /// Writes the file anew with what lives, and opens it for more.
+    pub fn rewrite(root: &Path, contents: &Contents) -> Result<RegistryFile> {
+        let path = root.join(FILE_NAME);
+        let epoch = [Record::Epoch(contents.leader_epoch)];
+        let topics = contents.topics.iter().cloned().map(Record::Topic);
+        let text: String = epoch.into_iter().chain(topics).map(|record| line(&record)).collect();
+        fs::replace(&path, text.as_bytes())?;
+        Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64 })
+    }
+
+    /// Adds a record; it is on the disk when this returns.
+    ///
+    /// After an error the record is cut off again. If that fails too, the file refuses what follows, since nobody
+    /// could say what a start would read.
+    pub fn append(&mut self, record: &Record) -> Result<()> {
+        let line = line(record);
+        let written =
+            fs::append(&self.file, &self.path, line.as_bytes()).and_then(|()| fs::sync_data(&self.file, &self.path));
+        match written {
+            Ok(()) => self.size += line.len() as u64,
+            Err(_) => {
+                fs::truncate(&self.file, &self.path, self.size)?;
+                fs::sync_data(&self.file, &self.path)?;
+            }
+        }
+        written
+    }
+}
+
+fn set_aside_tail(root: &Path, path: &Path, bytes: &[u8], at: usize) -> Result<()> {
+    let line_starts = (at + 1..bytes.len()).filter(|start| bytes[start - 1] == b'\n');
+    if line_starts.into_iter().any(|start| parse_record(bytes, start).is_some()) {
+        return Err(Error::unusable(
+            format!("{} is damaged at byte {at}, and good records follow", path.display()),
+            "restore the file from a backup; nothing was changed",
+        ));
+    }
+    let aside = root.join(format!("{FILE_NAME}.cut"));
+    note!(
+        "{}: THE LAST RECORD IS TORN at byte {at}; its {} bytes are kept in {} and dropped",
+        path.display(),
+        bytes.len() - at,
+        aside.display()
+    );
+    fs::replace(&aside, &bytes[at..])
+}
+
+fn line(record: &Record) -> String {
+    let payload = match record {
+        Record::Epoch(epoch) => format!("epoch {epoch}"),
+        Record::Delete(id) => format!("delete {id}"),
+        Record::Topic(topic) => {
+            let head = format!("topic {} {} {}", topic.name, topic.id, topic.partition_count);
+            topic.config.iter().fold(head, |text, (name, value)| format!("{text} {name}={}", encode(value)))
+        }
+    };
+    format!("{:06} {:08x} {payload}\n", payload.len(), crc32fast::hash(payload.as_bytes()))
+}
+
+/// The record that starts at byte `at`, and where the next one starts.
+fn parse_record(bytes: &[u8], at: usize) -> Option<(Record, usize)> {
+    let head = std::str::from_utf8(bytes.get(at..at + 16)?).ok()?;
+    let length: usize = head.get(..6)?.parse().ok()?;
+    let crc = u32::from_str_radix(head.get(7..15)?, 16).ok()?;
+    let end = at + 16 + length;
+    let payload = bytes.get(at + 16..end)?;
+    let is_whole = head.as_bytes()[6] == b' '
+        && head.as_bytes()[15] == b' '
+        && bytes.get(end) == Some(&b'\n')
+        && crc32fast::hash(payload) == crc;
+    let record = parse_payload(std::str::from_utf8(payload).ok().filter(|_| is_whole)?)?;
+    Some((record, end + 1))
+}
+
+fn parse_payload(payload: &str) -> Option<Record> {
+    let mut words = payload.split(' ');
+    let record = match words.next()? {
+        "epoch" => Record::Epoch(words.next()?.parse().ok()?),
+        "delete" => Record::Delete(Uuid::parse(words.next()?)?),
+        "topic" => {
+            let name = words.next()?.to_string();
+            let id = Uuid::parse(words.next()?)?;
+            let partition_count = words.next()?.parse().ok()?;
+            let mut config = TopicConfig::default();
+            for word in words.by_ref() {
+                let (name, value) = word.split_once('=')?;
+                config.set(name, &decode(value)?).ok()?;
+            }
+            Record::Topic(TopicRecord { name, id, partition_count, config })
+        }
+        _ => return None,
+    };
+    words.next().is_none().then_some(record)
+}
+
+fn encode(value: &str) -> String {
+    let plain = |c: u8| c.is_ascii_graphic() && c != b'%';
+    value
+        .bytes()
+        .map(|c| if plain(c) { char::from(c).to_string() } else { format!("%{c:02x}") })
+        .collect()
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((plain, escaped)) = rest.split_once('%') {
+        bytes.extend_from_slice(plain.as_bytes());
+        bytes.push(u8::from_str_radix(escaped.get(..2)?, 16).ok()?);
+        rest = &escaped[2..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(name: &str, id: u8) -> TopicRecord {
+        let mut config = TopicConfig::default();
+        config.set("cleanup.policy", "compact, delete").unwrap();
+        TopicRecord { name: name.to_string(), id: Uuid([id; 16]), partition_count: 3, config }
+    }
+
+    /// A file with an epoch, two topics and a deletion; the lines end at the returned places.
+    fn sample(root: &Path) -> (Vec<u8>, Vec<usize>) {
+        let mut file = RegistryFile::rewrite(root, &Contents { leader_epoch: 4, ..Contents::default() }).unwrap();
+        for record in [Record::Topic(topic("a", 1)), Record::Topic(topic("b", 2)), Record::Delete(Uuid([1; 16]))] {
+            file.append(&record).unwrap();
+        }
+        let bytes = std::fs::read(root.join(FILE_NAME)).unwrap();
+        let ends = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').map(|at| at + 1).collect();
+        (bytes, ends)
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        sample(folder.path());
+        let contents = RegistryFile::read(folder.path()).unwrap().unwrap();
+        assert_eq!(contents, Contents { leader_epoch: 4, topics: vec![topic("b", 2)], deleted: vec![Uuid([1; 16])] });
+        RegistryFile::rewrite(folder.path(), &contents).unwrap();
+        let rewritten = RegistryFile::read(folder.path()).unwrap().unwrap();
+        assert_eq!(rewritten, Contents { deleted: vec![], ..contents });
+    }
+
+    #[test]
+    fn a_file_torn_anywhere_keeps_the_whole_records_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bytes, ends) = sample(folder.path());
+        for length in 0..bytes.len() {
+            std::fs::write(folder.path().join(FILE_NAME), &bytes[..length]).unwrap();
+            let contents = RegistryFile::read(folder.path()).unwrap().unwrap();
+            let whole = ends.iter().filter(|end| **end <= length).count();
+            assert_eq!(contents.topics.len(), [0, 0, 1, 2, 1][whole], "{length} bytes");
+            let torn = length - ends.iter().rfind(|end| **end <= length).unwrap_or(&0);
+            let aside = std::fs::read(folder.path().join("sendlog.registry.cut")).unwrap_or_default();
+            assert!(torn == 0 || aside.len() == torn, "{length} bytes: kept {} of {torn}", aside.len());
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_before_a_good_record_refuses_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bytes, ends) = sample(folder.path());
+        for at in 0..ends[ends.len() - 2] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            std::fs::write(folder.path().join(FILE_NAME), &flipped).unwrap();
+            let error = RegistryFile::read(folder.path()).expect_err("a damaged registry was read");
+            assert!(matches!(error, Error::Unusable { .. }), "byte {at}: {error}");
+        }
+    }
+}
