@@ -1,0 +1,128 @@
+//! `sendlog [server]`: runs the broker until SIGTERM or SIGINT.
+//!
+//! Always true: `listening on HOST:PORT` is printed on stdout when the broker is ready to serve, and only then.
+//! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use getopts::Options;
+
+use crate::base::config::{Config, Source};
+use crate::base::{Error, Result};
+use crate::os::{fs, random, signals};
+use crate::server::Server;
+
+const USAGE: &str = "Usage: sendlog [server] [options]
+
+A message broker for one machine that speaks Apache Kafka's protocol. Without options it listens on both loopbacks,
+port 9092, and keeps its data in ./data.";
+
+const EXAMPLES: &str = "
+Examples:
+    sendlog --listen 127.0.0.1:0 --data /tmp/sendlog
+    sendlog --ephemeral --set num.partitions=3
+    sendlog --config server.properties --print-config
+";
+
+/// What the command line asks for.
+struct Plan {
+    config: Config,
+    is_ephemeral: bool,
+    prints_config: bool,
+}
+
+pub fn main(args: &[String]) -> ExitCode {
+    let mut options = Options::new();
+    options.optmulti("", "listen", "listen here; may be given several times (key: listeners)", "HOST:PORT");
+    options.optopt("", "data", "the data directory (key: log.dirs)", "DIR");
+    options.optopt("", "config", "read keys from a properties file", "FILE");
+    options.optmulti("", "set", "set a key; --print-config lists all", "KEY=VALUE");
+    options.optflag("", "ephemeral", "keep the data in a scratch directory, removed at exit; implies flush.mode=os");
+    options.optflag("", "print-config", "print each key with its value, default and source, and exit");
+    options.optflag("h", "help", "print this, and exit");
+    options.optflag("V", "version", "print the version, and exit");
+    let matches = match options.parse(args) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&Error::unusable(error.to_string(), "--help lists the options")),
+    };
+    if matches.opt_present("help") {
+        print!("{}{EXAMPLES}", options.usage(USAGE));
+        return ExitCode::SUCCESS;
+    }
+    if matches.opt_present("version") {
+        println!("sendlog {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    match plan(&matches) {
+        Ok(plan) if plan.prints_config => {
+            print!("{}", plan.config.print());
+            ExitCode::SUCCESS
+        }
+        Ok(plan) => run(plan),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn plan(matches: &getopts::Matches) -> Result<Plan> {
+    let mut config = Config::default();
+    if let Some(path) = matches.opt_str("config") {
+        let bytes = fs::read(&PathBuf::from(&path))?
+            .ok_or_else(|| Error::unusable(format!("there is no file {path}"), "give --config an existing file"))?;
+        config.set_from_properties(&String::from_utf8_lossy(&bytes))?;
+    }
+    matches.opt_strs("set").iter().try_for_each(|pair| config.set_pair(pair, Source::CommandLine))?;
+    let listen = matches.opt_strs("listen");
+    if !listen.is_empty() {
+        config.set("listeners", &listen.join(","), Source::CommandLine)?;
+    }
+    if let Some(folder) = matches.opt_str("data") {
+        config.set("log.dirs", &folder, Source::CommandLine)?;
+    }
+    if let Some(extra) = matches.free.first() {
+        return Err(Error::unusable(format!("unexpected argument '{extra}'"), "--help lists the options"));
+    }
+    let is_ephemeral = matches.opt_present("ephemeral");
+    if is_ephemeral {
+        if config.source("log.dirs") == Source::CommandLine {
+            return Err(Error::unusable("--ephemeral and --data contradict each other", "give one of them"));
+        }
+        let scratch =
+            std::env::temp_dir().join(format!("sendlog-{:032x}", u128::from_be_bytes(random::sixteen_bytes())));
+        config.set("log.dirs", &scratch.to_string_lossy(), Source::CommandLine)?;
+        config.set("flush.mode", "os", Source::CommandLine)?;
+    }
+    Ok(Plan { config, is_ephemeral, prints_config: matches.opt_present("print-config") })
+}
+
+fn run(plan: Plan) -> ExitCode {
+    signals::block();
+    let scratch = plan.is_ephemeral.then(|| PathBuf::from(plan.config.text("log.dirs")));
+    let server = match Server::start(plan.config) {
+        Ok(server) => server,
+        Err(error) => return refuse(&error),
+    };
+    println!("listening on {}", server.address());
+    signals::wait();
+    std::thread::spawn(|| {
+        signals::wait();
+        note!("stopping at once: a second signal came");
+        std::process::exit(1);
+    });
+    let stopped = server.stop();
+    if let Some(scratch) = scratch {
+        let _ = fs::remove_folder(&scratch);
+    }
+    match stopped {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note!("not a clean stop, the next start recovers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse(error: &Error) -> ExitCode {
+    note!("sendlog: {error}");
+    ExitCode::from(2)
+}

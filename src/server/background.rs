@@ -1,0 +1,77 @@
+//! The thread in the background: flushes what nobody waits for, writes checkpoints, removes deleted topics.
+//!
+//! Always true: `acks=1` traffic alone still moves the recovery point, at least each
+//! `log.flush.offset.checkpoint.interval.ms` and each 256 MiB of a partition, so that the next recovery is short.
+//! A roll has the closed segment flushed here. A failure in one partition touches no other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::base::{Error, Result};
+use crate::partition::{Partition, Wake};
+use crate::server::wait::WaitCell;
+use crate::server::Broker;
+
+const TICK: Duration = Duration::from_millis(500);
+
+pub struct Background {
+    stopping: Arc<AtomicBool>,
+    wake: Arc<WaitCell>,
+    thread: JoinHandle<()>,
+}
+
+impl Background {
+    pub fn start(broker: Arc<Broker>) -> Result<Background> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let wake = Arc::new(WaitCell::default());
+        let (stop, cell) = (stopping.clone(), wake.clone());
+        let thread = std::thread::Builder::new()
+            .name("background".to_string())
+            .spawn(move || run(&broker, &stop, &cell))
+            .map_err(|error| Error::unusable("cannot start a thread", error.to_string()))?;
+        Ok(Background { stopping, wake, thread })
+    }
+
+    pub fn stop(self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.wake.wake();
+        let _ = self.thread.join();
+    }
+}
+
+fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
+    let settings = &broker.settings;
+    let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
+    let mut checkpoint_at = Instant::now() + settings.checkpoint_interval;
+    loop {
+        wake.wait_until(Instant::now() + tick);
+        if stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        broker.topics.remove_deleted();
+        let is_checkpoint = Instant::now() >= checkpoint_at;
+        let all = is_checkpoint || settings.flushes_always;
+        let flushed = flush(broker, |partition| all || partition.wants_flush());
+        if is_checkpoint || (flushed && !settings.flushes_always) {
+            checkpoint_at = Instant::now() + settings.checkpoint_interval;
+            if let Err(error) = broker.topics.write_checkpoints() {
+                note!("{error}: checkpoints not written, the next recovery reads more");
+            }
+        }
+    }
+}
+
+/// Flushes those that are `due`; whether there were any.
+fn flush(broker: &Broker, due: impl Fn(&Partition) -> bool) -> bool {
+    let mut any = false;
+    for topic in broker.topics.all() {
+        for partition in topic.partitions.iter().filter(|partition| due(partition)) {
+            any = true;
+            // A failure is final for the partition, which has said so.
+            let _ = partition.flush_all();
+        }
+    }
+    any
+}

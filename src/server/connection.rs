@@ -1,0 +1,198 @@
+//! A connection: its thread reads a request, has it served, sends the answer, and goes on.
+//!
+//! Always true: requests are executed and answered in order. Before the thread waits for anything (the next
+//! request, a flush) it has sent what it owes, with one exception: while an `acks=all` answer waits for its flush,
+//! produce requests that have arrived already are appended too, so that one flush covers a client's whole pipeline.
+//! Not done: one request at a time is executed; a client that wants parallel work opens another connection.
+
+use std::collections::HashMap;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::partition::Wake;
+use crate::server::budget::Reserved;
+use crate::server::dispatch::{self, Answer, Client};
+use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
+use crate::server::handlers::produce::Unflushed;
+use crate::server::pool::Pool;
+use crate::server::wait::WaitCell;
+use crate::server::{response, Broker};
+
+/// A client that takes no byte for this long is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Answers that may wait for one flush, or be sent in one go.
+const OWED_MAX: usize = 256;
+/// Bytes of answers from which on they are sent even if more requests wait.
+const OWED_BYTES_MAX: usize = 64 << 10;
+
+/// Serves a connection that was just accepted, in a thread of its own.
+pub fn start(socket: TcpStream, peer: SocketAddr, broker: &Arc<Broker>, pool: &Arc<Pool>) {
+    let Some(entry) = Entry::enter(broker, socket, peer) else { return };
+    let job = move || match serve(&entry, peer) {
+        Ok(()) | Err(Closed::Quietly) => {}
+        Err(Closed::Because(why)) => note!("closing the connection from {peer}: {why}"),
+    };
+    if let Err(error) = pool.run(Box::new(job)) {
+        note!("closing the connection from {peer}: no thread for it: {error}");
+    }
+}
+
+fn serve(entry: &Entry, peer: SocketAddr) -> Result<(), Closed> {
+    let socket = &*entry.socket;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(READ_TIMEOUT))?;
+    socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    let local = socket.local_addr()?;
+    let client = Client { broker: &entry.broker, socket, peer, local, wake: entry.wake.clone() };
+    let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
+    connection.run()
+}
+
+struct Connection<'a> {
+    client: Client<'a>,
+    frames: Frames,
+    owed: Owed,
+}
+
+/// Answers that are not sent yet, oldest first: some ready, then some that wait for a flush.
+#[derive(Default)]
+struct Owed {
+    ready: Vec<u8>,
+    unflushed: Vec<Unflushed>,
+}
+
+impl<'a> Connection<'a> {
+    fn run(&mut self) -> Result<(), Closed> {
+        loop {
+            let (frame, _reserved) = self.next_frame()?;
+            let size = frame.len();
+            if !dispatch::is_produce(self.frames.bytes(frame.clone())) {
+                self.settle()?;
+            }
+            match dispatch::serve(&self.client, self.frames.bytes(frame))? {
+                Answer::Nothing => {}
+                Answer::Produced(answer) => self.owe(answer)?,
+                Answer::Ready(answer) => {
+                    response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
+                }
+            }
+            self.frames.shrink(size);
+        }
+    }
+
+    /// Keeps a produce's answer until no further request is there to be read, or enough has come together.
+    fn owe(&mut self, answer: Unflushed) -> Result<(), Closed> {
+        if self.owed.unflushed.is_empty() && answer.is_ready() {
+            self.owed.ready.extend_from_slice(&answer.wait()?.bytes);
+        } else {
+            self.owed.unflushed.push(answer);
+        }
+        if self.owed.unflushed.len() >= OWED_MAX || self.owed.ready.len() >= OWED_BYTES_MAX {
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// The next request; before waiting for it, everything owed is sent.
+    fn next_frame(&mut self) -> Result<(Range<usize>, Option<Reserved<'a>>), Closed> {
+        let broker = self.client.broker;
+        let size_max = broker.settings.request_bytes_max;
+        loop {
+            if let Some(frame) = self.frames.next_buffered(size_max)? {
+                return Ok((frame, None));
+            }
+            // More of a client's pipeline may have arrived while the last request was served.
+            if self.owed.unflushed.is_empty() || !self.frames.receive_now(self.client.socket)? {
+                break;
+            }
+        }
+        self.settle()?;
+        if broker.connections.is_stopping() {
+            return Err(Closed::Quietly);
+        }
+        self.frames.wait(self.client.socket, size_max, broker.settings.idle_max, &broker.budget)
+    }
+
+    /// Waits for the flushes and sends all that is owed.
+    fn settle(&mut self) -> Result<(), Closed> {
+        for answer in self.owed.unflushed.drain(..) {
+            let answer = answer.wait()?;
+            self.owed.ready.extend_from_slice(&answer.bytes);
+        }
+        if !self.owed.ready.is_empty() {
+            crate::os::socket::send_all(self.client.socket, &self.owed.ready, false)?;
+            self.owed.ready.clear();
+        }
+        Ok(())
+    }
+}
+
+/// The connections that are open, so that a stop can reach them.
+#[derive(Default)]
+pub struct Connections {
+    /// Guards the table; a leaf.
+    open: Mutex<HashMap<u64, (Arc<TcpStream>, Arc<WaitCell>)>>,
+    closed: Condvar,
+    next_id: AtomicU64,
+    stopping: AtomicBool,
+}
+
+impl Connections {
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Wakes every wait, lets requests that have arrived finish within `grace`, then closes what is left.
+    pub fn stop(&self, grace: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let deadline = Instant::now() + grace;
+        let mut open = self.open.lock().unwrap();
+        for (socket, wake) in open.values() {
+            let _ = socket.shutdown(Shutdown::Read);
+            wake.wake();
+        }
+        while !open.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                note!("{} connections did not finish in time and are closed", open.len());
+                open.values().for_each(|(socket, _)| drop(socket.shutdown(Shutdown::Both)));
+                return;
+            }
+            open = self.closed.wait_timeout(open, left).unwrap().0;
+        }
+    }
+}
+
+/// A connection's place in the table; leaving it on drop, also when its thread panics.
+struct Entry {
+    id: u64,
+    socket: Arc<TcpStream>,
+    wake: Arc<WaitCell>,
+    broker: Arc<Broker>,
+}
+
+impl Entry {
+    fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
+        let connections = &broker.connections;
+        let mut open = connections.open.lock().unwrap();
+        if open.len() >= broker.settings.connections_max {
+            note!("closing the connection from {peer}: {} are open, as many as max.connections allows", open.len());
+            return None;
+        }
+        let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
+        let (socket, wake) = (Arc::new(socket), Arc::new(WaitCell::default()));
+        open.insert(id, (socket.clone(), wake.clone()));
+        Some(Entry { id, socket, wake, broker: broker.clone() })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let connections = &self.broker.connections;
+        connections.open.lock().unwrap().remove(&self.id);
+        connections.closed.notify_all();
+    }
+}

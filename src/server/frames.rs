@@ -1,0 +1,229 @@
+//! Reads request frames from a socket into one buffer that the connection uses again and again.
+//!
+//! A frame is an i32 size and as many bytes. Small frames arrive several at a time and are read in one go.
+//!
+//! Always true: the buffer grows as bytes arrive, never by what a size claims; a body that comes too slowly ends the
+//! connection; a connection that is idle gives its buffer back.
+
+use std::io::{self, Read};
+use std::net::TcpStream;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::base::{Error, Result};
+use crate::os::socket;
+use crate::server::budget::{check_size, Budget, Reserved};
+
+const SIZE_BYTES: usize = 4;
+const BUFFER_MIN: usize = 4 << 10;
+/// What a connection keeps while it is busy; a larger frame grows the buffer for as long as frames are large.
+const BUFFER_KEPT: usize = 64 << 10;
+/// A socket read returns after this long without a byte, to look at the clock.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// A body must arrive at this pace, after a start of [`READ_TIMEOUT`].
+const BODY_BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+
+#[derive(Default)]
+pub struct Frames {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+/// Why no frame came.
+#[derive(Debug)]
+pub enum Closed {
+    /// The client has closed its side between two frames.
+    Quietly,
+    Because(String),
+}
+
+impl From<Error> for Closed {
+    fn from(error: Error) -> Closed {
+        Closed::Because(error.to_string())
+    }
+}
+
+impl From<io::Error> for Closed {
+    fn from(error: io::Error) -> Closed {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                Closed::Because("the client stalled in the middle of a frame or an answer".to_string())
+            }
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Closed::Quietly,
+            _ => Closed::Because(error.to_string()),
+        }
+    }
+}
+
+impl Frames {
+    /// The next frame if all of it is in the buffer: a range for [`Frames::bytes`].
+    pub fn next_buffered(&mut self, size_max: usize) -> Result<Option<Range<usize>>> {
+        let Some(size) = self.claimed_size(size_max)? else { return Ok(None) };
+        let body = self.start + SIZE_BYTES..self.start + SIZE_BYTES + size;
+        if body.end > self.end {
+            return Ok(None);
+        }
+        self.start = body.end;
+        Ok(Some(body))
+    }
+
+    /// Reads what has arrived, without waiting; false when that is nothing.
+    pub fn receive_now(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        self.make_room();
+        let got = socket::receive_now(socket, &mut self.buffer[self.end..])?;
+        self.end += got.unwrap_or(0);
+        Ok(got.is_some_and(|got| got > 0))
+    }
+
+    /// Waits for the next frame, for at most `idle_max` if none has begun.
+    pub fn wait<'b>(
+        &mut self,
+        socket: &TcpStream,
+        size_max: usize,
+        idle_max: Duration,
+        budget: &'b Budget,
+    ) -> std::result::Result<(Range<usize>, Option<Reserved<'b>>), Closed> {
+        let began = Instant::now();
+        let mut body: Option<(Reserved<'b>, Instant)> = None;
+        loop {
+            if let Some(frame) = self.next_buffered(size_max)? {
+                return Ok((frame, body.map(|(reserved, _)| reserved)));
+            }
+            if let (Some(size), None) = (self.claimed_size(size_max)?, &body) {
+                let reserved = budget.reserve(size);
+                let pace = Duration::from_secs(size as u64 / BODY_BYTES_PER_SECOND_MIN);
+                body = Some((reserved, Instant::now() + READ_TIMEOUT + pace));
+            }
+            let is_idle = self.start == self.end;
+            match self.receive(socket) {
+                Ok(0) if is_idle => return Err(Closed::Quietly),
+                Ok(0) => return Err(Closed::Because("the client closed in the middle of a frame".to_string())),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_idle => {
+                    self.buffer = Vec::new();
+                    (self.start, self.end) = (0, 0);
+                    if began.elapsed() >= idle_max {
+                        return Err(Closed::Quietly);
+                    }
+                    continue;
+                }
+                // A stalled body: its deadline decides.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && body.is_some() => {}
+                Err(error) => return Err(error.into()),
+            }
+            if body.as_ref().is_some_and(|(_, deadline)| Instant::now() > *deadline) {
+                return Err(Closed::Because("the rest of a frame did not arrive in time".to_string()));
+            }
+        }
+    }
+
+    /// The bytes of a frame that was returned; valid until the next read.
+    pub fn bytes(&mut self, frame: Range<usize>) -> &mut [u8] {
+        &mut self.buffer[frame]
+    }
+
+    fn claimed_size(&self, size_max: usize) -> Result<Option<usize>> {
+        let waiting = &self.buffer[self.start..self.end];
+        waiting.first_chunk().map(|size| check_size(i32::from_be_bytes(*size), size_max)).transpose()
+    }
+
+    fn receive(&mut self, mut socket: &TcpStream) -> io::Result<usize> {
+        self.make_room();
+        loop {
+            match socket.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(got) => {
+                    self.end += got;
+                    return Ok(got);
+                }
+            }
+        }
+    }
+
+    /// Moves what is left to the front and makes room behind it: twice as much as there was, once that was full.
+    fn make_room(&mut self) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.end < self.buffer.len() {
+            return;
+        }
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buffer.len() {
+            let size = (self.buffer.len() * 2).max(BUFFER_MIN);
+            self.buffer.resize(size, 0);
+        }
+    }
+
+    /// Gives back what a large frame needed, when small ones follow.
+    pub fn shrink(&mut self, last_frame: usize) {
+        if self.start == self.end && self.buffer.len() > BUFFER_KEPT && last_frame * 8 < self.buffer.len() {
+            self.buffer = Vec::new();
+            (self.start, self.end) = (0, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
+
+    fn frame(body: &[u8]) -> Vec<u8> {
+        [&(body.len() as i32).to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn frames_come_out_as_they_went_in_however_they_are_cut() {
+        let bodies: Vec<Vec<u8>> = [8, 100, 5000, 300_000, 9].iter().map(|n| vec![*n as u8; *n]).collect();
+        let bytes: Vec<u8> = bodies.iter().flat_map(|body| frame(body)).collect();
+        for piece in [1000, 4096, 70_000, bytes.len()] {
+            let (mut client, server) = pair();
+            let budget = Budget::new(1 << 20, 1 << 20);
+            let mut frames = Frames::default();
+            std::thread::scope(|scope| {
+                scope.spawn(|| bytes.chunks(piece).for_each(|chunk| client.write_all(chunk).unwrap()));
+                for body in &bodies {
+                    let (range, _reserved) = frames.wait(&server, 1 << 20, Duration::MAX, &budget).unwrap();
+                    assert!(frames.bytes(range) == body.as_slice(), "a frame of {} bytes", body.len());
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_size_that_no_request_has_closes() {
+        for size in [-1, 0, 7, i32::MAX, i32::MIN, (1 << 20) + 1] {
+            let (mut client, server) = pair();
+            client.write_all(&size.to_be_bytes()).unwrap();
+            let budget = Budget::new(1 << 20, 1 << 20);
+            let closed = Frames::default().wait(&server, 1 << 20, Duration::MAX, &budget);
+            assert!(matches!(closed, Err(Closed::Because(_))), "size {size}");
+        }
+    }
+
+    #[test]
+    fn memory_follows_the_bytes_and_not_the_claim() {
+        let (mut client, server) = pair();
+        client.write_all(&(100 << 20_i32).to_be_bytes()).unwrap();
+        client.write_all(&[0; 100]).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let budget = Budget::new(1 << 30, 1 << 30);
+        let mut frames = Frames::default();
+        let closed = frames.wait(&server, 1 << 30, Duration::MAX, &budget);
+        assert!(matches!(closed, Err(Closed::Because(_))));
+        assert!(frames.buffer.capacity() <= BUFFER_MIN * 2, "{}", frames.buffer.capacity());
+    }
+}

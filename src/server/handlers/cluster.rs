@@ -1,0 +1,70 @@
+//! ApiVersions, DescribeCluster and FindCoordinator: what this broker is.
+
+use crate::base::{Error, ErrorCode};
+use crate::server::dispatch::Call;
+use crate::server::frames::Closed;
+use crate::wire::messages::describe_cluster::{DescribeClusterBroker, BROKERS};
+use crate::wire::messages::find_coordinator::{Coordinator, TRANSACTION};
+use crate::wire::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
+    FindCoordinatorResponse,
+};
+
+pub fn api_versions(_call: &Call, _request: ApiVersionsRequest) -> Result<ApiVersionsResponse, Closed> {
+    Ok(ApiVersionsResponse::served())
+}
+
+pub fn describe(call: &Call, request: DescribeClusterRequest) -> Result<DescribeClusterResponse, Closed> {
+    let broker = call.client.broker;
+    let endpoint_type = request.endpoint_type;
+    if endpoint_type != BROKERS {
+        let error_code = ErrorCode::UNSUPPORTED_ENDPOINT_TYPE;
+        let error_message = Some(format!("endpoint type {endpoint_type} is not served, only brokers are"));
+        return Ok(DescribeClusterResponse { error_code, error_message, endpoint_type, ..Default::default() });
+    }
+    let node_id = broker.settings.node_id;
+    let address = call.client.advertised();
+    Ok(DescribeClusterResponse {
+        endpoint_type,
+        cluster_id: broker.topics.cluster_id().to_string(),
+        controller_id: node_id,
+        brokers: vec![DescribeClusterBroker {
+            broker_id: node_id,
+            host: address.host,
+            port: address.port.into(),
+            rack: None,
+        }],
+        ..DescribeClusterResponse::default()
+    })
+}
+
+/// There are no coordinators yet. The API is served all the same, since librdkafka compresses with lz4 only on a
+/// broker that has it; clients of groups retry, those of transactions get an error that ends them.
+pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<FindCoordinatorResponse, Closed> {
+    let keys = if call.version >= 4 { request.coordinator_keys } else { vec![request.key] };
+    let error = match request.key_type {
+        TRANSACTION => {
+            let names = keys.join(", ");
+            note!("{}: refused transactional id '{names}': transactions are not implemented", call.client.peer);
+            let code = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+            Error::rejected(code, "transactions are not implemented")
+        }
+        _ => Error::rejected(ErrorCode::COORDINATOR_NOT_AVAILABLE, "consumer groups are not implemented yet"),
+    };
+    let nowhere = |key| Coordinator {
+        key,
+        node_id: -1,
+        host: String::new(),
+        port: -1,
+        error_code: error.code(),
+        error_message: Some(error.to_string()),
+    };
+    Ok(FindCoordinatorResponse {
+        error_code: error.code(),
+        error_message: Some(error.to_string()),
+        node_id: -1,
+        port: -1,
+        coordinators: keys.into_iter().map(nowhere).collect(),
+        ..FindCoordinatorResponse::default()
+    })
+}

@@ -1,0 +1,144 @@
+//! Fetch: finds where the asked-for batches lie; if they are fewer than `min_bytes`, waits for appends.
+//!
+//! Always true: nothing is read here, ranges of files are handed on (idea 4). A wait is woken by the append itself,
+//! ends at `max_wait_ms` (capped), and looks at its socket now and then, so that a client that vanished frees its
+//! thread. The first batch of a response goes whole, whatever the limits (KIP-74).
+//! Not done: no fetch sessions (KIP-227); the session id is always 0.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::base::{ErrorCode, Offset, Result};
+use crate::os::socket;
+use crate::partition::{Partition, Wake};
+use crate::server::dispatch::Call;
+use crate::server::frames::Closed;
+use crate::wire::messages::fetch::{FetchPartition, FetchTopic, FetchableTopicResponse, PartitionData};
+use crate::wire::messages::{FetchRequest, FetchResponse};
+use crate::wire::records::Records;
+
+/// How often a wait looks whether its client is still there.
+const LOOK_AT_SOCKET: Duration = Duration::from_secs(30);
+
+pub fn handle(call: &Call, request: FetchRequest) -> std::result::Result<FetchResponse, Closed> {
+    if request.session_id != 0 {
+        let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
+        return Ok(FetchResponse { error_code, ..FetchResponse::default() });
+    }
+    let began = Instant::now();
+    let first = look(call, &request);
+    let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64).min(call.client.broker.settings.fetch_wait_max);
+    if first.is_enough(&request) || wait == Duration::ZERO {
+        return Ok(first.response(&request));
+    }
+    let waiting = Waiting::begin(call, &request);
+    wait_for_more(call, &request, &waiting, began + wait)
+}
+
+fn wait_for_more(
+    call: &Call,
+    request: &FetchRequest,
+    waiting: &Waiting,
+    deadline: Instant,
+) -> std::result::Result<FetchResponse, Closed> {
+    loop {
+        let found = look(call, request);
+        if found.is_enough(request) || Instant::now() >= deadline || call.client.broker.is_stopping() {
+            return Ok(found.response(request));
+        }
+        waiting.until(deadline.min(Instant::now() + LOOK_AT_SOCKET));
+        if socket::peer_is_gone(call.client.socket) && !call.client.broker.is_stopping() {
+            return Err(Closed::Quietly);
+        }
+    }
+}
+
+/// What one look at all partitions found.
+struct Found {
+    partitions: Vec<PartitionData>,
+    bytes: u64,
+    has_errors: bool,
+}
+
+impl Found {
+    fn is_enough(&self, request: &FetchRequest) -> bool {
+        self.has_errors || self.bytes >= request.min_bytes.max(0) as u64 || self.partitions.is_empty()
+    }
+
+    fn response(self, request: &FetchRequest) -> FetchResponse {
+        let mut partitions = self.partitions.into_iter();
+        let take = |topic: &FetchTopic| FetchableTopicResponse {
+            topic: topic.topic.clone(),
+            partitions: partitions.by_ref().take(topic.partitions.len()).collect(),
+        };
+        FetchResponse { responses: request.topics.iter().map(take).collect(), ..FetchResponse::default() }
+    }
+}
+
+fn look(call: &Call, request: &FetchRequest) -> Found {
+    let mut found = Found { partitions: Vec::new(), bytes: 0, has_errors: false };
+    let bytes_max = (request.max_bytes.max(0) as u64).min(call.client.broker.settings.fetch_bytes_max);
+    for topic in &request.topics {
+        for asked in &topic.partitions {
+            let left = bytes_max.saturating_sub(found.bytes);
+            let answer = fetch(call, &topic.topic, asked, left, found.bytes == 0).unwrap_or_else(|error| {
+                found.has_errors = true;
+                PartitionData {
+                    partition_index: asked.partition,
+                    error_code: error.code(),
+                    high_watermark: -1,
+                    ..PartitionData::default()
+                }
+            });
+            found.bytes += answer.records.len();
+            found.partitions.push(answer);
+        }
+    }
+    found
+}
+
+fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, is_first: bool) -> Result<PartitionData> {
+    let partition = find(call, topic, asked)?;
+    partition.check_leader_epoch(asked.current_leader_epoch)?;
+    let bytes_max = left.min(asked.partition_max_bytes.max(0) as u64);
+    let fetched = partition.fetch(Offset(asked.fetch_offset), bytes_max, is_first)?;
+    Ok(PartitionData {
+        partition_index: asked.partition,
+        high_watermark: fetched.bounds.high_watermark.0,
+        last_stable_offset: fetched.bounds.high_watermark.0,
+        log_start_offset: fetched.bounds.log_start.0,
+        records: fetched.range.map_or(Records::EMPTY, Records::Stored),
+        ..PartitionData::default()
+    })
+}
+
+fn find(call: &Call, topic: &str, asked: &FetchPartition) -> Result<Arc<Partition>> {
+    call.client.broker.topics.find_partition(topic, asked.partition)
+}
+
+/// This connection on the lists of wakers of all the partitions it waits for, until dropped.
+struct Waiting<'a> {
+    call: &'a Call<'a>,
+    partitions: Vec<Arc<Partition>>,
+    waker: Arc<dyn Wake>,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(call: &'a Call, request: &FetchRequest) -> Waiting<'a> {
+        let asked = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.topic, asked)));
+        let partitions: Vec<_> = asked.filter_map(|(topic, asked)| find(call, topic, asked).ok()).collect();
+        let waker: Arc<dyn Wake> = call.client.wake.clone();
+        partitions.iter().for_each(|partition| partition.add_waker(waker.clone()));
+        Waiting { call, partitions, waker }
+    }
+
+    fn until(&self, deadline: Instant) {
+        self.call.client.wake.wait_until(deadline);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.partitions.iter().for_each(|partition| partition.remove_waker(&self.waker));
+    }
+}

@@ -1,0 +1,11 @@
+//! A handler for each API: from a decoded request to its response.
+//!
+//! Always true: an error of one topic or partition is answered beside the others' results; only bytes that make no
+//! sense, or a client that is gone, close the connection.
+
+pub mod cluster;
+pub mod fetch;
+pub mod list_offsets;
+pub mod metadata;
+pub mod produce;
+pub mod topics;

@@ -1,0 +1,111 @@
+//! Listeners: they accept connections and hand each to a thread.
+//!
+//! Always true: an accept that fails (no descriptors left, a client that vanished) is tried again; the listener lives
+//! until the stop. Beyond `max.connections` a new connection is closed with a log line.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::base::config::{Config, Source};
+use crate::base::{Error, Result};
+use crate::os::socket;
+use crate::server::address::Endpoint;
+use crate::server::connection;
+use crate::server::pool::Pool;
+use crate::server::Broker;
+
+/// Connections that the kernel keeps for us until we accept them.
+const BACKLOG: i32 = 4096;
+/// How long to wait after an accept that failed for want of something.
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub struct Listener {
+    address: SocketAddr,
+    stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// Binds what `listeners` names.
+pub fn bind_all(config: &Config) -> Result<Vec<TcpListener>> {
+    let endpoints = Endpoint::parse_list(config.text("listeners"))?;
+    let is_default = config.source("listeners") == Source::Default;
+    let mut bound = Vec::new();
+    for endpoint in endpoints {
+        match bind(&endpoint) {
+            Ok(socket) => bound.push(socket),
+            // A host without IPv6 is served on its other loopback.
+            Err(error) if is_default && !bound.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
+                note!("not listening on [{}]:{}: {error}", endpoint.host, endpoint.port);
+            }
+            Err(error) => {
+                let mend = match error.kind() {
+                    io::ErrorKind::AddrInUse => "stop what listens there, or choose another with --listen",
+                    _ => "choose an address of this machine with --listen",
+                };
+                let cause = format!("cannot listen on {}:{}: {error}", endpoint.host, endpoint.port);
+                return Err(Error::unusable(cause, mend));
+            }
+        }
+    }
+    Ok(bound)
+}
+
+fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((endpoint.host.as_str(), endpoint.port))?;
+    socket::set_backlog(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
+impl Listener {
+    pub fn start(socket: TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>) -> Result<Listener> {
+        let failed = |error: io::Error| Error::unusable("cannot start a listener", error.to_string());
+        let address = socket.local_addr().map_err(failed)?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (broker, pool, stop) = (broker.clone(), pool.clone(), stopping.clone());
+        let thread = std::thread::Builder::new()
+            .name("acceptor".to_string())
+            .spawn(move || accept_all(&socket, &broker, &pool, &stop))
+            .map_err(failed)?;
+        Ok(Listener { address, stopping, thread })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends accepting. A connection to ourselves wakes the thread out of `accept(2)`.
+    pub fn stop(self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+            let _ = self.thread.join();
+        }
+    }
+}
+
+fn accept_all(listener: &TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>, stopping: &AtomicBool) {
+    loop {
+        let accepted = listener.accept();
+        if stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        match accepted {
+            Ok((socket, peer)) => connection::start(socket, peer, broker, pool),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                note!("cannot accept a connection: {error}");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+}

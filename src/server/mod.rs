@@ -1,0 +1,145 @@
+//! The server: sockets, threads, waits and clocks; everything below it is called with time as an argument.
+//!
+//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, and one
+//! thread in the background that flushes and tidies up.
+//!
+//! Always true: memory is reserved before it is read into ([`budget`]); requests of one connection are executed and
+//! answered in order ([`connection`]); a stop finishes what has arrived, then flushes.
+//! Not done: no TLS, no authentication, no async runtime.
+//!
+//! Reading order: [`connection`], [`frames`], [`dispatch`], [`handlers::produce`], [`handlers::fetch`], [`response`].
+
+mod address;
+mod background;
+mod budget;
+mod connection;
+mod dispatch;
+mod frames;
+mod handlers;
+mod listener;
+mod pool;
+mod response;
+mod wait;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::base::config::Config;
+use crate::base::Result;
+use crate::topic::TopicRegistry;
+
+use address::Endpoint;
+use background::Background;
+use budget::Budget;
+use connection::Connections;
+use listener::Listener;
+use response::FetchPath;
+
+/// How long a stop waits for requests that are being served.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// What every thread of the server shares.
+pub struct Broker {
+    pub(crate) topics: TopicRegistry,
+    settings: Settings,
+    budget: Budget,
+    connections: Connections,
+}
+
+/// The server's part of the configuration, parsed once.
+struct Settings {
+    node_id: i32,
+    advertised: Option<Endpoint>,
+    auto_creates_topics: bool,
+    request_bytes_max: usize,
+    connections_max: usize,
+    idle_max: Duration,
+    fetch_bytes_max: u64,
+    fetch_wait_max: Duration,
+    fetch_path: FetchPath,
+    prints_requests: bool,
+    flushes_always: bool,
+    flush_interval: Duration,
+    checkpoint_interval: Duration,
+}
+
+/// A broker that serves.
+pub struct Server {
+    broker: Arc<Broker>,
+    listeners: Vec<Listener>,
+    background: Background,
+}
+
+impl Server {
+    /// Binds the listeners, opens the data directory and starts to serve, in this order: a busy port is said before
+    /// anything on the disk changes, and nobody is accepted before everything is open.
+    pub fn start(config: Config) -> Result<Server> {
+        let bound = listener::bind_all(&config)?;
+        let settings = Settings::new(&config)?;
+        limit_open_files(settings.connections_max);
+        let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
+        let topics = TopicRegistry::open(config)?;
+        let broker = Arc::new(Broker { topics, settings, budget, connections: Connections::default() });
+        let background = Background::start(broker.clone())?;
+        let pool = pool::Pool::new();
+        let listeners =
+            bound.into_iter().map(|socket| Listener::start(socket, &broker, &pool)).collect::<Result<_>>()?;
+        Ok(Server { broker, listeners, background })
+    }
+
+    /// The first listener's address, with the port that was picked.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.listeners[0].address()
+    }
+
+    /// Finishes what is in flight, flushes, and writes the clean-shutdown marker if all of that worked.
+    pub fn stop(self) -> Result<()> {
+        self.listeners.into_iter().for_each(Listener::stop);
+        self.broker.connections.stop(STOP_GRACE);
+        self.background.stop();
+        self.broker.topics.close()
+    }
+}
+
+impl Broker {
+    fn is_stopping(&self) -> bool {
+        self.connections.is_stopping()
+    }
+}
+
+impl Settings {
+    fn new(config: &Config) -> Result<Settings> {
+        let ms = |name| Duration::from_millis(config.int(name).unsigned_abs());
+        let number = |name| usize::try_from(config.int(name)).expect("checked when it was set");
+        let advertised = config.text("advertised.listeners");
+        Ok(Settings {
+            node_id: i32::try_from(config.int("node.id")).expect("checked when it was set"),
+            advertised: if advertised.is_empty() { None } else { Some(Endpoint::parse(advertised)?) },
+            auto_creates_topics: config.text("auto.create.topics.enable") == "true",
+            request_bytes_max: number("socket.request.max.bytes"),
+            connections_max: number("max.connections"),
+            idle_max: ms("connections.max.idle.ms"),
+            fetch_bytes_max: number("fetch.max.bytes") as u64,
+            fetch_wait_max: ms("fetch.max.wait.ms.limit"),
+            fetch_path: if config.text("fetch.path") == "copy" { FetchPath::Copy } else { FetchPath::Sendfile },
+            prints_requests: config.text("log.requests") == "true",
+            flushes_always: config.text("flush.mode") == "always",
+            flush_interval: ms("flush.interval.ms"),
+            checkpoint_interval: ms("log.flush.offset.checkpoint.interval.ms"),
+        })
+    }
+}
+
+/// Raises the limit of open files as far as it goes, and keeps a part of it for connections.
+fn limit_open_files(connections_max: usize) {
+    let all = usize::try_from(crate::os::limits::raise_open_files()).unwrap_or(usize::MAX);
+    // Half of what is left for the log's files at the most; a fetch may hold files beyond the cap for a moment.
+    let for_files = all.saturating_sub(connections_max).max(all / 4) / 2;
+    crate::log::set_open_files_max(for_files.max(64));
+}
+
+/// The broker's clock, for timestamps that it sets itself; ms since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,63 @@
+//! Threads for connections: a finished one waits a while for the next connection before it ends.
+//!
+//! Always true: a job runs at once, in an idle thread or a new one; none waits behind another.
+//! Not done: no upper bound; `max.connections` is the bound.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Small stacks: ten thousand threads should cost address space, not memory.
+const STACK_BYTES: usize = 256 << 10;
+/// Threads that may wait for work.
+const IDLE_MAX: usize = 64;
+
+#[derive(Default)]
+pub struct Pool {
+    /// Guards the threads that wait for a job; a leaf.
+    idle: Mutex<Vec<Sender<Job>>>,
+}
+
+impl Pool {
+    pub fn new() -> Arc<Pool> {
+        Arc::default()
+    }
+
+    /// Runs a job in a thread of its own; an error when no thread can be had.
+    pub fn run(self: &Arc<Self>, mut job: Job) -> io::Result<()> {
+        while let Some(thread) = self.next_idle() {
+            match thread.send(job) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::SendError(back)) => job = back,
+            }
+        }
+        let pool = self.clone();
+        let builder = std::thread::Builder::new().name("connection".to_string()).stack_size(STACK_BYTES);
+        builder.spawn(move || pool.work(job)).map(drop)
+    }
+
+    fn next_idle(&self) -> Option<Sender<Job>> {
+        self.idle.lock().unwrap().pop()
+    }
+
+    fn work(&self, first: Job) {
+        first();
+        while let Some(next) = self.wait_as_idle() {
+            match next.recv() {
+                Ok(job) => job(),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn wait_as_idle(&self) -> Option<Receiver<Job>> {
+        let (sender, receiver) = mpsc::channel();
+        let mut idle = self.idle.lock().unwrap();
+        (idle.len() < IDLE_MAX).then(|| {
+            idle.push(sender);
+            receiver
+        })
+    }
+}
