@@ -1,9 +1,8 @@
-//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges, the config table, counters.
+//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges and the config table.
 //!
 //! Nothing here opens a file, asks a clock or knows a thread; every other module may use it.
 
 pub mod config;
-pub mod counters;
 mod error;
 #[macro_use]
 mod note;
@@ -11,5 +10,6 @@ mod types;
 mod uuid;
 
 pub use error::{Error, ErrorCode, Result};
+pub use note::write_note;
 pub use types::{FileRange, Offset, Position, TopicPartition};
 pub use uuid::Uuid;

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use getopts::Options;
 
@@ -67,8 +68,8 @@ pub fn main(args: &[String]) -> ExitCode {
 fn plan(matches: &getopts::Matches) -> Result<Plan> {
     let mut config = Config::default();
     if let Some(path) = matches.opt_str("config") {
-        let bytes = fs::read(&PathBuf::from(&path))?
-            .ok_or_else(|| Error::unusable(format!("there is no file {path}"), "give --config an existing file"))?;
+        let bytes = fs::read_following(&PathBuf::from(&path))
+            .map_err(|error| Error::unusable(error.to_string(), "give --config a file that can be read"))?;
         config.set_from_properties(&String::from_utf8_lossy(&bytes))?;
     }
     matches.opt_strs("set").iter().try_for_each(|pair| config.set_pair(pair, Source::CommandLine))?;
@@ -96,19 +97,15 @@ fn plan(matches: &getopts::Matches) -> Result<Plan> {
 }
 
 fn run(plan: Plan) -> ExitCode {
-    signals::block();
+    let signals = watch_signals();
     let scratch = plan.is_ephemeral.then(|| PathBuf::from(plan.config.text("log.dirs")));
     let server = match Server::start(plan.config) {
         Ok(server) => server,
         Err(error) => return refuse(&error),
     };
     println!("listening on {}", server.address());
-    signals::wait();
-    std::thread::spawn(|| {
-        signals::wait();
-        note!("stopping at once: a second signal came");
-        std::process::exit(1);
-    });
+    // The sender lives as long as the process.
+    let _ = signals.recv();
     let stopped = server.stop();
     if let Some(scratch) = scratch {
         let _ = fs::remove_folder(&scratch);
@@ -120,6 +117,21 @@ fn run(plan: Plan) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The first signal asks for a stop, which a start that still recovers carries out when it is done; the second ends
+/// the process at once.
+fn watch_signals() -> mpsc::Receiver<()> {
+    signals::block();
+    let (asked, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        signals::wait();
+        let _ = asked.send(());
+        signals::wait();
+        note!("stopping at once: a second signal came");
+        std::process::exit(1);
+    });
+    receiver
 }
 
 fn refuse(error: &Error) -> ExitCode {

@@ -112,7 +112,9 @@ mod tests {
             for _ in 0..16 {
                 scope.spawn(|| {
                     all_wrote.wait();
-                    let count = |_| drop(flushes.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+                    let count = |_| {
+                        flushes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    };
                     flush.wait_for(Offset(16), || plan_to(16), count).unwrap();
                 });
             }

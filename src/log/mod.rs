@@ -24,7 +24,7 @@ mod view;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::{Offset, Position, Result};
+use crate::base::{Error, Offset, Position, Result};
 use crate::os::fs;
 use crate::record::header::{self, BatchHeader};
 use segment::Segment;
@@ -114,11 +114,17 @@ impl Log {
     /// Closes the active segment and begins the next one at the log end.
     ///
     /// The new name is durable before the first byte goes into the file, so that no flushed batch can lie in a
-    /// file that a power cut forgets.
+    /// file that a power cut forgets. A roll that fails takes its files away again, durably: the closed segment is
+    /// written on, and a start that found the name would believe that the segment ends there.
     fn roll(&mut self) -> Result<()> {
         self.active_mut().finish_time_index();
-        let next = Segment::create(&self.folder, self.end_offset)?;
-        fs::sync_dir(&self.folder)?;
+        let base = self.end_offset;
+        let next = Segment::create(&self.folder, base)
+            .and_then(|segment| fs::sync_dir(&self.folder).map(|()| segment))
+            .map_err(|error| match segment::unlink(&self.folder, base).and_then(|()| fs::sync_dir(&self.folder)) {
+                Ok(()) => error,
+                Err(_) => Error::corrupt(&self.folder, format!("{error}; and the new segment cannot be removed")),
+            })?;
         self.segments.push(next);
         Ok(())
     }

@@ -109,6 +109,7 @@ mod tests {
     fn beyond_the_cap_only_held_files_stay_open() {
         let folder = tempfile::tempdir().unwrap();
         let files: Vec<_> = (0..3000).map(|i| LazyFile::create(folder.path().join(i.to_string())).unwrap()).collect();
+        files[0].get().unwrap();
         files[0].hold();
         let more: Vec<_> = (3000..6000).map(|i| LazyFile::create(folder.path().join(i.to_string())).unwrap()).collect();
         let open = files.iter().chain(&more).filter(|file| file.slot.lock().unwrap().is_some()).count();

@@ -11,8 +11,8 @@ use std::fmt;
 use std::path::Path;
 
 use crate::base::{Error, Offset, Position, Result};
-use crate::log::scan::{Scan, WINDOW_LARGE};
-use crate::log::segment::{file_name, parse_name, Segment};
+use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
+use crate::log::segment::{file_name, parse_name, unlink, Segment};
 use crate::log::{Log, LogConfig};
 use crate::os::{fadvise, fs};
 use crate::record::header::{self, BatchHeader};
@@ -70,12 +70,10 @@ pub fn open(
         if *base < end {
             return Err(Error::corrupt(folder.join(file_name(*base, "log")), format!("the log reaches offset {end}")));
         }
-        let next_base = bases.get(index + 1).copied();
-        let (segment, segment_end, is_whole) = restore.segment(*base, next_base)?;
+        let (segment, segment_end, is_last) = restore.segment(*base, &bases[index + 1..])?;
         segments.push(segment);
         end = segment_end;
-        if !is_whole {
-            restore.set_aside(&bases[index + 1..])?;
+        if is_last {
             break;
         }
     }
@@ -111,12 +109,6 @@ fn list_segments(folder: &Path, log_start: Offset) -> Result<Vec<Offset>> {
     Ok(bases)
 }
 
-fn unlink(folder: &Path, base: Offset) -> Result<()> {
-    ["index", "timeindex", "log"]
-        .iter()
-        .try_for_each(|suffix| fs::unlink(&folder.join(file_name(base, suffix))))
-}
-
 struct Restore<'a> {
     folder: &'a Path,
     config: &'a LogConfig,
@@ -126,55 +118,70 @@ struct Restore<'a> {
 }
 
 impl Restore<'_> {
-    /// Opens one segment: it, its end offset, and whether nothing had to be cut.
-    fn segment(&mut self, base: Offset, next_base: Option<Offset>) -> Result<(Segment, Offset, bool)> {
+    /// Opens one segment: it, its end offset, and whether the log ends with it.
+    fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
         let segment = Segment::load(self.folder, base)?;
-        let is_durable = next_base.is_some_and(|next| next <= self.opening.recovery_point);
-        match next_base {
-            Some(next) if (self.opening.is_clean || is_durable) && indexes_look_right(&segment)? => {
-                Ok((segment, next, true))
-            }
-            _ => {
-                let (mut segment, end, is_whole) = self.scan(segment)?;
-                if next_base.is_some() {
-                    segment.finish_time_index();
-                }
-                Ok((segment, end, is_whole))
-            }
+        let Some(next_base) = later.first().copied() else {
+            let (segment, end) = self.scan(segment, later)?;
+            return Ok((segment, end, true));
+        };
+        let is_durable = self.opening.is_clean || next_base <= self.opening.recovery_point;
+        if is_durable && indexes_look_right(&segment)? {
+            check_end(&segment, next_base)?;
+            return Ok((segment, next_base, false));
         }
+        let (mut segment, end) = self.scan(segment, later)?;
+        segment.finish_time_index();
+        // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log.
+        let is_last = end != next_base && !is_durable;
+        if is_last {
+            self.set_aside(later)?;
+        }
+        Ok((segment, if is_last { end } else { next_base }, is_last))
     }
 
     /// Walks the batches from the last place that the index knows for sure, and completes the indexes.
-    fn scan(&mut self, mut segment: Segment) -> Result<(Segment, Offset, bool)> {
+    fn scan(&mut self, mut segment: Segment, later: &[Offset]) -> Result<(Segment, Offset)> {
         let file = segment.log_file().get()?;
         let path = segment.log_file().path().to_path_buf();
         let file_end = segment.size();
-        let trusted = if self.opening.is_clean { Offset(i64::MAX) } else { self.opening.recovery_point };
         if !self.opening.is_clean {
             // What lies in the page cache may differ from the disk, if a sync failed before the stop.
             fadvise::drop_pages(&file);
         }
-        let expected = self.rewind(&mut segment, trusted)?;
+        let expected = self.rewind(&mut segment)?;
         let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected).with_window(self.window_bytes());
-        let interval = self.config.index_interval_bytes;
         loop {
-            let is_trusted = scan.expected() < trusted;
-            let next = if is_trusted { scan.next_batch() } else { scan.next_checked() };
+            let is_durable = scan.expected() < self.opening.recovery_point;
+            let next = match is_durable || self.opening.is_clean {
+                true => scan.next_batch(),
+                false => scan.next_checked(),
+            };
             match next {
-                Ok(Some(batch)) => {
-                    self.report.bytes_read += if is_trusted { 0 } else { batch.size() };
-                    (self.on_batch)(&batch.header);
-                    segment.accept(&batch, interval);
-                }
-                Ok(None) => return Ok((segment, scan.expected(), true)),
-                Err(error @ Error::Corrupt { .. }) if !is_trusted => {
+                Ok(Some(batch)) => self.accept(&mut segment, &batch, is_durable)?,
+                Ok(None) => return Ok((segment, scan.expected())),
+                Err(error @ Error::Corrupt { .. }) if !is_durable && !self.opening.is_clean => {
                     note!("{error}: the log ends here");
+                    self.set_aside(later)?;
                     self.cut(&mut segment, file_end)?;
-                    return Ok((segment, scan.expected(), false));
+                    return Ok((segment, scan.expected()));
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn accept(&mut self, segment: &mut Segment, batch: &Batch, is_durable: bool) -> Result<()> {
+        // A flush ends where a batch ends: one that reaches across the recovery point has a damaged offset.
+        if is_durable && batch.header.last_offset() >= self.opening.recovery_point {
+            let what = format!("a batch at byte {} reaches across the recovery point", batch.position);
+            return Err(Error::corrupt(segment.log_file().path(), what));
+        }
+        if !is_durable && !self.opening.is_clean {
+            self.report.bytes_read += batch.size();
+        }
+        (self.on_batch)(&batch.header);
+        segment.accept(batch, self.config.index_interval_bytes)
     }
 
     fn window_bytes(&self) -> usize {
@@ -185,9 +192,10 @@ impl Restore<'_> {
         }
     }
 
-    /// Sets the segment back to the last batch below `trusted` that both indexes vouch for, or to its start;
-    /// returns the offset expected there.
-    fn rewind(&mut self, segment: &mut Segment, trusted: Offset) -> Result<Offset> {
+    /// Sets the segment back to the last flushed batch that both indexes vouch for, or to its start; returns the
+    /// offset expected there.
+    fn rewind(&mut self, segment: &mut Segment) -> Result<Offset> {
+        let trusted = if self.opening.is_clean { Offset(i64::MAX) } else { self.opening.recovery_point };
         let base = segment.base_offset();
         if segment.size() == Position(0) {
             segment.reset()?;
@@ -222,17 +230,24 @@ impl Restore<'_> {
         segment.cut()
     }
 
-    /// Segments behind a cut are not part of the log any more; their bytes stay.
+    /// Segments behind the log's end are not part of it any more; their bytes stay under another name.
+    ///
+    /// The last one goes first, and all of them before the cut itself: a start that is stopped in between leaves a
+    /// log that ends at the same batch.
     fn set_aside(&mut self, bases: &[Offset]) -> Result<()> {
-        for base in bases {
+        for base in bases.iter().rev() {
             let log = self.folder.join(file_name(*base, "log"));
-            let bytes = fs::size(&log)?.unwrap_or(0);
+            let Some(bytes) = fs::size(&log)? else { continue };
             self.report.bytes_cut += bytes;
             self.report.has_batches_behind_cut |= bytes > 0;
             fs::rename(&log, &self.aside(*base))?;
             unlink(self.folder, *base)?;
         }
-        fs::sync_dir(self.folder)
+        if bases.is_empty() {
+            Ok(())
+        } else {
+            fs::sync_dir(self.folder)
+        }
     }
 
     fn aside(&self, base: Offset) -> std::path::PathBuf {
@@ -245,10 +260,9 @@ impl Restore<'_> {
 fn indexes_look_right(segment: &Segment) -> Result<bool> {
     let view = segment.view(None);
     let base = segment.base_offset();
-    let Some(number) = view.offset_index.count.checked_sub(1) else { return Ok(false) };
     let file = segment.log_file().get()?;
-    let Some(indexed) = view.indexed_batch(&file, number)? else { return Ok(false) };
-    let rises = match number.checked_sub(1) {
+    let Some(indexed) = view.last_indexed(&file)? else { return Ok(false) };
+    let rises = match view.offset_index.count.checked_sub(2) {
         Some(before) => view.offset_index.entry(base, before)?.last_offset < indexed.header.last_offset(),
         None => true,
     };
@@ -262,6 +276,22 @@ fn indexes_look_right(segment: &Segment) -> Result<bool> {
     let mut scan = Scan::new(&file, path, timed.position, indexed.end().max(timed.end()), expected);
     let later = scan.find_batch(|batch| batch.header.max_timestamp_ms > largest.timestamp_ms)?;
     Ok(later.is_none())
+}
+
+/// A closed segment ends before the next one begins.
+fn check_end(segment: &Segment, next_base: Offset) -> Result<()> {
+    let view = segment.view(None);
+    let file = segment.log_file().get()?;
+    let Some(last) = view.last_indexed(&file)? else { return Ok(()) };
+    let path = segment.log_file().path();
+    let mut scan = Scan::new(&file, path, last.position, segment.size(), last.header.base_offset);
+    while scan.next_batch()?.is_some() {}
+    match scan.expected() {
+        end if end <= next_base => Ok(()),
+        end => {
+            Err(Error::corrupt(path, format!("it reaches offset {end}, and the next segment begins at {next_base}")))
+        }
+    }
 }
 
 /// Whether a good batch begins anywhere from `start` on.

@@ -43,6 +43,13 @@ pub fn parse_name(name: &str, suffix: &str) -> Option<Offset> {
     is_number.then(|| digits.parse().ok().map(Offset)).flatten()
 }
 
+/// Removes a segment's files, as far as there are any; the log first, since it makes the others a segment.
+pub fn unlink(folder: &Path, base_offset: Offset) -> Result<()> {
+    ["log", "index", "timeindex"]
+        .iter()
+        .try_for_each(|suffix| fs::unlink(&folder.join(file_name(base_offset, suffix))))
+}
+
 impl Segment {
     /// An empty segment; index files that lie about under its name are emptied.
     pub fn create(folder: &Path, base_offset: Offset) -> Result<Segment> {
@@ -232,10 +239,16 @@ impl Segment {
     }
 
     /// Takes in the next batch of the file, which a scan found good.
-    pub fn accept(&mut self, batch: &Batch, interval: u64) {
+    pub fn accept(&mut self, batch: &Batch, interval: u64) -> Result<()> {
         assert_eq!(batch.position, self.size, "batches are taken in one after another");
-        self.note_batch(batch.position, batch.header.last_offset(), batch.header.max_timestamp_ms, interval);
+        let last_offset = batch.header.last_offset();
+        if last_offset - self.base_offset > i64::from(i32::MAX) {
+            let what = format!("offset {last_offset} at byte {} is too far from the segment's first", batch.position);
+            return Err(Error::corrupt(self.log.path(), what));
+        }
+        self.note_batch(batch.position, last_offset, batch.header.max_timestamp_ms, interval);
         self.add_bytes(batch.size());
+        Ok(())
     }
 
     /// Cuts the file behind the last batch that was accepted.

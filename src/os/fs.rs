@@ -71,6 +71,11 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// Reads a file that is not ours, such as a configuration file; a symlink is followed.
+pub fn read_following(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(at(path))
+}
+
 /// `fdatasync(2)`: returns when the bytes written so far are on the disk.
 pub fn sync_data(file: &File, path: &Path) -> Result<()> {
     step("sync", path)?;

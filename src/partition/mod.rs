@@ -96,6 +96,8 @@ pub struct Bounds {
 pub struct Fetched {
     pub bounds: Bounds,
     pub range: Option<FileRange>,
+    /// The range lies in a closed segment: waiting would not make it longer, and more follows in the next one.
+    pub is_closed: bool,
 }
 
 impl Partition {
@@ -263,6 +265,10 @@ impl Partition {
         }
     }
 
+    pub fn is_offline(&self) -> bool {
+        matches!(self.state.lock().unwrap().log, Storage::Offline)
+    }
+
     pub fn bounds(&self) -> Result<Bounds> {
         let state = self.state.lock().unwrap();
         Ok(self.bounds_of(&state, state.online()?))
@@ -287,19 +293,20 @@ impl Partition {
             return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
         }
         if offset >= bounds.high_watermark {
-            return Ok(Fetched { bounds, range: None });
+            return Ok(Fetched { bounds, range: None, is_closed: false });
         }
         let mut view = self.visible(&state, log.view(offset));
         drop(state);
         loop {
             let range = view.range(offset, bytes_max, first_goes_whole);
             if let Some(range) = self.check_read(range)? {
-                return Ok(Fetched { bounds, range: Some(range).filter(|range| range.length > 0) });
+                let is_closed = view.next_base().is_some();
+                return Ok(Fetched { bounds, range: Some(range).filter(|range| range.length > 0), is_closed });
             }
             // Compaction by Kafka may have left a gap at the segment's end.
             match view.next_base() {
                 Some(next) if next < bounds.high_watermark => view = self.view_of(next)?,
-                _ => return Ok(Fetched { bounds, range: None }),
+                _ => return Ok(Fetched { bounds, range: None, is_closed: false }),
             }
         }
     }

@@ -35,6 +35,13 @@ impl Budget {
         *left -= bytes;
         Reserved { budget: self, bytes }
     }
+
+    /// Reserves that much if it is free now.
+    pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
+        let mut left = self.left.lock().unwrap();
+        *left = left.checked_sub(bytes)?;
+        Some(Reserved { budget: self, bytes })
+    }
 }
 
 impl Drop for Reserved<'_> {

@@ -48,7 +48,12 @@ fn serve(entry: &Entry, peer: SocketAddr) -> Result<(), Closed> {
     let local = socket.local_addr()?;
     let client = Client { broker: &entry.broker, socket, peer, local, wake: entry.wake.clone() };
     let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
-    connection.run()
+    let closed = connection.run();
+    if matches!(closed, Err(Closed::Because(_))) {
+        // What was executed before the request that ends the connection is answered all the same.
+        let _ = connection.settle();
+    }
+    closed
 }
 
 struct Connection<'a> {
@@ -100,15 +105,23 @@ impl<'a> Connection<'a> {
     fn next_frame(&mut self) -> Result<(Range<usize>, Option<Reserved<'a>>), Closed> {
         let broker = self.client.broker;
         let size_max = broker.settings.request_bytes_max;
+        let mut reserved = None;
         loop {
             if let Some(frame) = self.frames.next_buffered(size_max)? {
-                return Ok((frame, None));
+                return Ok((frame, reserved));
+            }
+            if let (Some(size), None) = (self.frames.claimed_size(size_max)?, &reserved) {
+                reserved = broker.budget.try_reserve(size);
+                if reserved.is_none() {
+                    break;
+                }
             }
             // More of a client's pipeline may have arrived while the last request was served.
             if self.owed.unflushed.is_empty() || !self.frames.receive_now(self.client.socket)? {
                 break;
             }
         }
+        drop(reserved);
         self.settle()?;
         if broker.connections.is_stopping() {
             return Err(Closed::Quietly);

@@ -123,7 +123,8 @@ impl Frames {
         &mut self.buffer[frame]
     }
 
-    fn claimed_size(&self, size_max: usize) -> Result<Option<usize>> {
+    /// The size of the frame that has begun to arrive.
+    pub fn claimed_size(&self, size_max: usize) -> Result<Option<usize>> {
         let waiting = &self.buffer[self.start..self.end];
         waiting.first_chunk().map(|size| check_size(i32::from_be_bytes(*size), size_max)).transpose()
     }
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn memory_follows_the_bytes_and_not_the_claim() {
         let (mut client, server) = pair();
-        client.write_all(&(100 << 20_i32).to_be_bytes()).unwrap();
+        client.write_all(&(100_i32 << 20).to_be_bytes()).unwrap();
         client.write_all(&[0; 100]).unwrap();
         client.shutdown(std::net::Shutdown::Write).unwrap();
         let budget = Budget::new(1 << 30, 1 << 30);

@@ -1,4 +1,4 @@
-//! Threads for connections: a finished one waits a while for the next connection before it ends.
+//! Threads for connections: some finished ones stay and wait for the next connection.
 //!
 //! Always true: a job runs at once, in an idle thread or a new one; none waits behind another.
 //! Not done: no upper bound; `max.connections` is the bound.

@@ -15,7 +15,7 @@ use crate::base::{Error, ErrorCode, Result, Uuid};
 use std::ops::Range;
 
 /// Elements of all arrays of one frame, since an element takes more memory than bytes of the frame.
-pub const ELEMENTS_MAX: usize = 1 << 20;
+pub const ELEMENTS_MAX: usize = 1 << 17;
 
 /// Bytes of a string. Kafka keeps the limit of the i16 in flexible versions too.
 pub const STRING_MAX: usize = i16::MAX as usize;

@@ -17,6 +17,8 @@ use crate::wire::messages::fetch::{FetchPartition, FetchTopic, FetchableTopicRes
 use crate::wire::messages::{FetchRequest, FetchResponse};
 use crate::wire::records::Records;
 
+/// The isolation level that wants to know of aborted transactions; there are none.
+const READ_COMMITTED: i8 = 1;
 /// How often a wait looks whether its client is still there.
 const LOOK_AT_SOCKET: Duration = Duration::from_secs(30);
 
@@ -57,12 +59,15 @@ fn wait_for_more(
 struct Found {
     partitions: Vec<PartitionData>,
     bytes: u64,
-    has_errors: bool,
+    bytes_max: u64,
+    /// Something that waiting does not change: an error, or a segment that is full.
+    is_final: bool,
 }
 
 impl Found {
     fn is_enough(&self, request: &FetchRequest) -> bool {
-        self.has_errors || self.bytes >= request.min_bytes.max(0) as u64 || self.partitions.is_empty()
+        let bytes_min = (request.min_bytes.max(0) as u64).min(self.bytes_max);
+        self.is_final || self.bytes >= bytes_min || self.partitions.is_empty()
     }
 
     fn response(self, request: &FetchRequest) -> FetchResponse {
@@ -76,20 +81,24 @@ impl Found {
 }
 
 fn look(call: &Call, request: &FetchRequest) -> Found {
-    let mut found = Found { partitions: Vec::new(), bytes: 0, has_errors: false };
     let bytes_max = (request.max_bytes.max(0) as u64).min(call.client.broker.settings.fetch_bytes_max);
+    let mut found = Found { partitions: Vec::new(), bytes: 0, bytes_max, is_final: false };
+    let aborted_transactions = request.isolation_level == READ_COMMITTED;
     for topic in &request.topics {
         for asked in &topic.partitions {
             let left = bytes_max.saturating_sub(found.bytes);
-            let answer = fetch(call, &topic.topic, asked, left, found.bytes == 0).unwrap_or_else(|error| {
-                found.has_errors = true;
-                PartitionData {
-                    partition_index: asked.partition,
-                    error_code: error.code(),
-                    high_watermark: -1,
-                    ..PartitionData::default()
+            let mut answer = match fetch(call, &topic.topic, asked, left, found.bytes == 0) {
+                Ok((answer, is_closed)) => {
+                    found.is_final |= is_closed;
+                    answer
                 }
-            });
+                Err(error) => {
+                    found.is_final = true;
+                    PartitionData { error_code: error.code(), high_watermark: -1, ..PartitionData::default() }
+                }
+            };
+            answer.partition_index = asked.partition;
+            answer.aborted_transactions = aborted_transactions.then(Vec::new);
             found.bytes += answer.records.len();
             found.partitions.push(answer);
         }
@@ -97,19 +106,20 @@ fn look(call: &Call, request: &FetchRequest) -> Found {
     found
 }
 
-fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, is_first: bool) -> Result<PartitionData> {
+/// One partition's answer, and whether waiting cannot add to it.
+fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, is_first: bool) -> Result<(PartitionData, bool)> {
     let partition = find(call, topic, asked)?;
     partition.check_leader_epoch(asked.current_leader_epoch)?;
     let bytes_max = left.min(asked.partition_max_bytes.max(0) as u64);
     let fetched = partition.fetch(Offset(asked.fetch_offset), bytes_max, is_first)?;
-    Ok(PartitionData {
-        partition_index: asked.partition,
+    let answer = PartitionData {
         high_watermark: fetched.bounds.high_watermark.0,
         last_stable_offset: fetched.bounds.high_watermark.0,
         log_start_offset: fetched.bounds.log_start.0,
         records: fetched.range.map_or(Records::EMPTY, Records::Stored),
         ..PartitionData::default()
-    })
+    };
+    Ok((answer, fetched.is_closed))
 }
 
 fn find(call: &Call, topic: &str, asked: &FetchPartition) -> Result<Arc<Partition>> {

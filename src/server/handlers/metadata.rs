@@ -75,6 +75,8 @@ fn describe(topic: &Topic, node_id: i32) -> MetadataResponseTopic {
         leader_epoch: partition.leader_epoch(),
         replica_nodes: vec![node_id],
         isr_nodes: vec![node_id],
+        // The leader stays named: who asks it gets KAFKA_STORAGE_ERROR, which says more than no leader.
+        offline_replicas: if partition.is_offline() { vec![node_id] } else { Vec::new() },
         ..MetadataResponsePartition::default()
     });
     MetadataResponseTopic {

@@ -39,6 +39,7 @@ pub fn handle(call: &Call, request: ProduceRequest, frame: &mut [u8]) -> std::re
     let refusal = check_request(call, &request).err();
     let mut response = ProduceResponse::default();
     let mut waits = Vec::new();
+    let mut unsaid: Option<String> = None;
     for (topic_index, topic) in request.topic_data.into_iter().enumerate() {
         let mut results = Vec::with_capacity(topic.partition_data.len().min(1024));
         for (partition_index, data) in topic.partition_data.into_iter().enumerate() {
@@ -60,17 +61,21 @@ pub fn handle(call: &Call, request: ProduceRequest, frame: &mut [u8]) -> std::re
                         ..PartitionProduceResponse::default()
                     }
                 }
-                Err(error) if request.acks == 0 => {
-                    let why = format!("a produce with acks=0 failed on {}-{}: {error}", topic.name, data.index);
-                    return Err(Closed::Because(why));
+                Err(error) => {
+                    let partition = data.index;
+                    unsaid.get_or_insert_with(|| format!("{}-{partition}: {error}", topic.name));
+                    failed(partition, &error)
                 }
-                Err(error) => failed(data.index, &error),
             });
         }
         response.responses.push(TopicProduceResponse { name: topic.name, partition_responses: results });
     }
-    if request.acks == 0 {
-        return Ok(Answer::Nothing);
+    match unsaid {
+        Some(what) if request.acks == 0 => {
+            return Err(Closed::Because(format!("a produce with acks=0 failed on {what}")));
+        }
+        _ if request.acks == 0 => return Ok(Answer::Nothing),
+        _ => {}
     }
     let (api, version, correlation_id) = (call.api, call.version, call.correlation_id);
     Ok(Answer::Produced(Unflushed { api, version, correlation_id, response, waits }))

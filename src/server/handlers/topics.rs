@@ -3,6 +3,7 @@
 //! Always true: each topic of a request succeeds or fails alone. Partitions and replication factor may be left to the
 //! broker with -1 (KIP-464). A replication factor above 1 is accepted as 1, with a log line: there is one broker.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::config::{Config, TopicConfig, KEYS};
@@ -21,9 +22,10 @@ const FROM_DEFAULT: i8 = 5;
 
 pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<CreateTopicsResponse, Closed> {
     let mut response = CreateTopicsResponse::default();
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    request.topics.iter().for_each(|asked| *times.entry(&asked.name).or_default() += 1);
     for asked in &request.topics {
-        let is_double = request.topics.iter().filter(|other| other.name == asked.name).count() > 1;
-        let result = match is_double {
+        let result = match times[asked.name.as_str()] > 1 {
             true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "the request names this topic twice")),
             false => create_one(call, asked, request.validate_only),
         };
