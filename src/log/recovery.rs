@@ -8,6 +8,7 @@
 //! `Corrupt`: the partition stays offline. The same start, stopped anywhere and begun again, ends the same.
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 
 use crate::base::{Error, Offset, Position, Result};
@@ -295,7 +296,7 @@ fn check_end(segment: &Segment, next_base: Offset) -> Result<()> {
 }
 
 /// Whether a good batch begins anywhere from `start` on.
-fn holds_a_batch(file: &std::fs::File, path: &Path, start: Position, end: Position) -> Result<bool> {
+fn holds_a_batch(file: &File, path: &Path, start: Position, end: Position) -> Result<bool> {
     const LOOK_BYTES: u64 = 64 << 20;
     let mut bytes = vec![0; (end - start).min(LOOK_BYTES) as usize];
     let got = fs::read_at(file, path, &mut bytes, start.0)?;

@@ -60,6 +60,11 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
     Ok(filled)
 }
 
+/// Fills `buffer` from `position` on; a file that ends before is an error.
+pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
+    file.read_exact_at(buffer, position)
+}
+
 /// Reads a small file whole; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut file = match options().read(true).open(path) {

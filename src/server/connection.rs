@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::os::socket;
 use crate::partition::Wake;
 use crate::server::budget::Reserved;
 use crate::server::dispatch::{self, Answer, Client};
@@ -135,11 +136,10 @@ impl<'a> Connection<'a> {
             let answer = answer.wait()?;
             self.owed.ready.extend_from_slice(&answer.bytes);
         }
-        if !self.owed.ready.is_empty() {
-            crate::os::socket::send_all(self.client.socket, &self.owed.ready, false)?;
-            self.owed.ready.clear();
-        }
-        Ok(())
+        // Cleared whatever comes of it: bytes that may have been sent are never sent again.
+        let sent = socket::send_all(self.client.socket, &self.owed.ready, false);
+        self.owed.ready.clear();
+        Ok(sent?)
     }
 }
 

@@ -8,9 +8,9 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::os::unix::fs::FileExt;
 
 use crate::base::FileRange;
+use crate::os::fs;
 use crate::os::sendfile::send_file;
 use crate::os::socket::send_all;
 use crate::wire::{Encoded, Part};
@@ -44,7 +44,7 @@ fn send_copied(socket: &TcpStream, range: &FileRange) -> io::Result<()> {
     let mut sent = 0;
     while sent < range.length {
         let piece = &mut buffer[..COPY_BYTES.min((range.length - sent) as usize)];
-        range.file.read_exact_at(piece, range.position.0 + sent)?;
+        fs::read_exact_at(&range.file, piece, range.position.0 + sent)?;
         send_all(socket, piece, false)?;
         sent += piece.len() as u64;
     }

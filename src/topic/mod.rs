@@ -142,7 +142,10 @@ impl TopicRegistry {
             }
         };
         if let Err(error) = file.append(&Record::Topic(record.clone())) {
-            self.discard_folders(&record);
+            // If the record may yet be found, its folders must be there; if not, they are strays.
+            if !file.is_broken() {
+                self.discard_folders(&record);
+            }
             return Err(error);
         }
         let topic = Arc::new(Topic { name: record.name, id: record.id, config: record.config, partitions });

@@ -68,6 +68,8 @@ pub struct RegistryFile {
     path: PathBuf,
     file: File,
     size: u64,
+    /// A sync failed: nobody can say what a start would read, so nothing more is added.
+    is_broken: bool,
 }
 
 impl RegistryFile {
@@ -95,31 +97,41 @@ impl RegistryFile {
         let topics = contents.topics.iter().cloned().map(Record::Topic);
         let text: String = epoch.into_iter().chain(topics).map(|record| line(&record)).collect();
         fs::replace(&path, text.as_bytes())?;
-        Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64 })
+        Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64, is_broken: false })
     }
 
     /// Adds a record; it is on the disk when this returns.
     ///
-    /// After an error the record is cut off again. If that fails too, the file refuses what follows, since nobody
-    /// could say what a start would read.
+    /// A record that could not be written is cut off again. After a failed sync the file takes no more records until
+    /// the next start, which reads what is really there.
     pub fn append(&mut self, record: &Record) -> Result<()> {
-        let line = line(record);
-        let written =
-            fs::append(&self.file, &self.path, line.as_bytes()).and_then(|()| fs::sync_data(&self.file, &self.path));
-        match written {
-            Ok(()) => self.size += line.len() as u64,
-            Err(_) => {
-                fs::truncate(&self.file, &self.path, self.size)?;
-                fs::sync_data(&self.file, &self.path)?;
-            }
+        if self.is_broken {
+            return Err(Error::corrupt(
+                &self.path,
+                "a sync of this file failed; no change until the broker starts again",
+            ));
         }
-        written
+        let line = line(record);
+        if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
+            self.is_broken = fs::truncate(&self.file, &self.path, self.size).is_err();
+            return Err(error);
+        }
+        if let Err(error) = fs::sync_data(&self.file, &self.path) {
+            self.is_broken = true;
+            return Err(error);
+        }
+        self.size += line.len() as u64;
+        Ok(())
+    }
+
+    /// Whether the last record may or may not be found by the next start.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
     }
 }
 
 fn set_aside_tail(root: &Path, path: &Path, bytes: &[u8], at: usize) -> Result<()> {
-    let line_starts = (at + 1..bytes.len()).filter(|start| bytes[start - 1] == b'\n');
-    if line_starts.into_iter().any(|start| parse_record(bytes, start).is_some()) {
+    if (at + 1..bytes.len()).any(|start| parse_record(bytes, start).is_some()) {
         return Err(Error::unusable(
             format!("{} is damaged at byte {at}, and good records follow", path.display()),
             "restore the file from a backup; nothing was changed",

@@ -1,1 +1,251 @@
+//! DESIGN's crash-order table, row by row: the process is stopped between every two steps, and started again.
 
+use std::path::Path;
+
+use super::*;
+use crate::base::config::Source;
+use crate::os::fs::faults;
+use crate::record::BatchBuilder;
+
+fn open(root: &Path) -> Result<TopicRegistry> {
+    let mut config = Config::default();
+    config.set("log.dirs", root.to_str().unwrap(), Source::CommandLine).unwrap();
+    TopicRegistry::open(config)
+}
+
+fn produce(topic: &Topic, partition: usize, value: &[u8]) -> Result<Offset> {
+    let mut batch = BatchBuilder::new().record(1, None, Some(value)).build();
+    topic.partitions[partition].append(&mut batch, 9, 1).map(|appended| appended.first)
+}
+
+fn end(registry: &TopicRegistry, name: &str, partition: i32) -> Offset {
+    registry.find_partition(name, partition).unwrap().bounds().unwrap().log_end
+}
+
+fn folders(root: &Path) -> Vec<String> {
+    fs::list(root)
+        .unwrap()
+        .into_iter()
+        .filter(|entry| entry.is_folder)
+        .map(|entry| entry.name)
+        .collect()
+}
+
+/// A directory with topic "old", one record in each of its two partitions, after a clean stop.
+fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = open(folder.path()).unwrap();
+    let old = registry.create("old", 2, TopicConfig::default()).unwrap();
+    (0..2).for_each(|partition| assert_eq!(produce(&old, partition, b"v").unwrap(), Offset(0)));
+    registry.close().unwrap();
+    folder
+}
+
+/// Runs `change` on a prepared directory, stopped before each of its steps in turn; `check` looks at what the next
+/// start finds. Both starts are stopped between their steps as well.
+fn stop_everywhere(change: impl Fn(&TopicRegistry) -> Result<()>, check: impl Fn(&TopicRegistry, bool, &str)) {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    let ((), steps) = faults::record(|| change(&registry).unwrap());
+    assert!(!steps.is_empty());
+    for stop in 0..=steps.len() {
+        let before = steps.get(stop).map_or("the end", String::as_str);
+        let folder = prepared();
+        let registry = open(folder.path()).unwrap();
+        let done = faults::stop_after(stop, || change(&registry)).is_ok();
+        drop(registry);
+        stop_starts(folder.path(), before);
+        let registry = open(folder.path()).unwrap_or_else(|error| panic!("stopped before {before}: {error}"));
+        assert_eq!(end(&registry, "old", 1), Offset(1), "stopped before {before}");
+        check(&registry, done, before);
+    }
+}
+
+/// Stops a start after its first step, its second, ... until it gets through.
+fn stop_starts(root: &Path, before: &str) {
+    for stop in 0.. {
+        match faults::stop_after(stop, || open(root).map(drop)) {
+            Ok(()) => break,
+            // A step that belongs to one partition takes that partition offline, until the next start.
+            Err(Error::Storage { .. }) => {}
+            Err(other) => panic!("stopped before {before}, then the start after {stop} steps: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_topic_is_created_whole_or_not_at_all() {
+    stop_everywhere(
+        |registry| registry.create("new", 3, TopicConfig::default()).map(drop),
+        |registry, done, before| {
+            let created = registry.find("new");
+            assert!(created.is_some() || !done, "acknowledged, and gone: stopped before {before}");
+            let topic =
+                created.map_or_else(|| registry.create("new", 3, TopicConfig::default()).unwrap(), |topic| topic);
+            for partition in 0..3 {
+                assert_eq!(produce(&topic, partition, b"v").unwrap(), Offset(0), "stopped before {before}");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_topic_of_many_partitions_is_created_whole_or_not_at_all() {
+    stop_everywhere(
+        |registry| registry.create("new", 6, TopicConfig::default()).map(drop),
+        |registry, done, before| {
+            assert!(registry.find("new").is_some() || !done, "acknowledged, and gone: stopped before {before}");
+            let topic = registry.find_or_create("new").unwrap();
+            assert_eq!(produce(&topic, 0, b"v").unwrap(), Offset(0), "stopped before {before}");
+        },
+    );
+}
+
+#[test]
+fn a_deleted_topic_never_comes_back_and_its_name_is_free() {
+    let change = |registry: &TopicRegistry| {
+        let victim = registry.create("victim", 2, TopicConfig::default())?;
+        produce(&victim, 0, b"secret")?;
+        registry.delete(&victim)?;
+        registry.create("victim", 1, TopicConfig::default())?;
+        registry.remove_deleted();
+        Ok(())
+    };
+    stop_everywhere(change, |registry, done, before| {
+        let again = registry.find("victim");
+        assert!(again.is_some() || !done, "acknowledged, and gone: stopped before {before}");
+        // One partition: the second topic of this name. Nothing of the first may be in it.
+        if let Some(second) = again.filter(|topic| topic.partitions.len() == 1) {
+            assert_eq!(end(registry, "victim", 0), Offset(0), "stopped before {before}");
+            assert_eq!(produce(&second, 0, b"v").unwrap(), Offset(0), "stopped before {before}");
+        }
+    });
+}
+
+#[test]
+fn a_clean_stop_is_clean_or_recovered_from() {
+    let change = |registry: &TopicRegistry| {
+        let old = registry.find("old").unwrap();
+        produce(&old, 0, b"w")?;
+        registry.close()
+    };
+    stop_everywhere(change, |registry, _, before| {
+        let count = end(registry, "old", 0);
+        assert!(count == Offset(2) || before.starts_with("append"), "stopped before {before}: end {count}");
+    });
+}
+
+#[test]
+fn the_leader_epoch_rises_with_each_unclean_start_and_stays_with_a_clean_one() {
+    let folder = prepared();
+    let epoch = |registry: &TopicRegistry| registry.find("old").unwrap().partitions[0].leader_epoch();
+    let registry = open(folder.path()).unwrap();
+    assert_eq!(epoch(&registry), 0, "a clean stop");
+    drop(registry);
+    let registry = open(folder.path()).unwrap();
+    assert_eq!(epoch(&registry), 1, "a kill");
+    produce(&registry.find("old").unwrap(), 0, b"w").unwrap();
+    let new = registry.create("new", 1, TopicConfig::default()).unwrap();
+    assert_eq!(new.partitions[0].leader_epoch(), 1, "a new topic starts at the broker's epoch");
+    let old = registry.find_partition("old", 0).unwrap();
+    assert_eq!(old.epoch_end(0).unwrap(), Some((0, Offset(1))));
+    assert_eq!(old.epoch_end(1).unwrap(), Some((1, Offset(2))));
+    registry.close().unwrap();
+    drop(registry);
+    std::fs::remove_file(folder.path().join("old-0/leader-epoch-checkpoint")).unwrap();
+    let registry = open(folder.path()).unwrap();
+    let old = registry.find_partition("old", 0).unwrap();
+    assert_eq!(old.epoch_end(0).unwrap(), Some((0, Offset(1))), "rebuilt from the batch headers");
+}
+
+#[test]
+fn what_does_not_belong_here_is_taken_out_of_the_way_and_kept() {
+    let folder = prepared();
+    let root = folder.path();
+    let id = new_id();
+    for name in ["stranger-0", "old-7", "__cluster_metadata-0", "lost+found"] {
+        std::fs::create_dir(root.join(name)).unwrap();
+    }
+    partition_metadata::write(&root.join("stranger-0"), id).unwrap();
+    let old = open(root).unwrap().find("old").unwrap().id;
+    std::fs::rename(root.join(name::marked(&tp("old", 7), Uuid::ZERO, "stray")), root.join("old-7")).unwrap_or(());
+    partition_metadata::write(&root.join("old-7"), old).unwrap();
+    let registry = open(root).unwrap();
+    assert_eq!(end(&registry, "old", 0), Offset(1));
+    let stray = [name::marked(&tp("old", 7), old, "stray"), name::marked(&tp("stranger", 0), id, "stray")];
+    let mut expected = ["__cluster_metadata-0", "lost+found", "old-0", "old-1"].map(str::to_string).to_vec();
+    expected.extend(stray);
+    expected.sort();
+    assert_eq!(folders(root), expected);
+}
+
+fn tp(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition { topic: topic.to_string(), partition }
+}
+
+#[test]
+fn a_registered_partition_without_its_folder_is_offline_and_never_created_empty() {
+    let folder = prepared();
+    std::fs::rename(folder.path().join("old-0"), folder.path().join("moved-away")).unwrap();
+    let registry = open(folder.path()).unwrap();
+    let error = registry.find_partition("old", 0).unwrap().bounds().unwrap_err();
+    assert_eq!(error.code(), ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(end(&registry, "old", 1), Offset(1), "its neighbour serves");
+    assert!(!folder.path().join("old-0").exists());
+    assert!(registry.close().is_err(), "no clean stop while a partition is offline");
+    drop(registry);
+    std::fs::rename(folder.path().join("moved-away"), folder.path().join("old-0")).unwrap();
+    assert_eq!(end(&open(folder.path()).unwrap(), "old", 0), Offset(1), "put back, it serves again");
+}
+
+#[test]
+fn partitions_without_a_registry_refuse_the_start_and_nothing_is_renamed() {
+    let folder = prepared();
+    std::fs::remove_file(folder.path().join(registry_file::FILE_NAME)).unwrap();
+    let before = folders(folder.path());
+    assert!(matches!(open(folder.path()), Err(Error::Unusable { .. })));
+    assert_eq!(folders(folder.path()), before);
+}
+
+#[test]
+fn a_data_directory_belongs_to_one_process_and_one_node() {
+    let folder = prepared();
+    let first = open(folder.path()).unwrap();
+    let error = open(folder.path()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("another process holds"), "{error}");
+    drop(first);
+    let mut config = Config::default();
+    config.set("log.dirs", folder.path().to_str().unwrap(), Source::CommandLine).unwrap();
+    config.set("node.id", "7", Source::CommandLine).unwrap();
+    let error = TopicRegistry::open(config).map(drop).unwrap_err().to_string();
+    assert!(error.contains("belongs to node.id 1"), "{error}");
+}
+
+#[test]
+fn a_failed_create_leaves_the_name_free_or_taken_but_never_half() {
+    let folder = prepared();
+    let reopen = |registry| {
+        drop(registry);
+        open(folder.path()).unwrap()
+    };
+    let mut registry = open(folder.path()).unwrap();
+    let (_, steps) = faults::record(|| registry.create("probe", 2, TopicConfig::default()).unwrap());
+    for fail in 0..steps.len() {
+        let name = format!("new{fail}");
+        let created = faults::fail_once_after(fail, || registry.create(&name, 2, TopicConfig::default()));
+        assert_eq!(created.is_ok(), registry.find(&name).is_some(), "failed at {}", steps[fail]);
+        if steps[fail] == "sync sendlog.registry" {
+            assert!(registry.create("other", 1, TopicConfig::default()).is_err(), "a failed sync is final");
+            registry = reopen(registry);
+        }
+        let topic = registry.find_or_create(&name).unwrap();
+        assert_eq!(produce(&topic, 0, b"v").unwrap(), Offset(0), "failed at {}", steps[fail]);
+    }
+    let names: Vec<_> = registry.all().iter().map(|topic| topic.name.clone()).collect();
+    let registry = reopen(registry);
+    let again: Vec<_> = registry.all().iter().map(|topic| topic.name.clone()).collect();
+    assert_eq!(again, names);
+    for name in again {
+        registry.find_partition(&name, 0).unwrap().bounds().unwrap();
+    }
+}

@@ -418,7 +418,7 @@ mod tests {
     fn the_elements_of_a_frame_are_limited_in_sum() {
         // A compact array of half as many empty strings as a frame may hold, twice, then one of one.
         let half = ELEMENTS_MAX / 2;
-        let array = [&[0x81, 0x80, 0x20][..], &vec![1; half]].concat();
+        let array = [&[0x81, 0x80, 0x04][..], &vec![1; half]].concat();
         let bytes = [&array[..], &array, &[2, 1]].concat();
         let mut decoder = compact(&bytes);
         let mut texts = Vec::new();
