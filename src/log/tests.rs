@@ -384,11 +384,11 @@ fn a_start_that_is_stopped_between_any_two_steps_ends_the_same_when_begun_again(
     let (recovered, steps) = fs::faults::record(|| undisturbed.reopen(false).unwrap());
     assert!(recovered.has_batches_behind_cut && steps.len() > 8, "{steps:?}");
     let expected = undisturbed.answers(990..1300);
-    for stop in 0..steps.len() {
+    for (stop, step) in steps.iter().enumerate() {
         let mut bench = damaged();
         fs::faults::stop_after(stop, || bench.reopen(false).expect_err("stopped"));
         bench.reopen(false).unwrap();
-        assert_eq!(bench.answers(990..1300), expected, "stopped before {}", steps[stop]);
+        assert_eq!(bench.answers(990..1300), expected, "stopped before {step}");
     }
 }
 
@@ -397,16 +397,16 @@ fn a_failed_append_publishes_nothing_and_the_next_one_takes_its_place() {
     let mut bench = Bench::new(300, 0);
     bench.append(2, 1000, 20).unwrap();
     let (_, steps) = fs::faults::record(|| bench.append(2, 1000, 100).unwrap());
-    for fail in 0..steps.len() {
+    for (fail, step) in steps.iter().enumerate() {
         let mut bench = Bench::new(300, 0);
         bench.append(2, 1000, 20).unwrap();
         let failed = fs::faults::fail_once_after(fail, || bench.append(2, 1000, 100));
         let end = if failed.is_ok() { Offset(4) } else { Offset(2) };
-        assert_eq!(bench.log().end_offset(), end, "failed at {}", steps[fail]);
-        assert_eq!(bench.append(1, 1000, 20).unwrap().first, end, "failed at {}", steps[fail]);
+        assert_eq!(bench.log().end_offset(), end, "failed at {step}");
+        assert_eq!(bench.append(1, 1000, 20).unwrap().first, end, "failed at {step}");
         let live = bench.answers(990..1010);
         bench.reopen(false).unwrap();
-        assert_eq!(bench.answers(990..1010), live, "failed at {}", steps[fail]);
+        assert_eq!(bench.answers(990..1010), live, "failed at {step}");
     }
 }
 
@@ -416,13 +416,13 @@ fn a_roll_that_is_stopped_between_any_two_steps_loses_nothing() {
     probe.append(2, 1000, 100).unwrap();
     let (appended, steps) = fs::faults::record(|| probe.append(2, 1000, 100).unwrap());
     assert!(appended.rolled, "{steps:?}");
-    for stop in 0..steps.len() {
+    for (stop, step) in steps.iter().enumerate() {
         let mut bench = Bench::new(300, 0);
         bench.append(2, 1000, 100).unwrap();
         let done = fs::faults::stop_after(stop, || bench.append(2, 1000, 100)).is_ok();
         bench.reopen(false).unwrap();
         let end = bench.log().end_offset();
-        assert!(end == Offset(4) || end == Offset(2) && !done, "stopped before {}: end {end}", steps[stop]);
+        assert!(end == Offset(4) || end == Offset(2) && !done, "stopped before {step}: end {end}");
         assert_eq!(bench.append(1, 1000, 20).unwrap().first, end);
     }
 }

@@ -72,14 +72,10 @@ impl LeaderEpochs {
         if epoch < 0 || epoch > current.0 {
             return None;
         }
-        let known = self.starts.iter().filter(|(known, _)| *known < current.0);
-        let end = known.clone().find(|(known, _)| *known > epoch).map_or_else(
-            // Nothing was appended under a later epoch but, maybe, the current one.
-            || self.starts.last().filter(|(latest, _)| *latest == current.0).map_or(current.1, |(_, start)| *start),
-            |(_, start)| *start,
-        );
-        let floor = known.filter(|(known, _)| *known <= epoch).last().map_or(epoch, |(known, _)| *known);
-        Some((floor, end))
+        let floor = self.starts.iter().rfind(|(known, _)| *known <= epoch).map_or(epoch, |(known, _)| *known);
+        // The current epoch begins at the log end as long as nothing was appended under it.
+        let next = self.starts.iter().find(|(known, _)| *known > epoch).unwrap_or(&current);
+        Some((floor, next.1))
     }
 
     /// The last step of a clean stop: a Kafka that finds the marker trusts this file.

@@ -126,7 +126,7 @@ impl BatchHeader {
             && self.size().is_some()
             && self.last_offset_delta >= 0
             && self.base_offset >= expected
-            && self.base_offset.0 <= i64::MAX - i64::from(self.last_offset_delta) - 1
+            && self.base_offset.0 < i64::MAX - i64::from(self.last_offset_delta)
     }
 }
 

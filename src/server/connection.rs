@@ -42,12 +42,12 @@ pub fn start(socket: TcpStream, peer: SocketAddr, broker: &Arc<Broker>, pool: &A
 }
 
 fn serve(entry: &Entry, peer: SocketAddr) -> Result<(), Closed> {
-    let socket = &*entry.socket;
+    let socket = &*entry.handle.socket;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(READ_TIMEOUT))?;
     socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let local = socket.local_addr()?;
-    let client = Client { broker: &entry.broker, socket, peer, local, wake: entry.wake.clone() };
+    let client = Client { broker: &entry.broker, socket, peer, local, wake: entry.handle.wake.clone() };
     let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {
@@ -147,7 +147,7 @@ impl<'a> Connection<'a> {
 #[derive(Default)]
 pub struct Connections {
     /// Guards the table; a leaf.
-    open: Mutex<HashMap<u64, (Arc<TcpStream>, Arc<WaitCell>)>>,
+    open: Mutex<HashMap<u64, Handle>>,
     closed: Condvar,
     next_id: AtomicU64,
     stopping: AtomicBool,
@@ -163,15 +163,15 @@ impl Connections {
         self.stopping.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + grace;
         let mut open = self.open.lock().unwrap();
-        for (socket, wake) in open.values() {
-            let _ = socket.shutdown(Shutdown::Read);
-            wake.wake();
+        for handle in open.values() {
+            let _ = handle.socket.shutdown(Shutdown::Read);
+            handle.wake.wake();
         }
         while !open.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 note!("{} connections did not finish in time and are closed", open.len());
-                open.values().for_each(|(socket, _)| drop(socket.shutdown(Shutdown::Both)));
+                open.values().for_each(|handle| drop(handle.socket.shutdown(Shutdown::Both)));
                 return;
             }
             open = self.closed.wait_timeout(open, left).unwrap().0;
@@ -179,11 +179,17 @@ impl Connections {
     }
 }
 
+/// What a stop needs of a connection.
+#[derive(Clone)]
+struct Handle {
+    socket: Arc<TcpStream>,
+    wake: Arc<WaitCell>,
+}
+
 /// A connection's place in the table; leaving it on drop, also when its thread panics.
 struct Entry {
     id: u64,
-    socket: Arc<TcpStream>,
-    wake: Arc<WaitCell>,
+    handle: Handle,
     broker: Arc<Broker>,
 }
 
@@ -196,9 +202,9 @@ impl Entry {
             return None;
         }
         let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
-        let (socket, wake) = (Arc::new(socket), Arc::new(WaitCell::default()));
-        open.insert(id, (socket.clone(), wake.clone()));
-        Some(Entry { id, socket, wake, broker: broker.clone() })
+        let handle = Handle { socket: Arc::new(socket), wake: Arc::default() };
+        open.insert(id, handle.clone());
+        Some(Entry { id, handle, broker: broker.clone() })
     }
 }
 

@@ -80,8 +80,7 @@ fn a_topic_is_created_whole_or_not_at_all() {
         |registry, done, before| {
             let created = registry.find("new");
             assert!(created.is_some() || !done, "acknowledged, and gone: stopped before {before}");
-            let topic =
-                created.map_or_else(|| registry.create("new", 3, TopicConfig::default()).unwrap(), |topic| topic);
+            let topic = created.unwrap_or_else(|| registry.create("new", 3, TopicConfig::default()).unwrap());
             for partition in 0..3 {
                 assert_eq!(produce(&topic, partition, b"v").unwrap(), Offset(0), "stopped before {before}");
             }
@@ -230,16 +229,16 @@ fn a_failed_create_leaves_the_name_free_or_taken_but_never_half() {
     };
     let mut registry = open(folder.path()).unwrap();
     let (_, steps) = faults::record(|| registry.create("probe", 2, TopicConfig::default()).unwrap());
-    for fail in 0..steps.len() {
+    for (fail, step) in steps.iter().enumerate() {
         let name = format!("new{fail}");
         let created = faults::fail_once_after(fail, || registry.create(&name, 2, TopicConfig::default()));
-        assert_eq!(created.is_ok(), registry.find(&name).is_some(), "failed at {}", steps[fail]);
-        if steps[fail] == "sync sendlog.registry" {
+        assert_eq!(created.is_ok(), registry.find(&name).is_some(), "failed at {step}");
+        if step == "sync sendlog.registry" {
             assert!(registry.create("other", 1, TopicConfig::default()).is_err(), "a failed sync is final");
             registry = reopen(registry);
         }
         let topic = registry.find_or_create(&name).unwrap();
-        assert_eq!(produce(&topic, 0, b"v").unwrap(), Offset(0), "failed at {}", steps[fail]);
+        assert_eq!(produce(&topic, 0, b"v").unwrap(), Offset(0), "failed at {step}");
     }
     let names: Vec<_> = registry.all().iter().map(|topic| topic.name.clone()).collect();
     let registry = reopen(registry);
