@@ -90,11 +90,12 @@ fn every_prefix_of_every_frame_is_malformed() {
     }
 }
 
+/// librdkafka 2.16 sends a byte too many when it asks for the metadata of all topics in version 12, and Kafka takes it.
 #[test]
-fn a_byte_more_is_malformed() {
+fn a_byte_more_is_ignored() {
     for frame in served_frames() {
         let longer = [frame.body(), &[0]].concat();
-        assert!(decode(&longer, &frame).is_err(), "{}", frame.name);
+        decode(&longer, &frame).unwrap_or_else(|error| panic!("{}: {error}", frame.name));
     }
 }
 
@@ -151,7 +152,7 @@ fn check_memory<R: Request>(version: i16, body: &[u8]) {
 #[test]
 fn many_of_the_smallest_elements_take_no_more_memory_than_allowed() {
     // The worst moment of a vector that doubles: it has just outgrown a power of two.
-    let count = (1 << 19) + 1;
+    let count = (1 << 16) + 1;
     let topic = [1, 0, 0, 0, 1, 0, 1, 1, 1, 0];
     check_memory::<CreateTopicsRequest>(5, &[&compact_array(count, &topic)[..], &[0; 6]].concat());
     let empty_topic = [1, 1, 0];

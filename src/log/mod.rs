@@ -8,7 +8,8 @@
 //! ranges and need no lock to use them.
 //! Not done: no locks, threads or clocks in here, but for [`flush`], which waits for a sync.
 //!
-//! Reading order: [`segment`], [`offset_index`], [`time_index`], [`view`], this file, [`flush`], [`recovery`].
+//! Reading order: [`segment`], [`offset_index`], [`view`], this file, [`flush`]; then [`time_index`], [`timestamps`],
+//! [`recovery`].
 
 pub mod checkpoint;
 mod entries;
@@ -16,9 +17,11 @@ pub mod flush;
 mod offset_index;
 mod open_files;
 pub mod recovery;
+mod restore;
 mod scan;
 mod segment;
 mod time_index;
+mod timestamps;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +33,8 @@ use crate::record::header::{self, BatchHeader};
 use segment::Segment;
 
 pub use open_files::{set_open_files_max, LazyFile};
-pub use view::{FoundTimestamp, SegmentView};
+pub use timestamps::FoundTimestamp;
+pub use view::SegmentView;
 
 /// What the log needs of its topic's configuration.
 #[derive(Clone, Debug)]

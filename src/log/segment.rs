@@ -10,25 +10,25 @@ use std::sync::{Arc, OnceLock};
 
 use crate::base::{Error, Offset, Position, Result};
 use crate::log::offset_index::{OffsetEntry, OffsetIndex};
-use crate::log::scan::{Batch, Scan};
+use crate::log::scan::Scan;
 use crate::log::time_index::{TimeEntry, TimeIndex};
 use crate::log::{LazyFile, LogConfig, SegmentView};
 use crate::os::fs;
 use crate::record::header::BatchHeader;
 
 pub struct Segment {
-    base_offset: Offset,
-    folder: PathBuf,
-    log: Arc<LazyFile>,
-    offset_index: OffsetIndex,
-    time_index: TimeIndex,
-    size: Position,
+    pub(super) base_offset: Offset,
+    pub(super) folder: PathBuf,
+    pub(super) log: Arc<LazyFile>,
+    pub(super) offset_index: OffsetIndex,
+    pub(super) time_index: TimeIndex,
+    pub(super) size: Position,
     /// The largest timestamp so far and the last offset of the first batch that has it; `None` while empty.
-    largest: Option<TimeEntry>,
+    pub(super) largest: Option<TimeEntry>,
     /// The same for a segment that was opened closed: found when first asked for.
-    largest_on_disk: Arc<OnceLock<Option<TimeEntry>>>,
-    first_timestamp_ms: Option<i64>,
-    bytes_since_entry: u64,
+    pub(super) largest_on_disk: Arc<OnceLock<Option<TimeEntry>>>,
+    pub(super) first_timestamp_ms: Option<i64>,
+    pub(super) bytes_since_entry: u64,
 }
 
 /// `00000000000000000042.log`
@@ -165,7 +165,7 @@ impl Segment {
     }
 
     /// Indexes a batch that starts at `position`, when `interval` bytes have passed since the last entry.
-    fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {
+    pub(super) fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {
         self.first_timestamp_ms.get_or_insert(max_timestamp_ms);
         if self.largest.is_none_or(|largest| max_timestamp_ms > largest.timestamp_ms) {
             self.largest = Some(TimeEntry { timestamp_ms: max_timestamp_ms, last_offset });
@@ -178,7 +178,7 @@ impl Segment {
         }
     }
 
-    fn add_bytes(&mut self, bytes: u64) {
+    pub(super) fn add_bytes(&mut self, bytes: u64) {
         self.size += bytes;
         self.bytes_since_entry += bytes;
     }
@@ -207,52 +207,5 @@ impl Segment {
             renamed.push(to);
         }
         Ok(renamed)
-    }
-}
-
-/// What [`crate::log::recovery`] does to a segment before anyone else sees it.
-impl Segment {
-    /// Forgets the indexes and everything known; the scan that follows starts at the beginning.
-    pub fn reset(&mut self) -> Result<()> {
-        self.offset_index.truncate(0)?;
-        self.time_index.truncate(0)?;
-        self.largest = None;
-        self.bytes_since_entry = 0;
-        self.size = Position(0);
-        Ok(())
-    }
-
-    /// Keeps what the indexes say up to the batch of offset entry `number`, where the scan goes on.
-    pub fn rewind_to(&mut self, number: u32, entry: OffsetEntry) -> Result<()> {
-        self.offset_index.truncate(number + 1)?;
-        let times = self.time_index.view().count_up_to(self.base_offset, entry.last_offset)?;
-        self.time_index.truncate(times)?;
-        self.continue_from(entry)
-    }
-
-    /// Keeps both indexes as they are, which were found right; the scan goes on at their last entry.
-    pub fn continue_from(&mut self, entry: OffsetEntry) -> Result<()> {
-        self.largest = self.time_index.view().last(self.base_offset)?;
-        self.bytes_since_entry = 0;
-        self.size = entry.position;
-        Ok(())
-    }
-
-    /// Takes in the next batch of the file, which a scan found good.
-    pub fn accept(&mut self, batch: &Batch, interval: u64) -> Result<()> {
-        assert_eq!(batch.position, self.size, "batches are taken in one after another");
-        let last_offset = batch.header.last_offset();
-        if last_offset - self.base_offset > i64::from(i32::MAX) {
-            let what = format!("offset {last_offset} at byte {} is too far from the segment's first", batch.position);
-            return Err(Error::corrupt(self.log.path(), what));
-        }
-        self.note_batch(batch.position, last_offset, batch.header.max_timestamp_ms, interval);
-        self.add_bytes(batch.size());
-        Ok(())
-    }
-
-    /// Cuts the file behind the last batch that was accepted.
-    pub fn cut(&mut self) -> Result<()> {
-        fs::truncate(&*self.log.get()?, self.log.path(), self.size.0)
     }
 }

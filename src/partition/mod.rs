@@ -6,22 +6,21 @@
 //! Not done: no clock and no threads; time is an argument, a waiter is a [`Wake`] to call.
 
 mod leader_epochs;
+mod lifecycle;
+mod lookup;
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::base::{Error, ErrorCode, FileRange, Offset, Result, TopicPartition};
+use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
-use crate::log::recovery::{self, Opening, Recovered};
-use crate::log::{FoundTimestamp, Log, LogConfig, LogEnd, SegmentView};
-use crate::os::{fadvise, fs};
+use crate::log::{Log, LogConfig, LogEnd, SegmentView};
+use crate::os::fadvise;
 use crate::record::check::{self, Rules};
 use crate::record::header::{self, BatchHeader};
 
 use leader_epochs::LeaderEpochs;
-
-/// Unflushed bytes from which on a flush in the background is due: they bound what the next recovery reads.
-const UNFLUSHED_BYTES_MAX: u64 = 256 << 20;
 
 /// Who waits for a partition to change. Called with the partition's lock held: it only notifies.
 pub trait Wake: Send + Sync {
@@ -101,55 +100,6 @@ pub struct Fetched {
 }
 
 impl Partition {
-    /// Opens the partition that lies in `folder`.
-    pub fn open(
-        name: TopicPartition,
-        folder: PathBuf,
-        config: PartitionConfig,
-        opening: Opening,
-    ) -> Result<(Partition, Recovered)> {
-        let mut epochs = LeaderEpochs::load(&folder)?;
-        let known = epochs.is_some();
-        let mut seen = LeaderEpochs::empty(&folder);
-        let mut on_batch = |header: &BatchHeader| seen.note(header.leader_epoch, header.base_offset);
-        let (log, recovered) = recovery::open(&folder, config.log.clone(), opening, &mut on_batch)?;
-        if !known {
-            seen = LeaderEpochs::empty(&folder);
-            read_all_epochs(&log, &mut seen)?;
-        }
-        let epochs = match epochs.take() {
-            Some(mut epochs) => {
-                epochs.merge(&seen);
-                epochs
-            }
-            None => seen,
-        };
-        Ok((Partition::new(name, config, opening.epoch, Storage::Online(log), epochs), recovered))
-    }
-
-    /// A partition that is registered and cannot be read: it answers errors, and nothing touches its folder.
-    pub fn offline(name: TopicPartition, config: PartitionConfig, leader_epoch: i32) -> Partition {
-        Partition::new(name, config, leader_epoch, Storage::Offline, LeaderEpochs::empty(&PathBuf::new()))
-    }
-
-    fn new(
-        name: TopicPartition,
-        config: PartitionConfig,
-        leader_epoch: i32,
-        log: Storage,
-        mut epochs: LeaderEpochs,
-    ) -> Partition {
-        let (durable, recovery_point) = match &log {
-            Storage::Online(log) => {
-                epochs.cut_to(log.end_offset());
-                (LogEnd { offset: log.recovery_point(), ..log.end() }, log.recovery_point())
-            }
-            _ => (LogEnd::default(), Offset(0)),
-        };
-        let state = State { log, epochs, durable, wants_flush: false, wakers: Vec::new() };
-        Partition { name, config, leader_epoch, state: Mutex::new(state), flush: Flush::new(recovery_point) }
-    }
-
     pub fn name(&self) -> &TopicPartition {
         &self.name
     }
@@ -214,19 +164,6 @@ impl Partition {
         result
     }
 
-    /// Flushes what there is; used by the flusher and at a clean stop.
-    pub fn flush_all(&self) -> Result<()> {
-        let end = {
-            let mut state = self.state.lock().unwrap();
-            state.wants_flush = false;
-            match &state.log {
-                Storage::Online(log) => log.end_offset(),
-                _ => return Ok(()),
-            }
-        };
-        self.flush_to(end)
-    }
-
     fn flushed(&self, end: LogEnd) {
         let mut state = self.state.lock().unwrap();
         if let Storage::Online(log) = &mut state.log {
@@ -236,42 +173,6 @@ impl Partition {
         if self.config.flush_mode == FlushMode::Always {
             state.wake_all();
         }
-    }
-
-    /// Whether the flusher should look after this partition before its regular turn.
-    pub fn wants_flush(&self) -> bool {
-        let state = self.state.lock().unwrap();
-        let is_large = || state.online().is_ok_and(|log| log.unflushed_bytes() > UNFLUSHED_BYTES_MAX);
-        state.wants_flush || is_large()
-    }
-
-    /// Recovery point and log start, for the checkpoints; `None` while offline.
-    pub fn checkpoint(&self) -> Option<(Offset, Offset)> {
-        let state = self.state.lock().unwrap();
-        state.online().ok().map(|log| (log.recovery_point(), log.start_offset()))
-    }
-
-    /// The last step of a clean stop, after a flush.
-    pub fn finish(&self) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
-        let State { log, epochs, .. } = &mut *state;
-        match log {
-            Storage::Online(log) => {
-                epochs.sync()?;
-                log.finish()
-            }
-            Storage::Offline => Err(ErrorCode::KAFKA_STORAGE_ERROR.into()),
-            Storage::Deleted => Ok(()),
-        }
-    }
-
-    pub fn is_offline(&self) -> bool {
-        matches!(self.state.lock().unwrap().log, Storage::Offline)
-    }
-
-    pub fn bounds(&self) -> Result<Bounds> {
-        let state = self.state.lock().unwrap();
-        Ok(self.bounds_of(&state, state.online()?))
     }
 
     fn bounds_of(&self, state: &State, log: &Log) -> Bounds {
@@ -312,8 +213,12 @@ impl Partition {
     }
 
     fn visible(&self, state: &State, mut view: SegmentView) -> SegmentView {
-        if self.config.flush_mode == FlushMode::Always && view.base_offset() == state.durable.segment {
-            view.limit_to(state.durable.position);
+        if self.config.flush_mode == FlushMode::Always {
+            match view.base_offset().cmp(&state.durable.segment) {
+                Ordering::Less => {}
+                Ordering::Equal => view.limit_to(state.durable.position),
+                Ordering::Greater => view.limit_to(Position(0)),
+            }
         }
         view
     }
@@ -323,73 +228,6 @@ impl Partition {
         Ok(self.visible(&state, state.online()?.view(offset)))
     }
 
-    fn views(&self) -> Result<(Bounds, Vec<SegmentView>)> {
-        let state = self.state.lock().unwrap();
-        let log = state.online()?;
-        let views = log.views().into_iter().map(|view| self.visible(&state, view)).collect();
-        Ok((self.bounds_of(&state, log), views))
-    }
-
-    /// The first visible record with a timestamp of at least `timestamp_ms`.
-    pub fn find_timestamp(&self, timestamp_ms: i64) -> Result<Option<FoundTimestamp>> {
-        let (bounds, views) = self.views()?;
-        for view in views {
-            let largest = self.check_read(view.largest_timestamp())?;
-            if largest.is_none_or(|largest| largest.timestamp_ms < timestamp_ms) {
-                continue;
-            }
-            let found = self.check_read(view.find_timestamp(timestamp_ms, bounds.log_start))?;
-            if found.is_some_and(|found| found.offset < bounds.high_watermark) {
-                return Ok(found);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The visible record with the largest timestamp, the first of them if there are several (KIP-734).
-    pub fn find_largest_timestamp(&self) -> Result<Option<FoundTimestamp>> {
-        let (_, views) = self.views()?;
-        let mut largest: Option<(i64, &SegmentView)> = None;
-        for view in &views {
-            if let Some(entry) = self.check_read(view.largest_timestamp())? {
-                if largest.is_none_or(|(timestamp_ms, _)| entry.timestamp_ms > timestamp_ms) {
-                    largest = Some((entry.timestamp_ms, view));
-                }
-            }
-        }
-        match largest {
-            Some((_, view)) => self.check_read(view.find_largest_timestamp()),
-            None => Ok(None),
-        }
-    }
-
-    /// The leader epoch of the record at `offset`, or of the next one to come.
-    pub fn leader_epoch_at(&self, offset: Offset) -> Result<i32> {
-        let state = self.state.lock().unwrap();
-        let log_end = state.online()?.end_offset();
-        Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch })
-    }
-
-    /// Whether a client that names the leader epoch it knows is up to date; -1 names none.
-    pub fn check_leader_epoch(&self, client_epoch: i32) -> Result<()> {
-        match client_epoch {
-            -1 => Ok(()),
-            epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH.into()),
-            epoch if epoch > self.leader_epoch => Err(ErrorCode::UNKNOWN_LEADER_EPOCH.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// The end of an epoch's records: the largest known epoch up to it, and where the next one begins.
-    pub fn epoch_end(&self, epoch: i32) -> Result<Option<(i32, Offset)>> {
-        let state = self.state.lock().unwrap();
-        let end = state.online()?.end_offset();
-        if epoch == self.leader_epoch {
-            return Ok(Some((epoch, end)));
-        }
-        Ok(state.epochs.end_of(epoch, (self.leader_epoch, end)))
-    }
-
     /// Calls `waker` at each change, until [`Partition::remove_waker`].
     pub fn add_waker(&self, waker: Arc<dyn Wake>) {
         self.state.lock().unwrap().wakers.push(waker);
@@ -397,15 +235,6 @@ impl Partition {
 
     pub fn remove_waker(&self, waker: &Arc<dyn Wake>) {
         self.state.lock().unwrap().wakers.retain(|known| !Arc::ptr_eq(known, waker));
-    }
-
-    /// Ends the partition's life: appends, flushes and fetches that wait get UNKNOWN_TOPIC_OR_PARTITION.
-    pub fn mark_deleted(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.log = Storage::Deleted;
-        state.wake_all();
-        drop(state);
-        self.flush.close(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
 
     fn check_storage<T>(&self, state: &mut State, result: Result<T>) -> Result<T> {
@@ -435,13 +264,6 @@ impl Partition {
     }
 }
 
-fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
-    for view in log.views() {
-        view.for_each_header(|header| epochs.note(header.leader_epoch, header.base_offset))?;
-    }
-    Ok(())
-}
-
 impl State {
     fn online(&self) -> Result<&Log> {
         match &self.log {
@@ -463,11 +285,6 @@ impl State {
     fn wake_all(&self) {
         self.wakers.iter().for_each(|waker| waker.wake());
     }
-}
-
-/// Removes the files of segments that [`Log::advance_start`] has renamed.
-pub fn unlink_all(paths: &[PathBuf]) -> Result<()> {
-    paths.iter().try_for_each(|path| fs::unlink(path))
 }
 
 #[cfg(test)]

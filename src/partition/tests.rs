@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::log::recovery::Opening;
 use crate::os::fs::faults;
 use crate::record::check::Depth;
 use crate::record::BatchBuilder;

@@ -1,8 +1,8 @@
 //! The bytes of a record batch (idea 1): what the broker reads of one, and what it never touches.
 //!
 //! A producer's client packs records into a batch, the broker checks and stamps its 61-byte header, the consumer
-//! unpacks it. Reading order: [`header`], [`check`], [`crc32c`]; then [`records`] and [`builder`], which only
-//! clients, timestamps lookups and tests need.
+//! unpacks it. Reading order: [`header`], [`check`], [`crc32c()`]; then [`records`] and [`builder`], which only
+//! clients, look-ups by timestamp and tests need.
 
 pub mod builder;
 pub mod check;

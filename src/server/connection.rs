@@ -5,21 +5,18 @@
 //! produce requests that have arrived already are appended too, so that one flush covers a client's whole pipeline.
 //! Not done: one request at a time is executed; a client that wants parallel work opens another connection.
 
-use std::collections::HashMap;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::os::socket;
-use crate::partition::Wake;
 use crate::server::budget::Reserved;
+use crate::server::connections::Entry;
 use crate::server::dispatch::{self, Answer, Client};
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
-use crate::server::wait::WaitCell;
 use crate::server::{response, Broker};
 
 /// A client that takes no byte for this long is given up.
@@ -42,12 +39,12 @@ pub fn start(socket: TcpStream, peer: SocketAddr, broker: &Arc<Broker>, pool: &A
 }
 
 fn serve(entry: &Entry, peer: SocketAddr) -> Result<(), Closed> {
-    let socket = &*entry.handle.socket;
+    let socket = entry.socket();
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(READ_TIMEOUT))?;
     socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let local = socket.local_addr()?;
-    let client = Client { broker: &entry.broker, socket, peer, local, wake: entry.handle.wake.clone() };
+    let client = Client { broker: entry.broker(), socket, peer, local, wake: entry.wake() };
     let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {
@@ -140,78 +137,5 @@ impl<'a> Connection<'a> {
         let sent = socket::send_all(self.client.socket, &self.owed.ready, false);
         self.owed.ready.clear();
         Ok(sent?)
-    }
-}
-
-/// The connections that are open, so that a stop can reach them.
-#[derive(Default)]
-pub struct Connections {
-    /// Guards the table; a leaf.
-    open: Mutex<HashMap<u64, Handle>>,
-    closed: Condvar,
-    next_id: AtomicU64,
-    stopping: AtomicBool,
-}
-
-impl Connections {
-    pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-
-    /// Wakes every wait, lets requests that have arrived finish within `grace`, then closes what is left.
-    pub fn stop(&self, grace: Duration) {
-        self.stopping.store(true, Ordering::SeqCst);
-        let deadline = Instant::now() + grace;
-        let mut open = self.open.lock().unwrap();
-        for handle in open.values() {
-            let _ = handle.socket.shutdown(Shutdown::Read);
-            handle.wake.wake();
-        }
-        while !open.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
-                note!("{} connections did not finish in time and are closed", open.len());
-                open.values().for_each(|handle| drop(handle.socket.shutdown(Shutdown::Both)));
-                return;
-            }
-            open = self.closed.wait_timeout(open, left).unwrap().0;
-        }
-    }
-}
-
-/// What a stop needs of a connection.
-#[derive(Clone)]
-struct Handle {
-    socket: Arc<TcpStream>,
-    wake: Arc<WaitCell>,
-}
-
-/// A connection's place in the table; leaving it on drop, also when its thread panics.
-struct Entry {
-    id: u64,
-    handle: Handle,
-    broker: Arc<Broker>,
-}
-
-impl Entry {
-    fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
-        let connections = &broker.connections;
-        let mut open = connections.open.lock().unwrap();
-        if open.len() >= broker.settings.connections_max {
-            note!("closing the connection from {peer}: {} are open, as many as max.connections allows", open.len());
-            return None;
-        }
-        let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
-        let handle = Handle { socket: Arc::new(socket), wake: Arc::default() };
-        open.insert(id, handle.clone());
-        Some(Entry { id, handle, broker: broker.clone() })
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        let connections = &self.broker.connections;
-        connections.open.lock().unwrap().remove(&self.id);
-        connections.closed.notify_all();
     }
 }

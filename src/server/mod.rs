@@ -13,6 +13,7 @@ mod address;
 mod background;
 mod budget;
 mod connection;
+mod connections;
 mod dispatch;
 mod frames;
 mod handlers;
@@ -31,7 +32,7 @@ use crate::topic::TopicRegistry;
 use address::Endpoint;
 use background::Background;
 use budget::Budget;
-use connection::Connections;
+use connections::Connections;
 use listener::Listener;
 use response::FetchPath;
 

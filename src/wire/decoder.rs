@@ -41,14 +41,12 @@ impl<'a> Decoder<'a> {
         Decoder { frame, at: 0, version, flexible, elements_left: ELEMENTS_MAX }
     }
 
-    /// The message that the rest of the frame is, no byte more and no byte less.
+    /// The message that the rest of the frame begins with. Bytes behind it are ignored, as Kafka ignores them:
+    /// librdkafka 2.16 sends one too many when it asks for the metadata of all topics in version 12.
     pub fn message<T: Message + Default>(mut self) -> Result<T> {
         let mut message = T::default();
         message.walk(&mut self)?;
-        match self.left() {
-            0 => Ok(message),
-            _ => Err(self.malformed("bytes after the message's end")),
-        }
+        Ok(message)
     }
 
     /// From here on, fields are those of this version: a header is read to learn it.

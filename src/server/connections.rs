@@ -1,0 +1,100 @@
+//! The table of open connections: it counts them, and lets a stop reach them.
+//!
+//! Always true: a connection is in the table from before its thread starts until that thread has ended, also by a
+//! panic. Beyond `max.connections` none is let in.
+
+use std::collections::HashMap;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::partition::Wake;
+use crate::server::wait::WaitCell;
+use crate::server::Broker;
+
+/// The connections that are open, so that a stop can reach them.
+#[derive(Default)]
+pub struct Connections {
+    /// Guards the table; a leaf.
+    open: Mutex<HashMap<u64, Handle>>,
+    closed: Condvar,
+    next_id: AtomicU64,
+    stopping: AtomicBool,
+}
+
+impl Connections {
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Wakes every wait, lets requests that have arrived finish within `grace`, then closes what is left.
+    pub fn stop(&self, grace: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let deadline = Instant::now() + grace;
+        let mut open = self.open.lock().unwrap();
+        for handle in open.values() {
+            let _ = handle.socket.shutdown(Shutdown::Read);
+            handle.wake.wake();
+        }
+        while !open.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                note!("{} connections did not finish in time and are closed", open.len());
+                open.values().for_each(|handle| drop(handle.socket.shutdown(Shutdown::Both)));
+                return;
+            }
+            open = self.closed.wait_timeout(open, left).unwrap().0;
+        }
+    }
+}
+
+/// What a stop needs of a connection.
+#[derive(Clone)]
+struct Handle {
+    socket: Arc<TcpStream>,
+    wake: Arc<WaitCell>,
+}
+
+/// A connection's place in the table; leaving it on drop, also when its thread panics.
+pub struct Entry {
+    id: u64,
+    handle: Handle,
+    broker: Arc<Broker>,
+}
+
+impl Entry {
+    /// Takes a place, if there is one left.
+    pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
+        let connections = &broker.connections;
+        let mut open = connections.open.lock().unwrap();
+        if open.len() >= broker.settings.connections_max {
+            note!("closing the connection from {peer}: {} are open, as many as max.connections allows", open.len());
+            return None;
+        }
+        let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
+        let handle = Handle { socket: Arc::new(socket), wake: Arc::default() };
+        open.insert(id, handle.clone());
+        Some(Entry { id, handle, broker: broker.clone() })
+    }
+
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    pub fn socket(&self) -> &TcpStream {
+        &self.handle.socket
+    }
+
+    pub fn wake(&self) -> Arc<WaitCell> {
+        self.handle.wake.clone()
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let connections = &self.broker.connections;
+        connections.open.lock().unwrap().remove(&self.id);
+        connections.closed.notify_all();
+    }
+}
