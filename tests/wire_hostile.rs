@@ -152,7 +152,7 @@ fn check_memory<R: Request>(version: i16, body: &[u8]) {
 #[test]
 fn many_of_the_smallest_elements_take_no_more_memory_than_allowed() {
     // The worst moment of a vector that doubles: it has just outgrown a power of two.
-    let count = (1 << 16) + 1;
+    let count = (1 << 14) + 1;
     let topic = [1, 0, 0, 0, 1, 0, 1, 1, 1, 0];
     check_memory::<CreateTopicsRequest>(5, &[&compact_array(count, &topic)[..], &[0; 6]].concat());
     let empty_topic = [1, 1, 0];

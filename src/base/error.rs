@@ -54,6 +54,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Rejected { code, why } if why.is_empty() => write!(f, "{code}"),
             Error::Rejected { code, why } => write!(f, "{why} ({code})"),
             Error::Malformed { what, at } => write!(f, "{what} at byte {at}"),
             Error::Storage { path, source } => write!(f, "{}: {source}", path.display()),

@@ -1,17 +1,21 @@
 //! One budget for the requests of all connections (`queued.max.request.bytes`).
 //!
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
-//! wait for memory that each other hold. A reservation ends when its request has been answered.
+//! wait for memory that each other hold. A reservation ends when its request has been executed.
 
 use std::sync::{Condvar, Mutex};
 
 use crate::base::Error;
 
 pub struct Budget {
+    total: usize,
     /// bytes left; guards nothing else
     left: Mutex<usize>,
     freed: Condvar,
 }
+
+/// Requests above this size leave a quarter of the budget to the others, so that a few large claims stop nobody.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// Bytes that are ours until this is dropped.
 pub struct Reserved<'a> {
@@ -20,16 +24,25 @@ pub struct Reserved<'a> {
 }
 
 impl Budget {
-    /// A budget of `total` bytes, and at least one request of the largest size.
+    /// A budget of `total` bytes, and at least room for one request of the largest size.
     pub fn new(total: i64, request_bytes_max: usize) -> Budget {
-        let total = usize::try_from(total).unwrap_or(usize::MAX).max(request_bytes_max);
-        Budget { left: Mutex::new(total), freed: Condvar::new() }
+        let total = usize::try_from(total).unwrap_or(usize::MAX).max(request_bytes_max.saturating_mul(2));
+        Budget { total, left: Mutex::new(total), freed: Condvar::new() }
     }
 
-    /// Waits until that much is free. Whoever holds a part must finish reading within a deadline, so this ends.
+    /// What has to be free for a request of this size.
+    fn needed(&self, bytes: usize) -> usize {
+        if bytes > LARGE_BYTES {
+            bytes + self.total / 4
+        } else {
+            bytes
+        }
+    }
+
+    /// Waits until that much is free. Whoever holds a part must keep reading at a pace, so this ends.
     pub fn reserve(&self, bytes: usize) -> Reserved<'_> {
         let mut left = self.left.lock().unwrap();
-        while *left < bytes {
+        while *left < self.needed(bytes) {
             left = self.freed.wait(left).unwrap();
         }
         *left -= bytes;
@@ -39,8 +52,10 @@ impl Budget {
     /// Reserves that much if it is free now.
     pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
         let mut left = self.left.lock().unwrap();
-        *left = left.checked_sub(bytes)?;
-        Some(Reserved { budget: self, bytes })
+        (*left >= self.needed(bytes)).then(|| {
+            *left -= bytes;
+            Reserved { budget: self, bytes }
+        })
     }
 }
 
@@ -60,4 +75,31 @@ pub fn check_size(size: i32, max: usize) -> Result<usize, Error> {
         Err(_) => "a negative request size",
     };
     Err(Error::Malformed { what, at: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_claims_leave_room_for_small_requests() {
+        let budget = Budget::new(100 << 20, 10 << 20);
+        let mut large = Vec::new();
+        while let Some(reserved) = budget.try_reserve(10 << 20) {
+            large.push(reserved);
+        }
+        assert_eq!(large.len(), 7, "a quarter stays free");
+        assert!(budget.try_reserve(1 << 20).is_some());
+        large.pop();
+        assert!(budget.try_reserve(10 << 20).is_some());
+    }
+
+    #[test]
+    fn sizes_are_checked_before_anything_is_reserved() {
+        for (size, good) in
+            [(8, true), (1000, true), (1001, false), (7, false), (0, false), (-1, false), (i32::MAX, false)]
+        {
+            assert_eq!(check_size(size, 1000).is_ok(), good, "{size}");
+        }
+    }
 }

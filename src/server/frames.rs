@@ -20,8 +20,11 @@ const BUFFER_MIN: usize = 4 << 10;
 const BUFFER_KEPT: usize = 64 << 10;
 /// A socket read returns after this long without a byte, to look at the clock.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// A body must arrive at this pace, after a start of [`READ_TIMEOUT`].
+/// A body must arrive at this pace, after a start of [`BODY_GRACE`], since it holds a part of the budget.
 const BODY_BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+const BODY_GRACE: Duration = Duration::from_secs(5);
+/// How often the pace of a body that does not come is looked at.
+const BODY_LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Frames {
@@ -29,6 +32,8 @@ pub struct Frames {
     start: usize,
     end: usize,
 }
+
+const TORN: &str = "the client closed in the middle of a frame";
 
 /// Why no frame came.
 #[derive(Debug)]
@@ -84,38 +89,53 @@ impl Frames {
         idle_max: Duration,
         budget: &'b Budget,
     ) -> std::result::Result<(Range<usize>, Option<Reserved<'b>>), Closed> {
-        let began = Instant::now();
-        let mut body: Option<(Reserved<'b>, Instant)> = None;
+        let idle_since = Instant::now();
         loop {
             if let Some(frame) = self.next_buffered(size_max)? {
-                return Ok((frame, body.map(|(reserved, _)| reserved)));
+                return Ok((frame, None));
             }
-            if let (Some(size), None) = (self.claimed_size(size_max)?, &body) {
+            if let Some(size) = self.claimed_size(size_max)? {
                 let reserved = budget.reserve(size);
-                let pace = Duration::from_secs(size as u64 / BODY_BYTES_PER_SECOND_MIN);
-                body = Some((reserved, Instant::now() + READ_TIMEOUT + pace));
+                self.receive_body(socket, size)?;
+                let frame = self.next_buffered(size_max)?.expect("the whole body has been received");
+                return Ok((frame, Some(reserved)));
             }
             let is_idle = self.start == self.end;
             match self.receive(socket) {
                 Ok(0) if is_idle => return Err(Closed::Quietly),
-                Ok(0) => return Err(Closed::Because("the client closed in the middle of a frame".to_string())),
+                Ok(0) => return Err(Closed::Because(TORN.to_string())),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_idle => {
                     self.buffer = Vec::new();
                     (self.start, self.end) = (0, 0);
-                    if began.elapsed() >= idle_max {
+                    if idle_since.elapsed() >= idle_max {
                         return Err(Closed::Quietly);
                     }
-                    continue;
                 }
-                // A stalled body: its deadline decides.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && body.is_some() => {}
                 Err(error) => return Err(error.into()),
             }
-            if body.as_ref().is_some_and(|(_, deadline)| Instant::now() > *deadline) {
+        }
+    }
+
+    /// Reads until `size` bytes behind the size field are there, as long as they keep coming.
+    fn receive_body(&mut self, socket: &TcpStream, size: usize) -> std::result::Result<(), Closed> {
+        let began = Instant::now();
+        let had = self.end - self.start;
+        while self.end - self.start < SIZE_BYTES + size {
+            self.make_room();
+            match socket::receive_now(socket, &mut self.buffer[self.end..])? {
+                Some(0) => return Err(Closed::Because(TORN.to_string())),
+                Some(got) => self.end += got,
+                None => {
+                    socket::wait_readable(socket, BODY_LOOK)?;
+                }
+            }
+            let due = began.elapsed().saturating_sub(BODY_GRACE).as_secs() * BODY_BYTES_PER_SECOND_MIN;
+            if (((self.end - self.start) - had) as u64) < due {
                 return Err(Closed::Because("the rest of a frame did not arrive in time".to_string()));
             }
         }
+        Ok(())
     }
 
     /// The bytes of a frame that was returned; valid until the next read.

@@ -15,7 +15,7 @@ use crate::base::{Error, ErrorCode, Result, Uuid};
 use std::ops::Range;
 
 /// Elements of all arrays of one frame, since an element takes more memory than bytes of the frame.
-pub const ELEMENTS_MAX: usize = 1 << 17;
+pub const ELEMENTS_MAX: usize = 1 << 15;
 
 /// Bytes of a string. Kafka keeps the limit of the i16 in flexible versions too.
 pub const STRING_MAX: usize = i16::MAX as usize;
@@ -416,7 +416,7 @@ mod tests {
     fn the_elements_of_a_frame_are_limited_in_sum() {
         // A compact array of half as many empty strings as a frame may hold, twice, then one of one.
         let half = ELEMENTS_MAX / 2;
-        let array = [&[0x81, 0x80, 0x04][..], &vec![1; half]].concat();
+        let array = [&[0x81, 0x80, 0x01][..], &vec![1; half]].concat();
         let bytes = [&array[..], &array, &[2, 1]].concat();
         let mut decoder = compact(&bytes);
         let mut texts = Vec::new();
