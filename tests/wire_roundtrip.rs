@@ -505,6 +505,32 @@ fn delete_topics() {
 }
 
 #[test]
+fn delete_records() {
+    let request = |_| {
+        use ours::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
+        let partitions = vec![DeleteRecordsPartition { partition_index: 3, offset: 1 << 40 }];
+        let topics = vec![DeleteRecordsTopic { name: "demo".to_string(), partitions }];
+        use theirs::delete_records_request as they;
+        let partition = they::DeleteRecordsPartition::default().with_partition_index(3).with_offset(1 << 40);
+        let demo = they::DeleteRecordsTopic::default().with_name(topic("demo")).with_partitions(vec![partition]);
+        let theirs = theirs::DeleteRecordsRequest::default().with_topics(vec![demo]).with_timeout_ms(7);
+        (ours::DeleteRecordsRequest { topics, timeout_ms: 7 }, theirs)
+    };
+    let response = |_| {
+        use ours::delete_records::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
+        let result = DeleteRecordsPartitionResult { partition_index: 3, low_watermark: 1 << 40, error_code: ERROR };
+        let topics = vec![DeleteRecordsTopicResult { name: "demo".to_string(), partitions: vec![result] }];
+        use theirs::delete_records_response as they;
+        let result = they::DeleteRecordsPartitionResult::default().with_partition_index(3);
+        let result = result.with_low_watermark(1 << 40).with_error_code(41);
+        let demo = they::DeleteRecordsTopicResult::default().with_name(topic("demo")).with_partitions(vec![result]);
+        let theirs = theirs::DeleteRecordsResponse::default().with_throttle_time_ms(5).with_topics(vec![demo]);
+        (ours::DeleteRecordsResponse { throttle_time_ms: 5, topics }, theirs)
+    };
+    check(request, response);
+}
+
+#[test]
 fn offset_for_leader_epoch() {
     let request = |_| {
         use ours::offset_for_leader_epoch::{OffsetForLeaderPartition, OffsetForLeaderTopic};
@@ -585,6 +611,7 @@ fn defaults_are_kafkas() {
     check_defaults::<ours::ApiVersionsRequest, theirs::ApiVersionsRequest, theirs::ApiVersionsResponse>();
     check_defaults::<ours::CreateTopicsRequest, theirs::CreateTopicsRequest, theirs::CreateTopicsResponse>();
     check_defaults::<ours::DeleteTopicsRequest, theirs::DeleteTopicsRequest, theirs::DeleteTopicsResponse>();
+    check_defaults::<ours::DeleteRecordsRequest, theirs::DeleteRecordsRequest, theirs::DeleteRecordsResponse>();
     check_defaults::<
         ours::OffsetForLeaderEpochRequest,
         theirs::OffsetForLeaderEpochRequest,

@@ -98,6 +98,23 @@ impl Partition {
         }
     }
 
+    /// What a log start points past has to be on the disk first, unless the broker never promises that.
+    pub fn flush_before_deleting(&self, offset: Offset) -> Result<()> {
+        match self.config.flush_mode {
+            FlushMode::Os => Ok(()),
+            _ => self.flush_to(offset),
+        }
+    }
+
+    /// Moves the log start up, after its checkpoint: the log start, and the files to unlink.
+    pub fn advance_start(&self, offset: Offset) -> Result<(Offset, Vec<PathBuf>)> {
+        let mut state = self.state.lock().unwrap();
+        state.online()?;
+        let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
+        let deleted = log.advance_start(offset)?;
+        Ok((log.start_offset(), deleted))
+    }
+
     pub fn is_offline(&self) -> bool {
         matches!(self.state.lock().unwrap().log, Storage::Offline)
     }

@@ -83,6 +83,7 @@ pub fn serve(client: &Client, frame: &mut [u8]) -> Result<Answer, Closed> {
         ApiKey::API_VERSIONS => call.answer(decoder, handlers::cluster::api_versions),
         ApiKey::CREATE_TOPICS => call.answer(decoder, handlers::topics::create),
         ApiKey::DELETE_TOPICS => call.answer(decoder, handlers::topics::delete),
+        ApiKey::DELETE_RECORDS => call.answer(decoder, handlers::delete_records::handle),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => call.answer(decoder, handlers::list_offsets::for_leader_epoch),
         ApiKey::DESCRIBE_CLUSTER => call.answer(decoder, handlers::cluster::describe),
         _ => Err(Closed::Because(format!("{} has no handler", api.name))),

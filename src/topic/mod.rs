@@ -1,6 +1,6 @@
 //! The topics of the broker: names and ids, their partitions and configs, and what survives a restart.
 //!
-//! Always true (DESIGN's crash-order table): a topic is created when its registry record is on the disk, and
+//! Always true: a topic is created when its registry record is on the disk, and
 //! deleted when that record is; folders follow, and a start makes them agree. Create and delete are done one at a
 //! time, look-ups go on meanwhile.
 //! Not done: configs do not change, and partitions are not added, while the broker runs.
@@ -44,7 +44,7 @@ pub struct TopicRegistry {
     file: Mutex<RegistryFile>,
     /// Guards the look-up tables; held for no longer than a look-up or an insert.
     topics: RwLock<Tables>,
-    /// Guards the folders of deleted topics, to be removed by [`TopicRegistry::remove_deleted`].
+    /// Guards what was renamed to be removed by [`TopicRegistry::remove_deleted`]: folders and files.
     deleted: Mutex<Vec<PathBuf>>,
     /// Guards the checkpoint files: one writer at a time. Taken before a partition's lock.
     checkpoints: Mutex<()>,
@@ -211,11 +211,36 @@ impl TopicRegistry {
         Ok(())
     }
 
-    /// Removes the files of deleted topics; for a thread in the background.
+    /// Deletes the records below `offset`; returns the log start, which is durable by then.
+    ///
+    /// Order: flush up to the new start (not in `os` mode), checkpoint it, take it into use, unlink segments later. A
+    /// start in between finds the checkpoint and does the rest.
+    pub fn delete_records(&self, partition: &Partition, offset: Offset) -> Result<Offset> {
+        let bounds = partition.bounds()?;
+        if offset < Offset(0) || offset > bounds.high_watermark {
+            let why = format!("offset {offset} is not within 0 to {}", bounds.high_watermark);
+            return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
+        }
+        if offset <= bounds.log_start {
+            return Ok(bounds.log_start);
+        }
+        partition.flush_before_deleting(offset)?;
+        let _one_writer = self.checkpoints.lock().unwrap();
+        let mut log_starts = self.offsets(self.data.log_starts()?, |(_, log_start)| log_start);
+        let start = log_starts.entry(partition.name().clone()).or_default();
+        *start = offset.max(*start);
+        self.data.write_log_starts(&log_starts)?;
+        let (log_start, deleted) = partition.advance_start(offset)?;
+        self.deleted.lock().unwrap().extend(deleted);
+        Ok(log_start)
+    }
+
+    /// Removes the files of deleted topics and records; for a thread in the background.
     pub fn remove_deleted(&self) {
-        let folders = std::mem::take(&mut *self.deleted.lock().unwrap());
-        for folder in folders {
-            if let Err(error) = fs::remove_folder(&folder) {
+        let deleted = std::mem::take(&mut *self.deleted.lock().unwrap());
+        for path in deleted {
+            let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
+            if let Err(error) = removed {
                 note!("{error}: left for the next start");
             }
         }
@@ -224,23 +249,27 @@ impl TopicRegistry {
     /// Writes down how far each log is flushed and where it starts.
     pub fn write_checkpoints(&self) -> Result<()> {
         let _one_writer = self.checkpoints.lock().unwrap();
-        let mut recovery_points = Offsets::new();
-        let mut log_starts = Offsets::new();
-        for topic in self.all() {
-            for partition in &topic.partitions {
-                if let Some((recovery_point, log_start)) = partition.checkpoint() {
-                    recovery_points.insert(partition.name().clone(), recovery_point);
-                    if log_start > Offset(0) {
-                        log_starts.insert(partition.name().clone(), log_start);
-                    }
-                }
-            }
-        }
+        let recovery_points = self.offsets(self.data.recovery_points()?, |(recovery_point, _)| recovery_point);
         self.data.write_recovery_points(&recovery_points)?;
-        if log_starts != self.data.log_starts()? {
+        let known = self.data.log_starts()?;
+        let log_starts = self.offsets(known.clone(), |(_, log_start)| log_start);
+        if log_starts != known {
             self.data.write_log_starts(&log_starts)?;
         }
         Ok(())
+    }
+
+    /// What `pick` takes of each partition's recovery point and log start, where it is not 0. A partition that is
+    /// offline keeps what is `known`: its next start must not take what was flushed for a torn tail.
+    fn offsets(&self, known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
+        let topics = self.all();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let offsets = partitions.map(|partition| {
+            let name = partition.name();
+            let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
+            (name.clone(), offset.unwrap_or_default())
+        });
+        offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
     }
 
     /// A clean stop: everything flushed, indexes whole, checkpoints, and last the marker, unless a step failed.

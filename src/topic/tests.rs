@@ -135,6 +135,36 @@ fn a_clean_stop_is_clean_or_recovered_from() {
 }
 
 #[test]
+fn a_log_start_that_was_acknowledged_never_goes_back() {
+    let change = |registry: &TopicRegistry| {
+        let old = registry.find_partition("old", 0)?;
+        produce(&registry.find("old").unwrap(), 0, b"w")?;
+        assert_eq!(registry.delete_records(&old, Offset(1))?, Offset(1));
+        registry.remove_deleted();
+        Ok(())
+    };
+    stop_everywhere(change, |registry, done, before| {
+        let bounds = registry.find_partition("old", 0).unwrap().bounds().unwrap();
+        assert!(bounds.log_start == Offset(1) || !done, "stopped before {before}: {bounds:?}");
+        assert!(bounds.log_end >= bounds.log_start, "stopped before {before}: {bounds:?}");
+    });
+}
+
+#[test]
+fn deleting_records_below_the_start_or_above_the_end_changes_nothing() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    let old = registry.find_partition("old", 0).unwrap();
+    for offset in [2, -2] {
+        let error = registry.delete_records(&old, Offset(offset)).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::OFFSET_OUT_OF_RANGE);
+    }
+    assert_eq!(registry.delete_records(&old, Offset(1)).unwrap(), Offset(1));
+    assert_eq!(registry.delete_records(&old, Offset(0)).unwrap(), Offset(1));
+    assert!(old.fetch(Offset(0), 1, true).is_err());
+}
+
+#[test]
 fn the_leader_epoch_rises_with_each_unclean_start_and_stays_with_a_clean_one() {
     let folder = prepared();
     let epoch = |registry: &TopicRegistry| registry.find("old").unwrap().partitions[0].leader_epoch();
@@ -195,6 +225,21 @@ fn a_registered_partition_without_its_folder_is_offline_and_never_created_empty(
     drop(registry);
     std::fs::rename(folder.path().join("moved-away"), folder.path().join("old-0")).unwrap();
     assert_eq!(end(&open(folder.path()).unwrap(), "old", 0), Offset(1), "put back, it serves again");
+}
+
+#[test]
+fn a_partition_that_is_offline_keeps_its_recovery_point_and_so_its_bytes() {
+    let folder = prepared();
+    let path = folder.path().join("old-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[16] = 9;
+    std::fs::write(&path, &bytes).unwrap();
+    for start in 1..4 {
+        let registry = open(folder.path()).unwrap();
+        assert!(registry.find_partition("old", 0).unwrap().is_offline(), "start {start}");
+        registry.write_checkpoints().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "start {start}");
+    }
 }
 
 #[test]

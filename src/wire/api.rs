@@ -27,6 +27,7 @@ impl ApiKey {
     pub const API_VERSIONS: ApiKey = ApiKey(18);
     pub const CREATE_TOPICS: ApiKey = ApiKey(19);
     pub const DELETE_TOPICS: ApiKey = ApiKey(20);
+    pub const DELETE_RECORDS: ApiKey = ApiKey(21);
     pub const OFFSET_FOR_LEADER_EPOCH: ApiKey = ApiKey(23);
     pub const DESCRIBE_CLUSTER: ApiKey = ApiKey(60);
 }
@@ -72,6 +73,7 @@ pub static API_TABLE: ApiTable = ApiTable(&[
     Api { key: ApiKey::API_VERSIONS,            name: "ApiVersions",          advertised: 0, lowest: 0, highest: 4,  flexible: 3  },
     Api { key: ApiKey::CREATE_TOPICS,           name: "CreateTopics",         advertised: 2, lowest: 2, highest: 7,  flexible: 5  },
     Api { key: ApiKey::DELETE_TOPICS,           name: "DeleteTopics",         advertised: 1, lowest: 1, highest: 6,  flexible: 4  },
+    Api { key: ApiKey::DELETE_RECORDS,          name: "DeleteRecords",        advertised: 0, lowest: 0, highest: 2,  flexible: 2  },
     Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH, name: "OffsetForLeaderEpoch", advertised: 2, lowest: 2, highest: 4,  flexible: 4  },
     Api { key: ApiKey::DESCRIBE_CLUSTER,        name: "DescribeCluster",      advertised: 0, lowest: 0, highest: 1,  flexible: 0  },
 ]);

@@ -70,6 +70,7 @@ pub fn visit<V: Visit>(key: ApiKey, visitor: V) -> V::Output {
         ApiKey::API_VERSIONS => visitor.visit::<ApiVersionsRequest>(),
         ApiKey::CREATE_TOPICS => visitor.visit::<CreateTopicsRequest>(),
         ApiKey::DELETE_TOPICS => visitor.visit::<DeleteTopicsRequest>(),
+        ApiKey::DELETE_RECORDS => visitor.visit::<DeleteRecordsRequest>(),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => visitor.visit::<OffsetForLeaderEpochRequest>(),
         ApiKey::DESCRIBE_CLUSTER => visitor.visit::<DescribeClusterRequest>(),
         ApiKey(key) => panic!("the table has an API that no test visits: {key}"),

@@ -4,6 +4,7 @@
 //! sense, or a client that is gone, close the connection.
 
 pub mod cluster;
+pub mod delete_records;
 pub mod fetch;
 pub mod list_offsets;
 pub mod metadata;
