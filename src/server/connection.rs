@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use crate::os::socket;
 use crate::server::budget::Reserved;
+use crate::server::call::{Answer, Client};
 use crate::server::connections::Entry;
-use crate::server::dispatch::{self, Answer, Client};
+use crate::server::dispatch;
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;

@@ -4,50 +4,12 @@
 //! is not served or bytes that do not decode close the connection, as Kafka does; ApiVersions alone answers any
 //! version.
 
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-
-use crate::server::address::Endpoint;
+use crate::server::call::{Answer, Call, Client};
 use crate::server::frames::Closed;
-use crate::server::handlers::{self, produce, produce::Unflushed};
-use crate::server::wait::WaitCell;
-use crate::server::Broker;
-use crate::wire::decoder::Decoder;
+use crate::server::handlers::{self, produce};
 use crate::wire::frame::{decode_request_header, encode_response};
 use crate::wire::messages::ApiVersionsResponse;
-use crate::wire::{printer, Api, ApiKey, Encoded, Request, API_TABLE};
-
-/// Who asks, and over which socket.
-pub struct Client<'a> {
-    pub broker: &'a Broker,
-    pub socket: &'a TcpStream,
-    pub peer: SocketAddr,
-    pub local: SocketAddr,
-    /// What wakes this connection out of a wait.
-    pub wake: Arc<WaitCell>,
-}
-
-impl Client<'_> {
-    /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
-    pub fn advertised(&self) -> Endpoint {
-        self.broker.settings.advertised.clone().unwrap_or_else(|| self.local.into())
-    }
-}
-
-/// What a request came to.
-pub enum Answer {
-    Nothing,
-    Ready(Encoded),
-    Produced(Unflushed),
-}
-
-/// One request on its way to a handler.
-pub struct Call<'a> {
-    pub client: &'a Client<'a>,
-    pub api: &'static Api,
-    pub version: i16,
-    pub correlation_id: i32,
-}
+use crate::wire::{ApiKey, API_TABLE};
 
 /// Whether a frame is a produce request; its other bytes do not matter here.
 pub fn is_produce(frame: &[u8]) -> bool {
@@ -90,27 +52,22 @@ pub fn serve(client: &Client, frame: &mut [u8]) -> Result<Answer, Closed> {
     }
 }
 
-impl Call<'_> {
-    fn decode<R: Request>(&self, decoder: Decoder) -> Result<R, Closed> {
-        let mut request: R = decoder.message().map_err(|error| {
-            Closed::Because(format!("not a {} request of version {}: {error}", self.api.name, self.version))
-        })?;
-        if self.client.broker.settings.prints_requests {
-            note!("{}: {}", self.client.peer, printer::print(self.api.name, self.version, &mut request));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_api_of_the_table_has_a_handler() {
+        let source = include_str!("dispatch.rs");
+        for api in API_TABLE.iter() {
+            let mut constant = String::new();
+            for c in api.name.chars() {
+                if c.is_uppercase() && !constant.is_empty() {
+                    constant.push('_');
+                }
+                constant.extend(c.to_uppercase());
+            }
+            assert!(source.contains(&format!("ApiKey::{constant} =>")), "{}", api.name);
         }
-        Ok(request)
-    }
-
-    fn answer<R: Request>(
-        &self,
-        decoder: Decoder,
-        handler: impl FnOnce(&Call, R) -> Result<R::Response, Closed>,
-    ) -> Result<Answer, Closed> {
-        let mut response = handler(self, self.decode(decoder)?)?;
-        Ok(Answer::Ready(self.encode(&mut response)?))
-    }
-
-    pub fn encode<M: crate::wire::walk::Message>(&self, response: &mut M) -> Result<Encoded, Closed> {
-        Ok(encode_response(Vec::new(), self.api, self.version, self.correlation_id, response)?)
     }
 }

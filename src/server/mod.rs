@@ -12,6 +12,7 @@
 mod address;
 mod background;
 mod budget;
+mod call;
 mod connection;
 mod connections;
 mod dispatch;

@@ -1,7 +1,7 @@
 //! ApiVersions, DescribeCluster and FindCoordinator: what this broker is.
 
 use crate::base::{Error, ErrorCode};
-use crate::server::dispatch::Call;
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::messages::describe_cluster::{DescribeClusterBroker, BROKERS};
 use crate::wire::messages::find_coordinator::{Coordinator, TRANSACTION};

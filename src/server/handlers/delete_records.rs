@@ -1,7 +1,7 @@
 //! DeleteRecords: the log start moves up; it has survived a crash by the time of the answer, the files go later.
 
 use crate::base::{Offset, Result};
-use crate::server::dispatch::Call;
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::messages::delete_records::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsTopicResult, HIGH_WATERMARK,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::base::{ErrorCode, Offset, Result};
 use crate::os::socket;
 use crate::partition::{Partition, Wake};
-use crate::server::dispatch::Call;
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::messages::fetch::{FetchPartition, FetchTopic, FetchableTopicResponse, PartitionData};
 use crate::wire::messages::{FetchRequest, FetchResponse};

@@ -4,7 +4,7 @@
 
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::log::FoundTimestamp;
-use crate::server::dispatch::Call;
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopicResponse, EARLIEST, LATEST, MAX_TIMESTAMP,

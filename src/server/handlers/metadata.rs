@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::{Error, ErrorCode, Result};
-use crate::server::dispatch::Call;
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::topic::{name, Topic};
 use crate::wire::messages::metadata::{

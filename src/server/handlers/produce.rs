@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::partition::Partition;
-use crate::server::dispatch::{Answer, Call};
+use crate::server::call::{Answer, Call};
 use crate::server::frames::Closed;
 use crate::server::now_ms;
 use crate::topic::TopicRegistry;

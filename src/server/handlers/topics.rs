@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::base::config::{Config, TopicConfig, KEYS};
 use crate::base::{Error, ErrorCode, Result};
-use crate::server::dispatch::Call;
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::topic::Topic;
 use crate::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};

@@ -1,0 +1,73 @@
+//! A request on its way: who asks, which API in which version, and what it comes to.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use crate::server::address::Endpoint;
+use crate::server::frames::Closed;
+use crate::server::handlers::produce::Unflushed;
+use crate::server::wait::WaitCell;
+use crate::server::Broker;
+use crate::wire::decoder::Decoder;
+use crate::wire::frame::encode_response;
+use crate::wire::walk::Message;
+use crate::wire::{printer, Api, Encoded, Request};
+
+/// Who asks, and over which socket.
+pub struct Client<'a> {
+    pub broker: &'a Broker,
+    pub socket: &'a TcpStream,
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
+    /// What wakes this connection out of a wait.
+    pub wake: Arc<WaitCell>,
+}
+
+impl Client<'_> {
+    /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
+    pub fn advertised(&self) -> Endpoint {
+        self.broker.settings.advertised.clone().unwrap_or_else(|| self.local.into())
+    }
+}
+
+/// What a request came to.
+pub enum Answer {
+    Nothing,
+    Ready(Encoded),
+    Produced(Unflushed),
+}
+
+/// One request on its way to a handler.
+pub struct Call<'a> {
+    pub client: &'a Client<'a>,
+    pub api: &'static Api,
+    pub version: i16,
+    pub correlation_id: i32,
+}
+
+impl Call<'_> {
+    /// The request; whoever wants to see requests sees it.
+    pub fn decode<R: Request>(&self, decoder: Decoder) -> Result<R, Closed> {
+        let mut request: R = decoder.message().map_err(|error| {
+            Closed::Because(format!("not a {} request of version {}: {error}", self.api.name, self.version))
+        })?;
+        if self.client.broker.settings.prints_requests {
+            note!("{}: {}", self.client.peer, printer::print(self.api.name, self.version, &mut request));
+        }
+        Ok(request)
+    }
+
+    /// Decodes the request, has it handled, encodes the response.
+    pub fn answer<R: Request>(
+        &self,
+        decoder: Decoder,
+        handler: impl FnOnce(&Call, R) -> Result<R::Response, Closed>,
+    ) -> Result<Answer, Closed> {
+        let mut response = handler(self, self.decode(decoder)?)?;
+        Ok(Answer::Ready(self.encode(&mut response)?))
+    }
+
+    pub fn encode<M: Message>(&self, response: &mut M) -> Result<Encoded, Closed> {
+        Ok(encode_response(Vec::new(), self.api, self.version, self.correlation_id, response)?)
+    }
+}
