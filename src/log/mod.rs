@@ -14,6 +14,7 @@
 pub mod checkpoint;
 mod entries;
 pub mod flush;
+mod log_start;
 mod offset_index;
 mod open_files;
 pub mod recovery;
@@ -182,22 +183,6 @@ impl Log {
         }
         let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
         self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.size().0).sum()
-    }
-
-    /// Moves the log start up: what lies below is no longer read.
-    ///
-    /// The caller has flushed up to `offset` and made the checkpoint durable, so that a start in between finds the
-    /// same log. Whole segments below are renamed to `.deleted` and returned for unlinking; whoever is being sent
-    /// their bytes holds the open files.
-    pub fn advance_start(&mut self, offset: Offset) -> Result<Vec<PathBuf>> {
-        assert!(offset <= self.end_offset, "log start {offset} beyond the end {}", self.end_offset);
-        self.start_offset = self.start_offset.max(offset);
-        let mut deleted = Vec::new();
-        while self.segments.len() > 1 && self.segments[1].base_offset() <= self.start_offset {
-            deleted.extend(self.segments[0].rename_deleted()?);
-            self.segments.remove(0);
-        }
-        Ok(deleted)
     }
 
     /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.

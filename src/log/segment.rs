@@ -196,18 +196,4 @@ impl Segment {
         self.offset_index.sync()?;
         self.time_index.sync()
     }
-
-    /// Renames the files to `.deleted`, for unlinking later; those that an earlier try has renamed stay so.
-    pub fn rename_deleted(&self) -> Result<Vec<PathBuf>> {
-        let mut renamed = Vec::new();
-        for suffix in ["log", "index", "timeindex"] {
-            let from = self.folder.join(file_name(self.base_offset, suffix));
-            let to = self.folder.join(file_name(self.base_offset, suffix) + ".deleted");
-            if fs::exists(&from) {
-                fs::rename(&from, &to)?;
-            }
-            renamed.push(to);
-        }
-        Ok(renamed)
-    }
 }

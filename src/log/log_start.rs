@@ -1,0 +1,43 @@
+//! Moving the log start up: whole segments below it go, renamed first and unlinked later.
+//!
+//! Always true: the caller has flushed up to the new start and made its checkpoint durable, so that a start in between
+//! finds the same log. Bytes that are being sent stay readable: the sender holds the open file.
+
+use std::path::PathBuf;
+
+use crate::base::{Offset, Result};
+use crate::log::segment::{file_name, Segment};
+use crate::log::Log;
+use crate::os::fs;
+
+impl Log {
+    /// Moves the log start up: what lies below is no longer read.
+    ///
+    /// Whole segments below are renamed to `.deleted`, and returned for unlinking.
+    pub fn advance_start(&mut self, offset: Offset) -> Result<Vec<PathBuf>> {
+        assert!(offset <= self.end_offset, "log start {offset} beyond the end {}", self.end_offset);
+        self.start_offset = self.start_offset.max(offset);
+        let mut deleted = Vec::new();
+        while self.segments.len() > 1 && self.segments[1].base_offset() <= self.start_offset {
+            deleted.extend(self.segments[0].rename_deleted()?);
+            self.segments.remove(0);
+        }
+        Ok(deleted)
+    }
+}
+
+impl Segment {
+    /// Renames the files to `.deleted`, for unlinking later; those that an earlier try has renamed stay so.
+    pub fn rename_deleted(&self) -> Result<Vec<PathBuf>> {
+        let mut renamed = Vec::new();
+        for suffix in ["log", "index", "timeindex"] {
+            let from = self.folder.join(file_name(self.base_offset, suffix));
+            let to = self.folder.join(file_name(self.base_offset, suffix) + ".deleted");
+            if fs::exists(&from) {
+                fs::rename(&from, &to)?;
+            }
+            renamed.push(to);
+        }
+        Ok(renamed)
+    }
+}
