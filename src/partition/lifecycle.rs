@@ -84,15 +84,20 @@ impl Partition {
         state.online().ok().map(|log| (log.recovery_point(), log.start_offset()))
     }
 
-    /// The last step of a clean stop, after a flush.
+    /// The last step of a clean stop, after a flush: nothing is appended any more.
+    ///
+    /// A request that outlived the stop's patience may have appended after the flush: then the stop is not clean.
     pub fn finish(&self) -> Result<()> {
         let mut state = self.state.lock().unwrap();
         let State { log, epochs, .. } = &mut *state;
         match log {
-            Storage::Online(log) => {
+            Storage::Online(online) if online.recovery_point() == online.end_offset() => {
                 epochs.sync()?;
-                log.finish()
+                online.finish()?;
+                *log = Storage::Offline;
+                Ok(())
             }
+            Storage::Online(_) => Err(Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, "appended to during the stop")),
             Storage::Offline => Err(ErrorCode::KAFKA_STORAGE_ERROR.into()),
             Storage::Deleted => Ok(()),
         }

@@ -85,6 +85,17 @@ fn a_failed_sync_is_final_for_the_partition() {
 }
 
 #[test]
+fn a_stop_that_was_appended_to_is_not_clean_and_a_clean_one_takes_no_append() {
+    let folder = tempfile::tempdir().unwrap();
+    let partition = partition(&folder, config(FlushMode::Acks));
+    partition.append(&mut batch(b"v"), 9, 0).unwrap();
+    assert!(partition.finish().is_err(), "not flushed");
+    partition.flush_all().unwrap();
+    partition.finish().unwrap();
+    assert!(partition.append(&mut batch(b"v"), 9, 0).is_err());
+}
+
+#[test]
 fn a_deleted_partition_is_unknown_to_everyone() {
     let folder = tempfile::tempdir().unwrap();
     let partition = partition(&folder, config(FlushMode::Acks));

@@ -272,14 +272,14 @@ impl TopicRegistry {
         offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
     }
 
-    /// A clean stop: everything flushed, indexes whole, checkpoints, and last the marker, unless a step failed.
+    /// A clean stop: everything flushed, checkpoints, indexes whole, and last the marker, unless a step failed.
     pub fn close(&self) -> Result<()> {
         self.remove_deleted();
         let topics = self.all();
         let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
         partitions().try_for_each(|partition| partition.flush_all())?;
-        partitions().try_for_each(|partition| partition.finish())?;
         self.write_checkpoints()?;
+        partitions().try_for_each(|partition| partition.finish())?;
         self.data.write_clean_marker()
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::config::{Config, TopicConfig, KEYS};
-use crate::base::{Error, ErrorCode, Result};
+use crate::base::{Error, ErrorCode, Result, Uuid};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::topic::Topic;
@@ -125,13 +125,22 @@ fn describe_configs(broker: &Config, topic: &TopicConfig) -> Vec<CreatableTopicC
 pub fn delete(call: &Call, request: DeleteTopicsRequest) -> std::result::Result<DeleteTopicsResponse, Closed> {
     let by_name = request.topic_names.into_iter();
     let by_name = by_name.map(|name| DeleteTopicState { name: Some(name), ..DeleteTopicState::default() });
-    let responses = request.topics.into_iter().chain(by_name).map(|asked| delete_one(call, asked)).collect();
+    let asked: Vec<DeleteTopicState> = request.topics.into_iter().chain(by_name).collect();
+    let mut times: HashMap<(Option<String>, Uuid), usize> = HashMap::new();
+    asked.iter().for_each(|asked| *times.entry((asked.name.clone(), asked.topic_id)).or_default() += 1);
+    let delete = |asked: DeleteTopicState| {
+        let is_double = times[&(asked.name.clone(), asked.topic_id)] > 1;
+        delete_one(call, asked, is_double)
+    };
+    let responses = asked.into_iter().map(delete).collect();
     Ok(DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() })
 }
 
-fn delete_one(call: &Call, asked: DeleteTopicState) -> DeletableTopicResult {
+fn delete_one(call: &Call, asked: DeleteTopicState, is_double: bool) -> DeletableTopicResult {
     let topics = &call.client.broker.topics;
     let found = match &asked.name {
+        _ if is_double => Err(ErrorCode::INVALID_REQUEST),
+        Some(_) if !asked.topic_id.is_zero() => Err(ErrorCode::INVALID_REQUEST),
         Some(name) => topics.find(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         None => topics.find_id(asked.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID),
     };
