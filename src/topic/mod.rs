@@ -131,6 +131,7 @@ impl TopicRegistry {
         let mut file = self.file.lock().unwrap();
         self.check_new(name, partition_count)?;
         let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count, config };
+        self.forget_checkpoints(name)?;
         if record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")) {
             note!("topic {name}: cleanup.policy=compact keeps everything, since compaction is not implemented");
         }
@@ -226,6 +227,11 @@ impl TopicRegistry {
         }
         partition.flush_before_deleting(offset)?;
         let _one_writer = self.checkpoints.lock().unwrap();
+        // Its name may belong to another topic by now.
+        let TopicPartition { topic, partition: number } = partition.name();
+        if !std::ptr::eq(&*self.find_partition(topic, *number)?, partition) {
+            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
+        }
         let mut log_starts = self.offsets(self.data.log_starts()?, |(_, log_start)| log_start);
         let start = log_starts.entry(partition.name().clone()).or_default();
         *start = offset.max(*start);
@@ -254,6 +260,23 @@ impl TopicRegistry {
         let known = self.data.log_starts()?;
         let log_starts = self.offsets(known.clone(), |(_, log_start)| log_start);
         if log_starts != known {
+            self.data.write_log_starts(&log_starts)?;
+        }
+        Ok(())
+    }
+
+    /// Checkpoints go by name: what an earlier topic of this name left in them is not the new one's.
+    fn forget_checkpoints(&self, topic: &str) -> Result<()> {
+        let _one_writer = self.checkpoints.lock().unwrap();
+        let without = |mut offsets: Offsets| {
+            let count = offsets.len();
+            offsets.retain(|name, _| name.topic != topic);
+            (offsets.len() < count).then_some(offsets)
+        };
+        if let Some(recovery_points) = without(self.data.recovery_points()?) {
+            self.data.write_recovery_points(&recovery_points)?;
+        }
+        if let Some(log_starts) = without(self.data.log_starts()?) {
             self.data.write_log_starts(&log_starts)?;
         }
         Ok(())

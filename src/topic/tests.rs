@@ -228,6 +228,22 @@ fn a_registered_partition_without_its_folder_is_offline_and_never_created_empty(
 }
 
 #[test]
+fn a_topic_that_is_made_again_inherits_no_checkpoint() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    let old = registry.find("old").unwrap();
+    produce(&old, 0, b"w").unwrap();
+    registry.delete_records(&old.partitions[0], Offset(2)).unwrap();
+    registry.write_checkpoints().unwrap();
+    registry.delete(&old).unwrap();
+    let new = registry.create("old", 1, TopicConfig::default()).unwrap();
+    produce(&new, 0, b"new").unwrap();
+    drop(registry);
+    let bounds = open(folder.path()).unwrap().find_partition("old", 0).unwrap().bounds().unwrap();
+    assert_eq!((bounds.log_start, bounds.log_end), (Offset(0), Offset(1)));
+}
+
+#[test]
 fn a_partition_that_is_offline_keeps_its_recovery_point_and_so_its_bytes() {
     let folder = prepared();
     let path = folder.path().join("old-0/00000000000000000000.log");
