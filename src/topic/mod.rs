@@ -300,11 +300,16 @@ impl TopicRegistry {
         self.remove_deleted();
         let topics = self.all();
         let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
-        partitions().try_for_each(|partition| partition.flush_all())?;
+        // Each step is done for all, also when one fails: the next start has less to recover.
+        let flushed = first_error(partitions().map(|partition| partition.flush_all()));
         self.write_checkpoints()?;
-        partitions().try_for_each(|partition| partition.finish())?;
+        flushed.and(first_error(partitions().map(|partition| partition.finish())))?;
         self.data.write_clean_marker()
     }
+}
+
+fn first_error(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    results.fold(Ok(()), Result::and)
 }
 
 impl Tables {
