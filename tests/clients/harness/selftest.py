@@ -1,0 +1,64 @@
+"""Seeded faults: each must be caught, or the checks of this harness would prove nothing. Needs no broker.
+
+By hand: cd tests/clients && python3 -m harness.selftest
+"""
+
+import struct
+import tempfile
+from pathlib import Path
+
+from harness import kill, records, segments
+from harness.report import Failure
+
+ZSTD = 4
+
+
+def batch(base_offset, codec, count=3):
+    """A v2 batch as far as segments.py looks into it; the records are filler."""
+    body = struct.pack(">hiqqqhii", codec, count - 1, 0, 0, -1, -1, -1, count) + b"filler"
+    return struct.pack(">qiibI", base_offset, len(body) + 9, 0, 2, segments.crc32c(body)) + body
+
+
+def flip(data, at):
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def stored(data):
+    """What the codec check says about a partition with this one segment."""
+    with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "00000000000000000000.log").write_bytes(data)
+        segments.check_codec(home, "zstd", 6)
+
+
+def main():
+    good = batch(0, ZSTD) + batch(3, ZSTD)
+    log, acked = [(0, 0), (1, 1), (2, 2)], [(0, 0), (2, 2)]
+    line = records.line(0, 0, records.Record(1, None, b"", [(b"h", None)]))
+    stored(good)
+    kill.verify(log, acked, sent=3)
+    records.compare([line], [line])
+    faults = {
+        "a wrong codec": lambda: stored(batch(0, ZSTD) + batch(3, 0)),
+        "a changed byte": lambda: stored(flip(good, len(good) - 1)),
+        "a hole between batches": lambda: stored(batch(0, ZSTD) + batch(4, ZSTD)),
+        "a torn batch": lambda: stored(good[:-1]),
+        "a missing batch": lambda: stored(batch(0, ZSTD)),
+        "a null read as empty": lambda: records.compare([line], [line.replace(" - ", " x ", 1)]),
+        "a record too few": lambda: records.compare([line], []),
+        "an acknowledged record lost at the end": lambda: kill.verify(log[:2], acked, sent=3),
+        "an acknowledged record replaced": lambda: kill.verify([(0, 0), (1, 2), (2, 1)], acked, sent=3),
+        "a hole in what is read": lambda: kill.verify([(0, 0), (2, 2)], acked, sent=3),
+        "a number that nobody sent": lambda: kill.verify([*log, (3, 3)], acked, sent=3),
+        "nothing acknowledged": lambda: kill.verify(log, [], sent=3),
+    }
+    assert segments.crc32c(b"123456789") == 0xE3069283  # the check value of CRC-32C
+    for name, fault in faults.items():
+        try:
+            fault()
+        except Failure:
+            continue
+        raise Failure(f"not caught: {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+// kafkajs under test; the commands are described in harness/adapter.py. It has no manual assignment: it never reads.
+// By hand: NODE_PATH=.../node_modules node adapter.js 127.0.0.1:9092, then type `topics`.
+
+'use strict'
+
+const fs = require('node:fs')
+const readline = require('node:readline')
+const lz4 = require('lz4-napi')
+const { CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = require('kafkajs')
+const snappy = require('kafkajs-snappy')
+const { ZstdCodec } = require('zstd-codec')
+
+const CODECS = {
+  none: CompressionTypes.None,
+  gzip: CompressionTypes.GZIP,
+  snappy: CompressionTypes.Snappy,
+  lz4: CompressionTypes.LZ4,
+  zstd: CompressionTypes.ZSTD,
+}
+const ACKS = { all: -1, 1: 1, 0: 0 }
+const CHUNK = 200 // records in one send, which is one batch
+
+// kafkajs reports on stdout, where our answers go.
+const logCreator = () => ({ namespace, level, log }) => console.error(level, namespace, log.message, log.error || '')
+// It retries where other clients report, from 300 ms on; from 50 ms on that takes 2 s in all instead of 12.
+const retry = { initialRetryTime: 50 }
+const kafka = new Kafka({ brokers: [process.argv[2]], retry, logLevel: logLevel.WARN, logCreator })
+const admin = kafka.admin()
+
+const verbs = {
+  async create(topic, partitions, ...configs) {
+    const configEntries = configs.map(config => {
+      const [name, ...value] = config.split('=')
+      return { name, value: value.join('=') }
+    })
+    const numPartitions = Number(partitions)
+    const created = await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }] })
+    // kafkajs answers false, instead of an error, when the topic exists.
+    if (!created) throw Object.assign(new Error('topic exists'), { code: 36 })
+  },
+
+  async delete(topic) {
+    await admin.deleteTopics({ topics: [topic] })
+  },
+
+  topics() {
+    return admin.listTopics()
+  },
+
+  async partitions(topic) {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    return [topics[0].partitions.length]
+  },
+
+  async produce(topic, codec, acks, path) {
+    const records = fs.readFileSync(path, 'utf8').trimEnd().split('\n').map(parse)
+    const idempotent = process.env.IDEMPOTENT === '1' && acks === 'all'
+    const producer = kafka.producer({ idempotent, createPartitioner: Partitioners.DefaultPartitioner })
+    await producer.connect()
+    let last = -1
+    try {
+      for (let i = 0; i < records.length; i += CHUNK) {
+        const messages = records.slice(i, i + CHUNK)
+        const [sent] = await producer.send({ topic, messages, acks: ACKS[acks], compression: CODECS[codec] })
+        if (sent) last = Number(sent.baseOffset) + messages.length - 1
+      }
+    } finally {
+      await producer.disconnect()
+    }
+    return [last]
+  },
+
+  async offset(topic, partition, which) {
+    const ofPartition = list => list.find(entry => entry.partition === Number(partition))
+    if (which === 'earliest') return [ofPartition(await admin.fetchTopicOffsets(topic)).low]
+    if (which === 'latest') return [ofPartition(await admin.fetchTopicOffsets(topic)).high]
+    const { offset } = ofPartition(await admin.fetchTopicOffsetsByTimestamp(topic, Number(which)))
+    // kafkajs turns "no such timestamp" into the end offset.
+    return [offset === ofPartition(await admin.fetchTopicOffsets(topic)).high ? -1 : offset]
+  },
+}
+
+// One line of records, as kafkajs wants it.
+function parse(line) {
+  const [partition, , timestamp, key, value, ...rest] = line.split(' ')
+  const headers = {}
+  for (let i = 0; i < rest.length; i += 2) {
+    const name = unhex(rest[i]).toString()
+    headers[name] = (headers[name] || []).concat([unhex(rest[i + 1])])
+  }
+  return { partition: Number(partition), timestamp, key: unhex(key), value: unhex(value), headers }
+}
+
+function unhex(field) {
+  return field === '-' ? null : Buffer.from(field.slice(1), 'hex')
+}
+
+async function main() {
+  const simple = await new Promise(resolve => ZstdCodec.run(codec => resolve(new codec.Simple())))
+  CompressionCodecs[CompressionTypes.Snappy] = snappy
+  CompressionCodecs[CompressionTypes.LZ4] = () => ({ compress: encoder => lz4.compressFrame(encoder.buffer) })
+  const zstd = encoder => Buffer.from(simple.compress(encoder.buffer))
+  CompressionCodecs[CompressionTypes.ZSTD] = () => ({ compress: async encoder => zstd(encoder) })
+  await admin.connect()
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const [verb, ...args] = line.split('\t')
+    try {
+      console.log(['ok', ...((await verbs[verb](...args)) || [])].join('\t'))
+    } catch (error) {
+      console.error(error)
+      const cause = error.errors ? error.errors[0] : error.cause || error
+      console.log(['error', Math.max(cause.code || 0, 0), String(cause.message).replace(/\s+/g, ' ')].join('\t'))
+    }
+  }
+  await admin.disconnect()
+}
+
+main().catch(error => {
+  console.error(error)
+  process.exit(1)
+})

@@ -1,0 +1,163 @@
+"""confluent-kafka (librdkafka) under test. By hand: python confluent_adapter.py 127.0.0.1:9092, then type `topics`."""
+
+import sys
+import threading
+import time
+
+from commands import READ_SECONDS, idempotent, serve
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from harness import records
+
+OFFSET_TAIL = -2000  # librdkafka's RD_KAFKA_OFFSET_TAIL(n) is this minus n
+UNKNOWN_TOPIC_OR_PARTITION = 3
+# librdkafka's own errors, as the code of the broker's error that they stand for.
+LOCAL_ERRORS = {-190: UNKNOWN_TOPIC_OR_PARTITION, -188: UNKNOWN_TOPIC_OR_PARTITION, -140: 1}
+
+
+class Confluent:
+    def __init__(self, bootstrap):
+        self.base = {"bootstrap.servers": bootstrap}
+        self.admin = AdminClient(self.base)
+        self.flooding = None
+
+    def create(self, topic, partitions, *configs):
+        new = NewTopic(topic, int(partitions), config=dict(config.split("=", 1) for config in configs))
+        self.admin.create_topics([new])[topic].result()
+
+    def delete(self, topic):
+        self.admin.delete_topics([topic])[topic].result()
+
+    def topics(self):
+        return list(self.admin.list_topics(timeout=READ_SECONDS).topics)
+
+    def partitions(self, topic):
+        # Not list_topics(topic): that creates an unknown topic.
+        found = self.admin.describe_topics(TopicCollection([topic]))[topic].result()
+        return [len(found.partitions)]
+
+    def producer(self, acks, **more):
+        config = {"acks": acks, "linger.ms": 20, "enable.idempotence": idempotent(acks)}
+        return Producer({**self.base, **config, **more})
+
+    def produce(self, topic, codec, acks, path):
+        producer = self.producer(acks, **{"compression.type": codec})
+        offsets = []
+        errors = []
+
+        def delivered(error, message):
+            if error:
+                errors.append(error)
+            else:
+                offsets.append(message.offset())
+
+        with open(path) as lines:
+            for line in lines:
+                record = records.parse(line.rstrip("\n"))
+                headers = [(name.decode(), value) for name, value in record.headers]
+                producer.produce(
+                    topic, record.value, record.key, int(line.split(" ", 1)[0]),
+                    timestamp=record.timestamp, headers=headers, on_delivery=delivered,
+                )
+        producer.flush(READ_SECONDS)
+        if errors:
+            raise KafkaException(errors[0])
+        return [-1 if acks == "0" else offsets[-1]]
+
+    def consumer(self):
+        # A group.id is obligatory here; with assign() and no commits no group is ever joined.
+        config = {"group.id": "unused", "enable.auto.commit": False, "auto.offset.reset": "error"}
+        return Consumer({**self.base, **config})
+
+    def consume(self, topic, partition, start, count, path):
+        if start == "beginning":
+            offset = OFFSET_BEGINNING
+        elif start.startswith("end-"):
+            offset = OFFSET_TAIL - int(start[4:])
+        else:
+            offset = int(start)
+        consumer = self.consumer()
+        deadline = time.monotonic() + READ_SECONDS
+        left = int(count)
+        try:
+            # consume() never says that a topic or partition does not exist; this does.
+            consumer.get_watermark_offsets(TopicPartition(topic, int(partition)), timeout=READ_SECONDS)
+            consumer.assign([TopicPartition(topic, int(partition), offset)])
+            with open(path, "w") as out:
+                while left:
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"{left} records are missing after {READ_SECONDS} s")
+                    for message in consumer.consume(min(left, 1000), timeout=0.2):
+                        if message.error():
+                            raise KafkaException(message.error())
+                        headers = [(name.encode(), value) for name, value in message.headers() or []]
+                        record = records.Record(message.timestamp()[1], message.key(), message.value(), headers)
+                        print(records.line(message.partition(), message.offset(), record), file=out)
+                        left -= 1
+        finally:
+            consumer.close()
+
+    def offset(self, topic, partition, which):
+        specs = {"earliest": OffsetSpec.earliest, "latest": OffsetSpec.latest, "max": OffsetSpec.max_timestamp}
+        spec = specs[which]() if which in specs else OffsetSpec.for_timestamp(int(which))
+        at = TopicPartition(topic, int(partition))
+        return [self.admin.list_offsets({at: spec})[at].result().offset]
+
+    def flood(self, topic, acks, path):
+        """Produces numbered records to partition 0 as fast as it can until `stop`, across losses of the broker.
+        Writes `OFFSET NUMBER` to the file for each record that is acknowledged."""
+        # A short queue, so that what piles up while the broker is down stays readable.
+        self.flooding = Flood(self.producer(acks, **{"queue.buffering.max.messages": 20_000}), topic, path)
+        self.flooding.start()
+
+    def stop(self):
+        """Ends the flood: ok NUMBER-OF-RECORDS-SENT."""
+        return [self.flooding.finish()]
+
+
+class Flood(threading.Thread):
+    PADDING = b"." * 100
+
+    def __init__(self, producer, topic, path):
+        super().__init__(daemon=True)
+        self.producer = producer
+        self.topic = topic
+        self.acked = open(path, "w")
+        self.ending = threading.Event()
+        self.sent = 0
+
+    def run(self):
+        while not self.ending.is_set():
+            try:
+                for _ in range(1000):
+                    value = b"%d %s" % (self.sent, self.PADDING)
+                    self.producer.produce(self.topic, value, b"%d" % self.sent, 0, on_delivery=self.delivered)
+                    self.sent += 1
+            except BufferError:  # the queue is full, perhaps because the broker is down
+                self.producer.poll(0.1)
+            self.producer.poll(0)
+            self.acked.flush()
+
+    def delivered(self, error, message):
+        if not error:
+            print(message.offset(), message.key().decode(), file=self.acked)
+
+    def finish(self):
+        self.ending.set()
+        self.join()
+        left = self.producer.flush(READ_SECONDS)
+        self.acked.close()
+        if left:
+            raise TimeoutError(f"{left} records are not acknowledged after {READ_SECONDS} s")
+        return self.sent
+
+
+def error_code(error):
+    if not isinstance(error, KafkaException):
+        return 0
+    code = error.args[0].code()
+    return LOCAL_ERRORS.get(code, max(code, 0))
+
+
+serve(Confluent(sys.argv[1]), error_code)
