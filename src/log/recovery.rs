@@ -150,7 +150,9 @@ impl Restore<'_> {
             // What lies in the page cache may differ from the disk, if a sync failed before the stop.
             fadvise::drop_pages(&file);
         }
-        let expected = self.rewind(&mut segment)?;
+        let start = self.find_start(&segment)?;
+        self.check_durable_part(&segment, start, later.first().copied())?;
+        let expected = self.rewind(&mut segment, start)?;
         let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected).with_window(self.window_bytes());
         loop {
             let is_durable = scan.expected() < self.opening.recovery_point;
@@ -193,31 +195,59 @@ impl Restore<'_> {
         }
     }
 
-    /// Sets the segment back to the last flushed batch that both indexes vouch for, or to its start; returns the
-    /// offset expected there.
-    fn rewind(&mut self, segment: &mut Segment) -> Result<Offset> {
+    /// The last flushed batch that both indexes vouch for, with its entry in the offset index. Changes nothing.
+    fn find_start(&self, segment: &Segment) -> Result<Option<(u32, Batch)>> {
         let trusted = if self.opening.is_clean { Offset(i64::MAX) } else { self.opening.recovery_point };
+        let view = segment.view(None);
+        let Some(number) = view.offset_index.find(segment.base_offset(), trusted - 1)? else { return Ok(None) };
+        if !indexes_look_right(segment)? {
+            return Ok(None);
+        }
+        let batch = view.indexed_batch(&*segment.log_file().get()?, number)?;
+        Ok(batch.map(|batch| (number, batch)))
+    }
+
+    /// What was flushed must be there, up to the recovery point or the end of the segment. Looked at before anything
+    /// is changed: a partition that goes offline stays as it is, indexes included.
+    fn check_durable_part(
+        &self,
+        segment: &Segment,
+        start: Option<(u32, Batch)>,
+        next_base: Option<Offset>,
+    ) -> Result<()> {
+        let (file, path) = (segment.log_file().get()?, segment.log_file().path());
+        let (position, expected) = match start {
+            Some((_, batch)) => (batch.position, batch.header.base_offset),
+            None => (Position(0), segment.base_offset()),
+        };
+        let mut scan = Scan::new(&file, path, position, segment.size(), expected);
+        let durable = self.opening.recovery_point;
+        while scan.expected() < durable && scan.next_batch()?.is_some() {}
+        let is_missing = scan.expected() < durable && next_base.is_none() && self.opening.log_start < durable;
+        if is_missing {
+            let what = format!("it ends at offset {}, below the recovery point {durable}", scan.expected());
+            return Err(Error::corrupt(path, what));
+        }
+        Ok(())
+    }
+
+    /// Sets the segment back to where the scan starts; returns the offset expected there.
+    fn rewind(&mut self, segment: &mut Segment, start: Option<(u32, Batch)>) -> Result<Offset> {
         let base = segment.base_offset();
-        if segment.size() == Position(0) {
+        let view = segment.view(None);
+        let Some((number, batch)) = start else {
+            // Entries below the recovery point that are not believed; those above are always made anew.
+            let known = view.offset_index.find(base, self.opening.recovery_point - 1)?;
+            self.report.indexes_rebuilt += usize::from(known.is_some());
             segment.reset()?;
             return Ok(base);
+        };
+        let entry = view.offset_index.entry(base, number)?;
+        match self.opening.is_clean {
+            true => segment.continue_from(entry)?,
+            false => segment.rewind_to(number, entry)?,
         }
-        let view = segment.view(None);
-        let found = view.offset_index.find(base, trusted - 1)?;
-        if let Some(number) = found.filter(|_| indexes_look_right(segment).unwrap_or(false)) {
-            let file = segment.log_file().get()?;
-            if let Some(batch) = view.indexed_batch(&file, number)? {
-                let entry = view.offset_index.entry(base, number)?;
-                match self.opening.is_clean {
-                    true => segment.continue_from(entry)?,
-                    false => segment.rewind_to(number, entry)?,
-                }
-                return Ok(batch.header.base_offset);
-            }
-        }
-        self.report.indexes_rebuilt += usize::from(found.is_some());
-        segment.reset()?;
-        Ok(base)
+        Ok(batch.header.base_offset)
     }
 
     /// Copies what lies behind the last good batch aside, then cuts it off.

@@ -1,0 +1,190 @@
+//! Files that change while the broker is down, below what it knows to be on the disk: the partition goes offline with
+//! an error for its clients and a line for its owner, nothing in it is touched, and all others are served.
+
+mod broker;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use broker::client::{batch, batch_of_size, Client};
+use broker::{tree, until, Broker};
+use sendlog::base::ErrorCode;
+use sendlog::wire::messages::list_offsets::LATEST;
+use tempfile::TempDir;
+
+const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
+
+/// The data of a broker that stopped cleanly: 20 batches of one record in each of two partitions.
+fn stopped() -> Arc<TempDir> {
+    let broker = Broker::start();
+    let mut client = broker.connect();
+    client.create("demo", 2);
+    (0..2).for_each(|partition| client.fill("demo", partition, 20, 1000));
+    broker.stop()
+}
+
+fn folder(data: &TempDir, partition: i32) -> PathBuf {
+    data.path().join(format!("data/demo-{partition}"))
+}
+
+fn log_of(data: &TempDir, partition: i32) -> PathBuf {
+    folder(data, partition).join("00000000000000000000.log")
+}
+
+/// Each file below with its bytes.
+fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = tree(root).into_iter().filter(|path| root.join(path).is_file());
+    files.map(|path| (path.clone(), std::fs::read(root.join(path)).unwrap())).collect()
+}
+
+fn assert_offline(client: &mut Client, partition: i32) {
+    let produced = client.try_produce(9, -1, "demo", partition, &batch(&["a"]));
+    assert_eq!(produced.error_code, STORAGE, "produce");
+    assert_eq!(client.fetch("demo", partition, 0).error(), STORAGE, "fetch");
+    assert_eq!(client.list_offset("demo", partition, LATEST).error_code, STORAGE, "list offsets");
+    assert_eq!(client.list_offset("demo", partition, 0).error_code, STORAGE, "list offsets by timestamp");
+    assert_eq!(client.topic("demo").partitions[partition as usize].offline_replicas, [1], "metadata");
+}
+
+/// Damages partition 0 of a stopped broker's data: it is offline in two starts and stays as it is, the other one works.
+fn assert_damage_is_noticed(damage: impl Fn(&TempDir), says: &str) {
+    let mut data = stopped();
+    damage(&data);
+    let before = contents(&folder(&data, 0));
+    for offset in [20, 21] {
+        let broker = Broker::on(data, &[]);
+        let line = broker.wait_for_line("demo-0: OFFLINE");
+        assert!(line.contains(says), "no {says:?} in {line:?}");
+        let mut client = broker.connect();
+        assert_offline(&mut client, 0);
+        assert_eq!(client.produce("demo", 1, &batch(&["a"])), offset, "the other partition is served");
+        assert_eq!(client.fetch("demo", 1, offset).read(), [(offset, "a".to_string())]);
+        data = broker.kill();
+        assert_eq!(contents(&folder(&data, 0)), before, "nothing in the damaged partition was changed");
+    }
+}
+
+fn change(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    change(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_batch_header_that_is_none_takes_its_partition_offline() {
+    // The last batch: the part of the log that a clean start looks at.
+    assert_damage_is_noticed(|data| change(&log_of(data, 0), |bytes| bytes[19_016] = 1), "offset 19");
+}
+
+#[test]
+fn a_log_that_became_shorter_takes_its_partition_offline() {
+    for bytes_left in [0, 10, 1000, 19_000, 19_999] {
+        let damage = |data: &TempDir| change(&log_of(data, 0), |bytes| bytes.truncate(bytes_left));
+        assert_damage_is_noticed(damage, "demo-0");
+    }
+}
+
+#[test]
+fn a_log_file_that_is_gone_takes_its_partition_offline() {
+    assert_damage_is_noticed(|data| std::fs::remove_file(log_of(data, 0)).unwrap(), "demo-0");
+}
+
+#[test]
+fn a_folder_that_lost_its_topic_id_takes_its_partition_offline() {
+    let damage = |data: &TempDir| std::fs::remove_file(folder(data, 0).join("partition.metadata")).unwrap();
+    assert_damage_is_noticed(damage, "topic id");
+}
+
+#[test]
+fn a_folder_that_is_gone_is_not_made_anew() {
+    let data = stopped();
+    std::fs::rename(folder(&data, 0), data.path().join("elsewhere")).unwrap();
+    let broker = Broker::on(data, &[]);
+    broker.wait_for_line("demo-0: OFFLINE");
+    assert_offline(&mut broker.connect(), 0);
+    let data = broker.kill();
+    assert!(!folder(&data, 0).exists());
+    // When it is back, so is the partition.
+    std::fs::rename(data.path().join("elsewhere"), folder(&data, 0)).unwrap();
+    assert_eq!(Broker::on(data, &[]).connect().bounds("demo", 0), (0, 20));
+}
+
+#[test]
+fn damage_that_a_start_does_not_look_for_is_noticed_when_it_is_read() {
+    let data = stopped();
+    change(&log_of(&data, 0), |bytes| bytes[16] = 1); // the first batch's magic
+    let broker = Broker::on(data, &[]);
+    let mut client = broker.connect();
+    assert_eq!(client.fetch("demo", 0, 0).error(), STORAGE);
+    let line = broker.wait_for_line("demo-0: OFFLINE");
+    assert!(line.contains("offset 0"), "{line}");
+    assert_offline(&mut client, 0);
+    assert_eq!(client.bounds("demo", 1), (0, 20));
+}
+
+#[test]
+fn lost_or_damaged_indexes_are_made_anew() {
+    let mut data = stopped();
+    for file in ["index", "timeindex"] {
+        let path = folder(&data, 0).join(format!("00000000000000000000.{file}"));
+        let good = std::fs::read(&path).unwrap();
+        assert!(!good.is_empty());
+        let damaged = [vec![], good[..5].to_vec(), vec![0xff; good.len()], [&good[..], &[0; 4096]].concat()];
+        for bytes in damaged {
+            std::fs::write(&path, bytes).unwrap();
+            let broker = Broker::on(data, &[]);
+            let mut client = broker.connect();
+            for offset in 0..20 {
+                assert_eq!(client.fetch("demo", 0, offset).read()[0].0, offset, "{file}");
+            }
+            assert_eq!(client.list_offset("demo", 0, 1000).offset, 0, "{file}");
+            data = broker.stop();
+        }
+        std::fs::remove_file(&path).unwrap();
+        let broker = Broker::on(data, &[]);
+        assert_eq!(broker.connect().fetch("demo", 0, 7).read()[0].0, 7, "{file}");
+        data = broker.stop();
+        assert_eq!(std::fs::read(&path).unwrap(), good, "{file}");
+    }
+}
+
+#[test]
+fn an_offline_partition_keeps_its_recovery_point_so_that_no_later_start_cuts_it() {
+    let mut data = stopped();
+    change(&log_of(&data, 0), |bytes| bytes[19_016] = 1);
+    let damaged = std::fs::read(log_of(&data, 0)).unwrap();
+    for offset in [20, 21] {
+        let broker = Broker::on(data, &["--set", "log.flush.offset.checkpoint.interval.ms=1000"]);
+        let mut client = broker.connect();
+        assert_offline(&mut client, 0);
+        client.produce("demo", 1, &batch(&["a"]));
+        let checkpoint = broker.folder().join("recovery-point-offset-checkpoint");
+        let expected = format!("demo 1 {}\n", offset + 1);
+        let text = until("a checkpoint is written", || {
+            std::fs::read_to_string(&checkpoint).ok().filter(|text| text.contains(&expected))
+        });
+        assert!(text.contains("demo 0 20\n"), "{text}");
+        data = broker.kill();
+        assert_eq!(std::fs::read(log_of(&data, 0)).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn with_an_offline_partition_a_stop_is_not_clean_but_the_others_lose_nothing() {
+    let data = stopped();
+    std::fs::remove_file(log_of(&data, 0)).unwrap();
+    let broker = Broker::on(data, &[]);
+    let mut client = broker.connect();
+    client.produce("demo", 1, &batch_of_size(1000));
+    broker.signal("TERM");
+    let ended = broker.ended();
+    assert_eq!(ended.status.code(), Some(1), "{:#?}", ended.stderr);
+    let root = ended.data.path().join("data");
+    assert!(!root.join(".kafka_cleanshutdown").exists());
+    let points = std::fs::read_to_string(root.join("recovery-point-offset-checkpoint")).unwrap();
+    assert!(points.contains("demo 1 21\n"), "the next start has little to read: {points}");
+    let broker = Broker::on(ended.data, &[]);
+    let line = broker.wait_for_line("the last stop was not clean");
+    assert!(line.contains("1 offline"), "{line}");
+    assert_eq!(broker.connect().bounds("demo", 1), (0, 21));
+}
