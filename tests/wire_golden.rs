@@ -76,7 +76,7 @@ const WITH_FEATURES: [&str; 7] = [
 #[test]
 fn every_frame_encodes_to_itself() {
     let frames = served_frames();
-    assert!(frames.len() > 200, "only {} frames", frames.len());
+    assert!(frames.len() > 470, "only {} frames", frames.len());
     for frame in frames {
         let (text, bytes) = again(&frame);
         if WITH_FEATURES.contains(&frame.name.as_str()) {
@@ -114,13 +114,42 @@ fn frames_print_as_people_read_them() {
         ("kcat/03_Metadata_v4.req", r#"Metadata v4 [["kc-1829126677"]] true"#),
         ("kcat/03_Metadata_v4.resp", METADATA_RESPONSE),
         ("kafkajs/03_Metadata_v6.req", "Metadata v6 null false"),
+        ("kafkajs/08_OffsetCommit_v5.req", COMMIT_REQUEST),
+        (
+            "confluent-kafka-nonflexible/08_OffsetCommit_v7.resp",
+            r#"OffsetCommit v7 0 [["ck-debb5f59d0" [[0 NONE]]]]"#,
+        ),
+        ("kcat/09_OffsetFetch_v7.req", r#"OffsetFetch v7 "kc-1829126677-g" [["kc-1829126677" [0 1 2]]] true"#),
+        (
+            "kafkajs/09_OffsetFetch_v4.resp",
+            r#"OffsetFetch v4 0 [["kj-b368cb3e" [[0 -1 "" NONE] [1 -1 "" NONE] [2 -1 "" NONE]]]] NONE"#,
+        ),
+        (
+            "kafka-python/09_OffsetFetch_v8.req",
+            r#"OffsetFetch v8 [["kpg-f35a58f77c" [["kp-f35a58f77c" [0 1 2]]]]] false"#,
+        ),
+        ("kafka-python/09_OffsetFetch_v8.resp", OFFSET_FETCH_RESPONSE),
         ("franz-go-to-kafka28/10_FindCoordinator_v4.req", r#"FindCoordinator v4 0 ["fzg-628108e69c"]"#),
+        (
+            "kafkajs/11_JoinGroup_v5.req",
+            r#"JoinGroup v5 "kjg-b368cb3e" 6000 6000 "" null "consumer" [["RoundRobinAssigner" <bytes 23>]]"#,
+        ),
+        ("kafka-python/11_JoinGroup_v7.resp", JOIN_RESPONSE),
+        ("franz-go/12_Heartbeat_v4.resp", "Heartbeat v4 0 REBALANCE_IN_PROGRESS"),
+        ("franz-go/13_LeaveGroup_v5.req", LEAVE_REQUEST),
+        ("franz-go/14_SyncGroup_v5.req", SYNC_REQUEST),
+        ("java-4.1.0/14_SyncGroup_v5.resp", r#"SyncGroup v5 0 NONE "consumer" "range" <bytes 41>"#),
+        ("franz-go-to-kafka28/15_DescribeGroups_v5.resp", DESCRIBE_GROUPS_RESPONSE),
+        ("java-4.1.0-to-kafka28/16_ListGroups_v4.req", "ListGroups v4 []"),
         ("confluent-kafka/18_ApiVersions_v4.req", r#"ApiVersions v4 "apache-kafka-java" "4.1.0""#),
         ("franz-go/20_DeleteTopics_v6.resp", DELETE_RESPONSE),
         (
             "franz-go/23_OffsetForLeaderEpoch_v4.resp",
             r#"OffsetForLeaderEpoch v4 0 [["fz-28710f9647" [[NONE 2 0 49]]]]"#,
         ),
+        ("franz-go/42_DeleteGroups_v2.resp", r#"DeleteGroups v2 0 [["fzg-28710f9647" NONE]]"#),
+        ("java-4.1.0/47_OffsetDelete_v0.req", r#"OffsetDelete v0 "jvg-e2939f8aab" [["jv-e2939f8aab" [[0]]]]"#),
+        ("java-4.1.0/47_OffsetDelete_v0.resp", r#"OffsetDelete v0 NONE 0 [["jv-e2939f8aab" [[0 NONE]]]]"#),
         ("java-4.1.0-to-kafka28/60_DescribeCluster_v1.req", "DescribeCluster v1 false 1"),
     ];
     let frames: BTreeMap<String, Frame> = served_frames().into_iter().map(|f| (f.name.clone(), f)).collect();
@@ -138,6 +167,31 @@ const FETCH_RESPONSE: &str = r#"Fetch v11 0 NONE 0 [["ck-debb5f59d0" [[2 NONE 49
 const METADATA_RESPONSE: &str = concat!(
     r#"Metadata v4 0 [[1 "127.0.0.1" 29092 null]] "abcdefghijklmnopqrstuv" 1 "#,
     r#"[[UNKNOWN_TOPIC_OR_PARTITION "kc-1829126677" false []]]"#,
+);
+const COMMIT_REQUEST: &str = concat!(
+    r#"OffsetCommit v5 "kjg-b368cb3e" 1 "kafkajs-check-b9070161-5fd8-466b-9669-d5600f417d5a" "#,
+    r#"[["kj-b368cb3e" [[1 5 null]]]]"#,
+);
+const JOIN_RESPONSE: &str = concat!(
+    r#"JoinGroup v7 0 MEMBER_ID_REQUIRED -1 null null "" "#,
+    r#""kafka-python-3.0.12-05112d28-0d2e-4b65-811b-eba0689df146" []"#,
+);
+const OFFSET_FETCH_RESPONSE: &str = concat!(
+    r#"OffsetFetch v8 0 [["kpg-f35a58f77c" "#,
+    r#"[["kp-f35a58f77c" [[0 -1 -1 "" NONE] [1 -1 -1 "" NONE] [2 -1 -1 "" NONE]]]] NONE]]"#,
+);
+const LEAVE_REQUEST: &str = concat!(
+    r#"LeaveGroup v5 "fzg-28710f9647" "#,
+    r#"[["kgo-a51eecff-ff57-4097-9d05-fed2ea842e30" null "client leaving group per normal operation"]]"#,
+);
+const SYNC_REQUEST: &str = concat!(
+    r#"SyncGroup v5 "fzg-28710f9647" 1 "kgo-cbf3c5a4-b11e-44de-b397-4bf31f6d23c1" null "#,
+    r#""consumer" "cooperative-sticky" [["kgo-cbf3c5a4-b11e-44de-b397-4bf31f6d23c1" <bytes 41>]]"#,
+);
+const DESCRIBE_GROUPS_RESPONSE: &str = concat!(
+    r#"DescribeGroups v5 0 [[NONE "fzg-628108e69c" "Stable" "consumer" "cooperative-sticky" "#,
+    r#"[["kgo-3aeb467e-5d32-474e-8567-a56038001538" null "kgo" "/127.0.0.1" <bytes 97> <bytes 37>] "#,
+    r#"["kgo-4ad4c0ae-82e0-4753-8b10-5bd609733274" null "kgo" "/127.0.0.1" <bytes 43> <bytes 33>]] 3400]]"#,
 );
 const DELETE_RESPONSE: &str = r#"DeleteTopics v6 0 [["fz-28710f9647d" R1NNV3t4TBCTBzAStnsjbg NONE null]]"#;
 

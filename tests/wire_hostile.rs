@@ -7,7 +7,9 @@ mod wire_frames;
 
 use sendlog::base::{Error, Result};
 use sendlog::wire::frame::{decode_request_header, decode_response};
-use sendlog::wire::messages::{CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, MetadataRequest};
+use sendlog::wire::messages::{
+    CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, JoinGroupRequest, LeaveGroupRequest, MetadataRequest,
+};
 use sendlog::wire::{ApiKey, Request};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -46,8 +48,9 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, HELD_MAX.get())
 }
 
-/// The worst element is an empty string, 1 byte on the wire and 24 in memory, and a vector that just grew holds three
-/// times what it needs. A frame's first vectors have room for 16 elements on each of four levels.
+/// The worst elements take 24 bytes in memory for each byte on the wire (an empty string, and a member that leaves a
+/// group), and a vector that just grew holds three times what it needs. A frame's first vectors have room for 16
+/// elements on each of four levels.
 fn bytes_allowed(frame: &[u8]) -> usize {
     3 * 24 * frame.len() + (8 << 10)
 }
@@ -127,6 +130,13 @@ fn a_claimed_count_takes_no_memory() {
     let (result, held_max) = counted(|| decode_request_header(&bytes).unwrap().1.message::<MetadataRequest>());
     assert!(matches!(result, Err(Error::Malformed { .. })));
     assert_eq!(held_max, 0);
+    // A group's only protocol, with more metadata than anybody has.
+    let (names_and_timeout, one_protocol) = ([0; 2 + 4 + 2 + 2], [0, 0, 0, 1, 0, 0]);
+    let body = [&names_and_timeout[..], &one_protocol, &i32::MAX.to_be_bytes()].concat();
+    let bytes = request(ApiKey::JOIN_GROUP, 0, &body);
+    let (result, held_max) = counted(|| decode_request_header(&bytes).unwrap().1.message::<JoinGroupRequest>());
+    assert!(matches!(result, Err(Error::Malformed { at, .. }) if at == bytes.len()));
+    assert!(held_max < 100, "{held_max} bytes held");
     // As many topics as there are bytes, the first of them without a name.
     let count = 100_000i32;
     let bytes = request(ApiKey::CREATE_TOPICS, 4, &[&count.to_be_bytes()[..], &vec![0xff; count as usize]].concat());
@@ -160,4 +170,9 @@ fn many_of_the_smallest_elements_take_no_more_memory_than_allowed() {
     check_memory::<FetchRequest>(12, &fetch);
     let empty_key = [1];
     check_memory::<FindCoordinatorRequest>(4, &[&[0], &compact_array(count, &empty_key)[..], &[0]].concat());
+    let empty_protocol = [1, 1, 0];
+    let join = [&[1][..], &[0; 8], &[1, 0, 1], &compact_array(count, &empty_protocol), &[0]].concat();
+    check_memory::<JoinGroupRequest>(6, &join);
+    let empty_member = [1, 0, 0];
+    check_memory::<LeaveGroupRequest>(4, &[&[1], &compact_array(count, &empty_member)[..], &[0]].concat());
 }

@@ -4,6 +4,8 @@
 //! Every field holds something else than its default and than its neighbours, so that a wrong order shows. Where a
 //! version lacks a field, the crate wants its default ([`since`], [`until`]); ours leaves it out by itself.
 
+mod wire_groups;
+
 use kafka_protocol::messages as theirs;
 use kafka_protocol::messages::{BrokerId, ProducerId, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};

@@ -23,12 +23,22 @@ impl ApiKey {
     pub const FETCH: ApiKey = ApiKey(1);
     pub const LIST_OFFSETS: ApiKey = ApiKey(2);
     pub const METADATA: ApiKey = ApiKey(3);
+    pub const OFFSET_COMMIT: ApiKey = ApiKey(8);
+    pub const OFFSET_FETCH: ApiKey = ApiKey(9);
     pub const FIND_COORDINATOR: ApiKey = ApiKey(10);
+    pub const JOIN_GROUP: ApiKey = ApiKey(11);
+    pub const HEARTBEAT: ApiKey = ApiKey(12);
+    pub const LEAVE_GROUP: ApiKey = ApiKey(13);
+    pub const SYNC_GROUP: ApiKey = ApiKey(14);
+    pub const DESCRIBE_GROUPS: ApiKey = ApiKey(15);
+    pub const LIST_GROUPS: ApiKey = ApiKey(16);
     pub const API_VERSIONS: ApiKey = ApiKey(18);
     pub const CREATE_TOPICS: ApiKey = ApiKey(19);
     pub const DELETE_TOPICS: ApiKey = ApiKey(20);
     pub const DELETE_RECORDS: ApiKey = ApiKey(21);
     pub const OFFSET_FOR_LEADER_EPOCH: ApiKey = ApiKey(23);
+    pub const DELETE_GROUPS: ApiKey = ApiKey(42);
+    pub const OFFSET_DELETE: ApiKey = ApiKey(47);
     pub const DESCRIBE_CLUSTER: ApiKey = ApiKey(60);
 }
 
@@ -65,17 +75,27 @@ pub struct ApiTable(&'static [Api]);
 
 #[rustfmt::skip]
 pub static API_TABLE: ApiTable = ApiTable(&[
-    Api { key: ApiKey::PRODUCE,                 name: "Produce",              advertised: 0, lowest: 3, highest: 9,  flexible: 9  },
-    Api { key: ApiKey::FETCH,                   name: "Fetch",                advertised: 4, lowest: 4, highest: 12, flexible: 12 },
-    Api { key: ApiKey::LIST_OFFSETS,            name: "ListOffsets",          advertised: 1, lowest: 1, highest: 7,  flexible: 6  },
-    Api { key: ApiKey::METADATA,                name: "Metadata",             advertised: 0, lowest: 0, highest: 12, flexible: 9  },
-    Api { key: ApiKey::FIND_COORDINATOR,        name: "FindCoordinator",      advertised: 0, lowest: 0, highest: 4,  flexible: 3  },
-    Api { key: ApiKey::API_VERSIONS,            name: "ApiVersions",          advertised: 0, lowest: 0, highest: 4,  flexible: 3  },
-    Api { key: ApiKey::CREATE_TOPICS,           name: "CreateTopics",         advertised: 2, lowest: 2, highest: 7,  flexible: 5  },
-    Api { key: ApiKey::DELETE_TOPICS,           name: "DeleteTopics",         advertised: 1, lowest: 1, highest: 6,  flexible: 4  },
-    Api { key: ApiKey::DELETE_RECORDS,          name: "DeleteRecords",        advertised: 0, lowest: 0, highest: 2,  flexible: 2  },
-    Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH, name: "OffsetForLeaderEpoch", advertised: 2, lowest: 2, highest: 4,  flexible: 4  },
-    Api { key: ApiKey::DESCRIBE_CLUSTER,        name: "DescribeCluster",      advertised: 0, lowest: 0, highest: 1,  flexible: 0  },
+    Api { key: ApiKey::PRODUCE,                 name: "Produce",              advertised: 0, lowest: 3, highest: 9,  flexible: 9     },
+    Api { key: ApiKey::FETCH,                   name: "Fetch",                advertised: 4, lowest: 4, highest: 12, flexible: 12    },
+    Api { key: ApiKey::LIST_OFFSETS,            name: "ListOffsets",          advertised: 1, lowest: 1, highest: 7,  flexible: 6     },
+    Api { key: ApiKey::METADATA,                name: "Metadata",             advertised: 0, lowest: 0, highest: 12, flexible: 9     },
+    Api { key: ApiKey::OFFSET_COMMIT,           name: "OffsetCommit",         advertised: 2, lowest: 2, highest: 8,  flexible: 8     },
+    Api { key: ApiKey::OFFSET_FETCH,            name: "OffsetFetch",          advertised: 1, lowest: 1, highest: 8,  flexible: 6     },
+    Api { key: ApiKey::FIND_COORDINATOR,        name: "FindCoordinator",      advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::JOIN_GROUP,              name: "JoinGroup",            advertised: 0, lowest: 0, highest: 7,  flexible: 6     },
+    Api { key: ApiKey::HEARTBEAT,               name: "Heartbeat",            advertised: 0, lowest: 0, highest: 4,  flexible: 4     },
+    Api { key: ApiKey::LEAVE_GROUP,             name: "LeaveGroup",           advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
+    Api { key: ApiKey::SYNC_GROUP,              name: "SyncGroup",            advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
+    Api { key: ApiKey::DESCRIBE_GROUPS,         name: "DescribeGroups",       advertised: 0, lowest: 0, highest: 5,  flexible: 5     },
+    Api { key: ApiKey::LIST_GROUPS,             name: "ListGroups",           advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::API_VERSIONS,            name: "ApiVersions",          advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::CREATE_TOPICS,           name: "CreateTopics",         advertised: 2, lowest: 2, highest: 7,  flexible: 5     },
+    Api { key: ApiKey::DELETE_TOPICS,           name: "DeleteTopics",         advertised: 1, lowest: 1, highest: 6,  flexible: 4     },
+    Api { key: ApiKey::DELETE_RECORDS,          name: "DeleteRecords",        advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH, name: "OffsetForLeaderEpoch", advertised: 2, lowest: 2, highest: 4,  flexible: 4     },
+    Api { key: ApiKey::DELETE_GROUPS,           name: "DeleteGroups",         advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::OFFSET_DELETE,           name: "OffsetDelete",         advertised: 0, lowest: 0, highest: 0,  flexible: NEVER },
+    Api { key: ApiKey::DESCRIBE_CLUSTER,        name: "DescribeCluster",      advertised: 0, lowest: 0, highest: 1,  flexible: 0     },
 ]);
 
 impl ApiTable {

@@ -1,8 +1,8 @@
 //! The decoder: fills a message from the bytes of one frame.
 //!
-//! Numbers are big-endian. A length is an i16 (string) or i32 (array, records), -1 for null; in flexible versions all
-//! three are an unsigned varint of the length plus one, 0 for null. Tagged fields: a varint count, then for each a
-//! varint tag, a varint size and that many bytes.
+//! Numbers are big-endian. A length is an i16 (string) or i32 (array, bytes, records), -1 for null; in flexible
+//! versions all are an unsigned varint of the length plus one, 0 for null. Tagged fields: a varint count, then for each
+//! a varint tag, a varint size and that many bytes.
 //!
 //! Always true: whatever the bytes are, the answer is a message or [`Error::Malformed`], never a panic; memory is
 //! bounded by the frame, as nothing is allocated from a length that it claims: a length is compared with the bytes
@@ -106,7 +106,7 @@ impl<'a> Decoder<'a> {
         Err(self.malformed("a varint of more than 32 bits"))
     }
 
-    /// A length as it is written in front of records and arrays; none for null.
+    /// A length as it is written in front of arrays, bytes and records; none for null.
     fn length_i32(&mut self) -> Result<Option<usize>> {
         if self.flexible {
             return self.compact_length();
@@ -236,6 +236,15 @@ impl Walk for Decoder<'_> {
             if value.is_none() && !self.has(null) {
                 return self.not_null(None);
             }
+        }
+        Ok(())
+    }
+
+    fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()> {
+        if self.has(versions) {
+            let length = self.length_i32()?;
+            let length = self.not_null(length)?;
+            *value = self.take(length)?.to_vec();
         }
         Ok(())
     }
@@ -371,6 +380,7 @@ mod tests {
         for (flexible, bytes) in [(true, &[0u8, 0, 0, 0][..]), (false, &[0xff; 4])] {
             let decoder = |version| Decoder::new(bytes, version, flexible);
             assert_eq!(what(decoder(0).string(ALL, &mut String::new())), null);
+            assert_eq!(what(decoder(0).bytes(ALL, &mut Vec::new())), null);
             assert_eq!(what(decoder(0).i32s(ALL, &mut Vec::new())), null);
             assert_eq!(what(decoder(0).strings(ALL, &mut Vec::new())), null);
             let mut text = Some(String::new());
@@ -395,6 +405,10 @@ mod tests {
         let mut text = String::new();
         assert_eq!(what(classic(&[0xff, 0xfe]).string(ALL, &mut text)), "a negative length");
         assert_eq!(what(classic(&[0x7f, 0xff, b'a']).string(ALL, &mut text)), "the frame ends inside a field");
+        let mut bytes = Vec::new();
+        assert_eq!(what(classic(&[0x7f, 0xff, 0xff, 0xff, 1]).bytes(ALL, &mut bytes)), "the frame ends inside a field");
+        assert_eq!(what(classic(&[0xff, 0xff, 0xff, 0xfe]).bytes(ALL, &mut bytes)), "a negative length");
+        assert_eq!(what(compact(&[3, 1]).bytes(ALL, &mut bytes)), "the frame ends inside a field");
         let mut numbers = Vec::new();
         // Two numbers are claimed, one and a half are there.
         assert!(what(classic(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0]).i32s(ALL, &mut numbers)).starts_with("an array of more"));

@@ -101,7 +101,7 @@ impl Encoder {
         self.raw(&[value as u8]);
     }
 
-    /// The length in front of records and arrays; none for null.
+    /// The length in front of arrays, bytes and records; none for null.
     fn length_i32(&mut self, length: Option<u64>) -> Result<()> {
         let length = match length.map(i32::try_from) {
             None => -1,
@@ -198,6 +198,14 @@ impl Walk for Encoder {
                 return Err(self.unwritable("a string that this version cannot write as null"));
             }
             self.text(value.as_deref());
+        }
+        Ok(())
+    }
+
+    fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()> {
+        if self.has(versions) {
+            self.count(value.len())?;
+            self.raw(value);
         }
         Ok(())
     }
@@ -365,21 +373,25 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn texts_and_numbers_decode_to_themselves(
+        fn texts_numbers_and_bytes_decode_to_themselves(
             flexible: bool,
             text in proptest::option::of("[a-z\u{e9}]{0,300}"),
             numbers: Vec<i32>,
+            bytes: Vec<u8>,
         ) {
             let (mut expected, mut expected_numbers) = (text.clone(), numbers.clone());
+            let mut expected_bytes = bytes.clone();
             let mut encoder = Encoder::new(Vec::new(), 0, flexible);
             encoder.nullable_string(ALL, ALL, &mut expected).unwrap();
             encoder.i32s(ALL, &mut expected_numbers).unwrap();
-            let bytes = encoder.finish().bytes;
-            let mut decoder = Decoder::new(&bytes, 0, flexible);
-            let (mut found, mut found_numbers) = (None, Vec::new());
+            encoder.bytes(ALL, &mut expected_bytes).unwrap();
+            let encoded = encoder.finish().bytes;
+            let mut decoder = Decoder::new(&encoded, 0, flexible);
+            let (mut found, mut found_numbers, mut found_bytes) = (None, Vec::new(), Vec::new());
             decoder.nullable_string(ALL, ALL, &mut found).unwrap();
             decoder.i32s(ALL, &mut found_numbers).unwrap();
-            proptest::prop_assert_eq!((found, found_numbers), (text, numbers));
+            decoder.bytes(ALL, &mut found_bytes).unwrap();
+            proptest::prop_assert_eq!((found, found_numbers, found_bytes), (text, numbers, bytes));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The printer: shows a message in one line, for the log of requests and for the output of a failed test.
 //!
 //! The values only, in wire order, with a blank between: strings quoted, an array or an element of one in brackets,
-//! records as their length: `Produce v7 null -1 1500 [["demo" [[0 <records 71 bytes>]]]]`.
+//! records as their length: `Produce v7 null -1 1500 [["demo" [[0 <records 71 bytes>]]]]`. Other bytes: `<bytes 26>`.
 //!
 //! Always true: the line has no line break, whatever a client sent, and is cut soon after [`LINE_MAX`] bytes.
 //! Not done: tagged fields are not shown, as nobody keeps them.
@@ -125,6 +125,10 @@ impl Walk for Printer {
 
     fn nullable_string(&mut self, versions: Versions, _null: Versions, value: &mut Option<String>) -> Result<()> {
         self.quoted(versions, value.as_ref())
+    }
+
+    fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()> {
+        self.value(versions, format_args!("<bytes {}>", value.len()))
     }
 
     fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()> {

@@ -70,6 +70,9 @@ pub trait Walk {
     /// `null`: the versions in which the string may be null.
     fn nullable_string(&mut self, versions: Versions, null: Versions, value: &mut Option<String>) -> Result<()>;
 
+    /// Bytes that only clients understand: a group's metadata and assignments.
+    fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()>;
+
     /// The bytes of record batches, which no walker looks into.
     fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()>;
 
