@@ -20,6 +20,7 @@
 //! * [`log`]: segments, indexes, recovery, group commit
 //! * [`partition`]: a log, its leader epochs, and those who wait for it
 //! * [`topic`]: the registry of topics, and the data directory
+//! * [`group`]: consumer groups, and the offsets they commit
 //! * [`server`]: sockets, threads, waits and clocks
 //! * [`cli`]: the command line
 //!
@@ -32,6 +33,7 @@
 #[macro_use]
 pub mod base;
 pub mod cli;
+pub mod group;
 pub mod log;
 pub mod os;
 pub mod partition;

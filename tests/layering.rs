@@ -11,8 +11,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log", &["record", "os", "base"]),
     ("partition", &["log", "record", "os", "base"]),
     ("topic", &["partition", "log", "record", "os", "base"]),
-    ("server", &["topic", "partition", "log", "record", "wire", "os", "base"]),
-    ("cli", &["server", "topic", "partition", "log", "record", "wire", "os", "base"]),
+    ("group", &["topic", "partition", "log", "record", "os", "base"]),
+    ("server", &["group", "topic", "partition", "log", "record", "wire", "os", "base"]),
+    ("cli", &["server", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -95,7 +96,7 @@ fn files_are_opened_in_os_fs_alone_and_flush_is_no_sync() {
 
 #[test]
 fn clocks_and_sleeps_live_in_the_server_alone() {
-    for layer in ["base", "os", "record", "wire", "log", "partition", "topic"] {
+    for layer in ["base", "os", "record", "wire", "log", "partition", "topic", "group"] {
         for (path, text) in source(layer) {
             for banned in ["Instant::now", "SystemTime::now", "thread::sleep", "thread::spawn"] {
                 let code = text.split("#[cfg(test)]").next().unwrap();

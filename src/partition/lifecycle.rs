@@ -103,8 +103,9 @@ impl Partition {
         }
     }
 
-    /// What a log start points past has to be on the disk first, unless the broker never promises that.
-    pub fn flush_before_deleting(&self, offset: Offset) -> Result<()> {
+    /// Flushes, unless the broker never promises that: what a log start or a committed offset points past has to be on
+    /// the disk first.
+    pub fn flush_unless_os(&self, offset: Offset) -> Result<()> {
         match self.config.flush_mode {
             FlushMode::Os => Ok(()),
             _ => self.flush_to(offset),
@@ -118,6 +119,11 @@ impl Partition {
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
         let deleted = log.advance_start(offset)?;
         Ok((log.start_offset(), deleted))
+    }
+
+    /// Bytes of all its segments.
+    pub fn size_bytes(&self) -> u64 {
+        self.state.lock().unwrap().online().map_or(0, Log::size)
     }
 
     pub fn is_offline(&self) -> bool {

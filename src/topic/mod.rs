@@ -12,7 +12,7 @@ mod registry_file;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use crate::base::config::{Config, TopicConfig};
 use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
@@ -87,6 +87,15 @@ impl TopicRegistry {
         topics
     }
 
+    /// A topic that a client may write to: the broker's own are not.
+    pub fn find_writable(&self, topic: &str, partition: i32) -> Result<Arc<Partition>> {
+        if name::RESERVED.contains(&topic) && self.find(topic).is_some() {
+            let why = format!("the topic {topic} belongs to the broker");
+            return Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
+        }
+        self.find_partition(topic, partition)
+    }
+
     /// The topic of this name, created with the defaults when it does not exist.
     pub fn find_or_create(&self, name: &str) -> Result<Arc<Topic>> {
         if let Some(topic) = self.find(name) {
@@ -128,11 +137,31 @@ impl TopicRegistry {
 
     /// Creates a topic; it is on the disk and can be used when this returns.
     pub fn create(&self, name: &str, partition_count: i32, config: TopicConfig) -> Result<Arc<Topic>> {
-        let mut file = self.file.lock().unwrap();
+        let file = self.file.lock().unwrap();
         self.check_new(name, partition_count)?;
+        self.create_checked(file, name, partition_count, config)
+    }
+
+    /// A topic of the broker's own, with one partition, created when it is needed first.
+    pub fn find_or_create_internal(&self, name: &str, config: TopicConfig) -> Result<Arc<Topic>> {
+        let file = self.file.lock().unwrap();
+        match self.find(name) {
+            Some(topic) => Ok(topic),
+            None => self.create_checked(file, name, 1, config),
+        }
+    }
+
+    fn create_checked(
+        &self,
+        mut file: MutexGuard<'_, RegistryFile>,
+        name: &str,
+        partition_count: i32,
+        config: TopicConfig,
+    ) -> Result<Arc<Topic>> {
         let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count, config };
         self.forget_checkpoints(name)?;
-        if record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")) {
+        let is_compacted = record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
+        if is_compacted && !name::RESERVED.contains(&name) {
             note!("topic {name}: cleanup.policy=compact keeps everything, since compaction is not implemented");
         }
         let partitions = match self.make_folders(&record).and_then(|()| self.open_new(&record)) {
@@ -188,7 +217,9 @@ impl TopicRegistry {
     }
 
     /// Deletes a topic; its name is free when this returns, its bytes go later.
-    pub fn delete(&self, topic: &Topic) -> Result<()> {
+    ///
+    /// `forget` is called when the topic is gone and before its name is free: for what others know of it.
+    pub fn delete(&self, topic: &Topic, forget: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut file = self.file.lock().unwrap();
         if self.find_id(topic.id).is_none() {
             return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
@@ -201,8 +232,9 @@ impl TopicRegistry {
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
         // What cannot be renamed now is removed at the next start; its name stays taken until then.
         let renamed = topic.partitions.iter().try_for_each(|partition| self.retire_folder(partition.name(), topic.id));
+        let forgotten = forget();
         self.topics.write().unwrap().remove(topic);
-        renamed
+        renamed.and(forgotten)
     }
 
     fn retire_folder(&self, name: &TopicPartition, id: Uuid) -> Result<()> {
@@ -225,7 +257,7 @@ impl TopicRegistry {
         if offset <= bounds.log_start {
             return Ok(bounds.log_start);
         }
-        partition.flush_before_deleting(offset)?;
+        partition.flush_unless_os(offset)?;
         let _one_writer = self.checkpoints.lock().unwrap();
         // Its name may belong to another topic by now.
         let TopicPartition { topic, partition: number } = partition.name();

@@ -105,7 +105,7 @@ fn a_deleted_topic_never_comes_back_and_its_name_is_free() {
     let change = |registry: &TopicRegistry| {
         let victim = registry.create("victim", 2, TopicConfig::default())?;
         produce(&victim, 0, b"secret")?;
-        registry.delete(&victim)?;
+        registry.delete(&victim, || Ok(()))?;
         registry.create("victim", 1, TopicConfig::default())?;
         registry.remove_deleted();
         Ok(())
@@ -235,7 +235,7 @@ fn a_topic_that_is_made_again_inherits_no_checkpoint() {
     produce(&old, 0, b"w").unwrap();
     registry.delete_records(&old.partitions[0], Offset(2)).unwrap();
     registry.write_checkpoints().unwrap();
-    registry.delete(&old).unwrap();
+    registry.delete(&old, || Ok(())).unwrap();
     let new = registry.create("old", 1, TopicConfig::default()).unwrap();
     produce(&new, 0, b"new").unwrap();
     drop(registry);

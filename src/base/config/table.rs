@@ -156,6 +156,37 @@ pub const KEYS: &[Key] = &[
         "A fetch waits no longer than this for new records, whatever it asks for.",
     ),
     key(
+        "group.initial.rebalance.delay.ms",
+        Kind::Int(0, INT_MAX),
+        "0",
+        "How long a new group waits for more members before its first rebalance.",
+    ),
+    key(
+        "group.min.session.timeout.ms",
+        Kind::Int(1, INT_MAX),
+        "6000",
+        "The shortest session that a member of a group may ask for.",
+    ),
+    key(
+        "group.max.session.timeout.ms",
+        Kind::Int(1, INT_MAX),
+        "1800000",
+        "The longest session that a member of a group may ask for.",
+    ),
+    key("group.max.size", Kind::Int(1, INT_MAX), "10000", "Members of one group; a further one is refused."),
+    key(
+        "offset.metadata.max.bytes",
+        Kind::Int(0, 32767),
+        "4096",
+        "The longest text that a commit may keep beside an offset.",
+    ),
+    key(
+        "offsets.retention.minutes",
+        Kind::Int(1, INT_MAX),
+        "10080",
+        "Committed offsets expire when their group has been empty, and they have not been renewed, for this long.",
+    ),
+    key(
         "flush.mode",
         Kind::Choice(&["acks", "os", "always"]),
         "acks",

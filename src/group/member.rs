@@ -1,0 +1,91 @@
+//! A member of a group: what it said when it joined, and what it waits for.
+//!
+//! Always true: metadata and assignment are the client's bytes, never looked into.
+
+/// One way of working together that a member supports: a partition assignor, for consumers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Protocol {
+    pub name: String,
+    pub metadata: Vec<u8>,
+}
+
+/// What a client says of itself when it joins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Joining {
+    /// Empty: it has none yet.
+    pub member_id: String,
+    /// KIP-345: a name that outlives the process.
+    pub instance_id: Option<String>,
+    pub client_id: String,
+    pub client_host: String,
+    pub session_timeout_ms: i64,
+    pub rebalance_timeout_ms: i64,
+    pub protocol_type: String,
+    /// By preference.
+    pub protocols: Vec<Protocol>,
+    /// KIP-394: a new member is first given an id, and joins again with it.
+    pub needs_known_id: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    pub id: String,
+    pub instance_id: Option<String>,
+    pub client_id: String,
+    pub client_host: String,
+    pub session_timeout_ms: i64,
+    pub rebalance_timeout_ms: i64,
+    pub protocols: Vec<Protocol>,
+    pub assignment: Vec<u8>,
+    /// When the session ends unless it shows life; a member that waits in a join or a sync is alive.
+    pub session_ends_ms: i64,
+    pub waits: Waits,
+}
+
+/// Whether one of the member's requests waits for the group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waits {
+    No,
+    Join,
+    Sync,
+}
+
+impl Member {
+    pub fn new(id: String, joining: &Joining, now_ms: i64) -> Member {
+        Member {
+            id,
+            instance_id: joining.instance_id.clone(),
+            client_id: joining.client_id.clone(),
+            client_host: joining.client_host.clone(),
+            session_timeout_ms: joining.session_timeout_ms,
+            rebalance_timeout_ms: joining.rebalance_timeout_ms,
+            protocols: joining.protocols.clone(),
+            assignment: Vec::new(),
+            session_ends_ms: now_ms + joining.session_timeout_ms,
+            waits: Waits::No,
+        }
+    }
+
+    /// Takes over what a join says anew.
+    pub fn update(&mut self, joining: &Joining) {
+        self.client_id.clone_from(&joining.client_id);
+        self.client_host.clone_from(&joining.client_host);
+        self.session_timeout_ms = joining.session_timeout_ms;
+        self.rebalance_timeout_ms = joining.rebalance_timeout_ms;
+        self.protocols.clone_from(&joining.protocols);
+    }
+
+    pub fn shows_life(&mut self, now_ms: i64) {
+        self.session_ends_ms = now_ms + self.session_timeout_ms;
+    }
+
+    pub fn supports(&self, protocol: &str) -> bool {
+        self.protocols.iter().any(|known| known.name == protocol)
+    }
+
+    /// What it said about the protocol that was chosen.
+    pub fn metadata(&self, protocol: &str) -> Vec<u8> {
+        let known = self.protocols.iter().find(|known| known.name == protocol);
+        known.map_or_else(Vec::new, |known| known.metadata.clone())
+    }
+}

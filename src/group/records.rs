@@ -1,0 +1,296 @@
+//! The records of `__consumer_offsets`, in Kafka's own format (FORMATS; Kafka's `OffsetCommitKey`, `GroupMetadataValue`).
+//!
+//! Key: i16 type. 1 (and 0): str group, str topic, i32 partition; value v3: i64 offset, i32 leader epoch, str metadata,
+//! i64 commit timestamp; v0 to v2 and v4 are read. 2: str group; value v3: str protocol type, i32 generation, str?
+//! protocol, str? leader, i64 state timestamp, members. No value: a tombstone, the key is gone.
+//!
+//! Always true: what is written, Kafka can decode: one record that it cannot decode kills every group there.
+//! Not done: types of newer group protocols are skipped.
+
+use crate::base::Offset;
+use crate::group::member::{Member, Protocol, Waits};
+
+/// What a record is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Key {
+    Offset { group: String, topic: String, partition: i32 },
+    Group { group: String },
+}
+
+/// An offset that a group has committed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    pub offset: Offset,
+    /// -1: not known.
+    pub leader_epoch: i32,
+    pub metadata: String,
+    pub timestamp_ms: i64,
+}
+
+/// What survives of a group that has members.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupRecord {
+    pub protocol_type: String,
+    pub generation: i32,
+    pub protocol: Option<String>,
+    pub leader: Option<String>,
+    pub state_since_ms: i64,
+    pub members: Vec<Member>,
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn i16(&mut self, value: i16) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn i32(&mut self, value: i32) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn i64(&mut self, value: i64) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// Texts come from the protocol, which has no longer ones.
+    fn text(&mut self, text: Option<&str>) {
+        match text {
+            None => self.i16(-1),
+            Some(text) => {
+                self.i16(i16::try_from(text.len()).expect("a text of the protocol"));
+                self.0.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.i32(i32::try_from(bytes.len()).expect("shorter than a request"));
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+impl Key {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer(Vec::new());
+        match self {
+            Key::Offset { group, topic, partition } => {
+                writer.i16(1);
+                writer.text(Some(group));
+                writer.text(Some(topic));
+                writer.i32(*partition);
+            }
+            Key::Group { group } => {
+                writer.i16(2);
+                writer.text(Some(group));
+            }
+        }
+        writer.0
+    }
+
+    /// `None` for a type that is not known, or a torn key.
+    pub fn decode(bytes: &[u8]) -> Option<Key> {
+        let mut reader = Reader(bytes);
+        match reader.i16()? {
+            0 | 1 => {
+                let (group, topic) = (reader.text()??, reader.text()??);
+                Some(Key::Offset { group, topic, partition: reader.i32()? })
+            }
+            2 => Some(Key::Group { group: reader.text()?? }),
+            _ => None,
+        }
+    }
+}
+
+impl Committed {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer(Vec::new());
+        writer.i16(3);
+        writer.i64(self.offset.0);
+        writer.i32(self.leader_epoch);
+        writer.text(Some(&self.metadata));
+        writer.i64(self.timestamp_ms);
+        writer.0
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Committed> {
+        let mut reader = Reader(bytes);
+        let version = reader.i16()?;
+        let offset = Offset(reader.i64()?);
+        let leader_epoch = if version >= 3 { reader.i32()? } else { -1 };
+        let metadata = if version >= 4 { reader.compact_text()? } else { reader.text()?? };
+        let timestamp_ms = reader.i64()?;
+        (0..=4).contains(&version).then_some(Committed { offset, leader_epoch, metadata, timestamp_ms })
+    }
+}
+
+impl GroupRecord {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer(Vec::new());
+        writer.i16(3);
+        writer.text(Some(&self.protocol_type));
+        writer.i32(self.generation);
+        writer.text(self.protocol.as_deref());
+        writer.text(self.leader.as_deref());
+        writer.i64(self.state_since_ms);
+        writer.i32(i32::try_from(self.members.len()).expect("groups are smaller"));
+        let protocol = self.protocol.as_deref().unwrap_or_default();
+        for member in &self.members {
+            writer.text(Some(&member.id));
+            writer.text(member.instance_id.as_deref());
+            writer.text(Some(&member.client_id));
+            writer.text(Some(&member.client_host));
+            writer.i32(member.rebalance_timeout_ms as i32);
+            writer.i32(member.session_timeout_ms as i32);
+            writer.bytes(&member.metadata(protocol));
+            writer.bytes(&member.assignment);
+        }
+        writer.0
+    }
+
+    /// Versions 0 to 3. A member's session begins anew at `now_ms`.
+    pub fn decode(bytes: &[u8], now_ms: i64) -> Option<GroupRecord> {
+        let mut reader = Reader(bytes);
+        let version = reader.i16().filter(|version| (0..=3).contains(version))?;
+        let protocol_type = reader.text()??;
+        let generation = reader.i32()?;
+        let (protocol, leader) = (reader.text()?, reader.text()?);
+        let state_since_ms = if version >= 2 { reader.i64()? } else { -1 };
+        let mut members = Vec::new();
+        for _ in 0..reader.i32()? {
+            let name = protocol.clone().unwrap_or_default();
+            members.push(reader.member(version, &name, now_ms)?);
+        }
+        Some(GroupRecord { protocol_type, generation, protocol, leader, state_since_ms, members })
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take(&mut self, length: usize) -> Option<&[u8]> {
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    fn i16(&mut self) -> Option<i16> {
+        Some(i16::from_be_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn i32(&mut self) -> Option<i32> {
+        Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn i64(&mut self) -> Option<i64> {
+        Some(i64::from_be_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    /// The outer `None` is torn, the inner one null.
+    fn text(&mut self) -> Option<Option<String>> {
+        match self.i16()? {
+            -1 => Some(None),
+            length => Some(Some(String::from_utf8_lossy(self.take(usize::try_from(length).ok()?)?).into_owned())),
+        }
+    }
+
+    /// A text of a flexible version: its length + 1 as a varint.
+    fn compact_text(&mut self) -> Option<String> {
+        let mut length = 0usize;
+        for shift in [0, 7, 14] {
+            let byte = self.take(1)?[0];
+            length |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        Some(String::from_utf8_lossy(self.take(length.checked_sub(1)?)?).into_owned())
+    }
+
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let length = usize::try_from(self.i32()?).ok()?;
+        Some(self.take(length)?.to_vec())
+    }
+
+    fn member(&mut self, version: i16, protocol: &str, now_ms: i64) -> Option<Member> {
+        let id = self.text()??;
+        let instance_id = if version >= 3 { self.text()? } else { None };
+        let (client_id, client_host) = (self.text()??, self.text()??);
+        let rebalance_timeout_ms = if version >= 1 { Some(i64::from(self.i32()?)) } else { None };
+        let session_timeout_ms = i64::from(self.i32()?);
+        let metadata = self.bytes()?;
+        let assignment = self.bytes()?;
+        Some(Member {
+            id,
+            instance_id,
+            client_id,
+            client_host,
+            session_timeout_ms,
+            rebalance_timeout_ms: rebalance_timeout_ms.unwrap_or(session_timeout_ms),
+            protocols: vec![Protocol { name: protocol.to_string(), metadata }],
+            assignment,
+            session_ends_ms: now_ms + session_timeout_ms,
+            waits: Waits::No,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let text: String = text.split_whitespace().collect();
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+    }
+
+    /// Bytes that Kafka 4.1 wrote.
+    #[test]
+    fn kafkas_own_records_are_read() {
+        let key = hex("0001 0009 672d636c6173736963 0006 6f7264657273 00000001");
+        let group = "g-classic".to_string();
+        let expected = Key::Offset { group: group.clone(), topic: "orders".to_string(), partition: 1 };
+        assert_eq!(Key::decode(&key), Some(expected.clone()));
+        assert_eq!(expected.encode(), key);
+        let value = hex("0004 00000000000001f4 00000000 01 000001a2079fd831 00");
+        let committed = Committed::decode(&value).unwrap();
+        assert_eq!((committed.offset, committed.leader_epoch, committed.metadata.as_str()), (Offset(500), 0, ""));
+        assert_eq!(Key::decode(&hex("0002 0009 672d636c6173736963")), Some(Key::Group { group }));
+        let empty = hex("0003 0000 00000000 ffff ffff 000001a2079fd789 00000000");
+        assert!(GroupRecord::decode(&empty, 0).unwrap().members.is_empty());
+    }
+
+    #[test]
+    fn records_round_trip_and_every_prefix_is_torn() {
+        let committed = Committed { offset: Offset(7), leader_epoch: 3, metadata: "m".to_string(), timestamp_ms: 9 };
+        assert_eq!(Committed::decode(&committed.encode()), Some(committed.clone()));
+        let member = Member {
+            id: "m-1".to_string(),
+            instance_id: Some("i".to_string()),
+            client_id: "c".to_string(),
+            client_host: "/127.0.0.1".to_string(),
+            session_timeout_ms: 10_000,
+            rebalance_timeout_ms: 60_000,
+            protocols: vec![Protocol { name: "range".to_string(), metadata: vec![1, 2] }],
+            assignment: vec![3],
+            session_ends_ms: 15_000,
+            waits: Waits::No,
+        };
+        let group = GroupRecord {
+            protocol_type: "consumer".to_string(),
+            generation: 4,
+            protocol: Some("range".to_string()),
+            leader: Some("m-1".to_string()),
+            state_since_ms: 5,
+            members: vec![member],
+        };
+        let bytes = group.encode();
+        assert_eq!(GroupRecord::decode(&bytes, 5_000), Some(group));
+        for length in 0..bytes.len() {
+            assert_eq!(GroupRecord::decode(&bytes[..length], 0), None, "{length}");
+        }
+        for length in 0..committed.encode().len() {
+            assert_eq!(Committed::decode(&committed.encode()[..length]), None, "{length}");
+        }
+    }
+}
