@@ -202,13 +202,14 @@ fn an_unknown_partition_has_no_epochs() {
 }
 
 #[test]
-fn there_are_no_coordinators_yet_and_groups_and_transactions_are_told_apart() {
+fn this_broker_coordinates_every_group_and_no_transaction() {
     let broker = Broker::start();
     let mut client = broker.connect();
     for version in 0..=4 {
-        for (key_type, code) in [
-            (GROUP, ErrorCode::COORDINATOR_NOT_AVAILABLE),
-            (TRANSACTION, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+        let port = i32::from(broker.address.port());
+        for (key_type, code, node) in [
+            (GROUP, ErrorCode::NONE, (1, port)),
+            (TRANSACTION, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, (-1, -1)),
         ] {
             if version == 0 && key_type == TRANSACTION {
                 continue;
@@ -217,7 +218,7 @@ fn there_are_no_coordinators_yet_and_groups_and_transactions_are_told_apart() {
             let request = FindCoordinatorRequest { key: "one".to_string(), key_type, coordinator_keys };
             let response = client.call(version, request);
             if version < 4 {
-                assert_eq!((response.error_code, response.node_id, response.port), (code, -1, -1));
+                assert_eq!((response.error_code, response.node_id, response.port), (code, node.0, node.1));
                 continue;
             }
             let found: Vec<_> = response.coordinators.iter().map(|one| (one.key.as_str(), one.error_code)).collect();

@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 use crate::base::{Error, Result};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::Broker;
+use crate::server::{now, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
+/// How often committed offsets are looked through for those that have expired.
+const OFFSETS_EXPIRY: Duration = Duration::from_secs(600);
 
 pub struct Background {
     stopping: Arc<AtomicBool>,
@@ -44,6 +46,7 @@ impl Background {
 fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
     let settings = &broker.settings;
     let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
+    let mut expiry_at = Instant::now() + OFFSETS_EXPIRY;
     let mut checkpoint_at = Instant::now() + settings.checkpoint_interval;
     loop {
         wake.wait_until(Instant::now() + tick);
@@ -51,6 +54,16 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
             return;
         }
         broker.topics.remove_deleted();
+        broker.groups.tick(now());
+        if let Err(error) = broker.groups.compact(&broker.topics, now()) {
+            note!("the offsets log was not compacted: {error}");
+        }
+        if Instant::now() >= expiry_at {
+            expiry_at = Instant::now() + OFFSETS_EXPIRY;
+            if let Err(error) = broker.groups.expire_offsets(now()) {
+                note!("offsets were not expired: {error}");
+            }
+        }
         let is_checkpoint = Instant::now() >= checkpoint_at;
         let all = is_checkpoint || settings.flushes_always;
         let flushed = flush(broker, |partition| all || partition.wants_flush());

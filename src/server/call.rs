@@ -43,6 +43,8 @@ pub struct Call<'a> {
     pub api: &'static Api,
     pub version: i16,
     pub correlation_id: i32,
+    /// What the client calls itself; empty if it does not say.
+    pub client_id: String,
 }
 
 impl Call<'_> {

@@ -23,7 +23,8 @@ pub fn serve(client: &Client, frame: &mut [u8]) -> Result<Answer, Closed> {
     let Some(api) = API_TABLE.find(key) else {
         return Err(Closed::Because(format!("no API has the key {}: not a Kafka client?", key.0)));
     };
-    let call = Call { client, api, version, correlation_id };
+    let client_id = header.client_id.map(|id| id.into_owned()).unwrap_or_default();
+    let call = Call { client, api, version, correlation_id, client_id };
     if !api.serves(version) {
         if key == ApiKey::API_VERSIONS {
             let answer = encode_response(Vec::new(), api, 0, correlation_id, &mut ApiVersionsResponse::unsupported())?;
@@ -42,6 +43,16 @@ pub fn serve(client: &Client, frame: &mut [u8]) -> Result<Answer, Closed> {
         ApiKey::LIST_OFFSETS => call.answer(decoder, handlers::list_offsets::handle),
         ApiKey::METADATA => call.answer(decoder, handlers::metadata::handle),
         ApiKey::FIND_COORDINATOR => call.answer(decoder, handlers::cluster::find_coordinator),
+        ApiKey::OFFSET_COMMIT => call.answer(decoder, handlers::offsets::commit),
+        ApiKey::OFFSET_FETCH => call.answer(decoder, handlers::offsets::fetch),
+        ApiKey::OFFSET_DELETE => call.answer(decoder, handlers::offsets::delete),
+        ApiKey::JOIN_GROUP => call.answer(decoder, handlers::groups::join),
+        ApiKey::SYNC_GROUP => call.answer(decoder, handlers::groups::sync),
+        ApiKey::HEARTBEAT => call.answer(decoder, handlers::groups::heartbeat),
+        ApiKey::LEAVE_GROUP => call.answer(decoder, handlers::groups::leave),
+        ApiKey::DESCRIBE_GROUPS => call.answer(decoder, handlers::group_admin::describe),
+        ApiKey::LIST_GROUPS => call.answer(decoder, handlers::group_admin::list),
+        ApiKey::DELETE_GROUPS => call.answer(decoder, handlers::group_admin::delete),
         ApiKey::API_VERSIONS => call.answer(decoder, handlers::cluster::api_versions),
         ApiKey::CREATE_TOPICS => call.answer(decoder, handlers::topics::create),
         ApiKey::DELETE_TOPICS => call.answer(decoder, handlers::topics::delete),

@@ -23,11 +23,13 @@ mod pool;
 mod response;
 mod wait;
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::base::config::Config;
 use crate::base::Result;
+use crate::group::state::Limits;
+use crate::group::{GroupCoordinator, Now};
 use crate::topic::TopicRegistry;
 
 use address::Endpoint;
@@ -43,6 +45,7 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// What every thread of the server shares.
 pub struct Broker {
     pub(crate) topics: TopicRegistry,
+    pub(crate) groups: GroupCoordinator,
     settings: Settings,
     budget: Budget,
     connections: Connections,
@@ -57,6 +60,7 @@ struct Settings {
     connections_max: usize,
     idle_max: Duration,
     fetch_bytes_max: u64,
+    offset_metadata_max: usize,
     fetch_wait_max: Duration,
     fetch_path: FetchPath,
     prints_requests: bool,
@@ -80,8 +84,10 @@ impl Server {
         let settings = Settings::new(&config)?;
         limit_open_files(settings.connections_max);
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
+        let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open(config)?;
-        let broker = Arc::new(Broker { topics, settings, budget, connections: Connections::default() });
+        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
+        let broker = Arc::new(Broker { topics, groups, settings, budget, connections: Connections::default() });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
         let listeners =
@@ -122,6 +128,7 @@ impl Settings {
             connections_max: number("max.connections"),
             idle_max: ms("connections.max.idle.ms"),
             fetch_bytes_max: number("fetch.max.bytes") as u64,
+            offset_metadata_max: number("offset.metadata.max.bytes"),
             fetch_wait_max: ms("fetch.max.wait.ms.limit"),
             fetch_path: if config.text("fetch.path") == "copy" { FetchPath::Copy } else { FetchPath::Sendfile },
             prints_requests: config.text("log.requests") == "true",
@@ -130,6 +137,16 @@ impl Settings {
             checkpoint_interval: ms("log.flush.offset.checkpoint.interval.ms"),
         })
     }
+}
+
+fn group_limits(config: &Config) -> (Limits, i64) {
+    let limits = Limits {
+        initial_delay_ms: config.int("group.initial.rebalance.delay.ms"),
+        session_min_ms: config.int("group.min.session.timeout.ms"),
+        session_max_ms: config.int("group.max.session.timeout.ms"),
+        size_max: usize::try_from(config.int("group.max.size")).expect("checked when it was set"),
+    };
+    (limits, config.int("offsets.retention.minutes") * 60_000)
 }
 
 /// Raises the limit of open files as far as it goes, and keeps a part of it for connections.
@@ -144,4 +161,10 @@ fn limit_open_files(connections_max: usize) {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Both clocks, for groups.
+fn now() -> Now {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Now { monotonic_ms: START.elapsed().as_millis() as i64, wall_ms: now_ms() }
 }

@@ -38,8 +38,7 @@ pub fn describe(call: &Call, request: DescribeClusterRequest) -> Result<Describe
     })
 }
 
-/// There are no coordinators yet. The API is served all the same, since librdkafka compresses with lz4 only on a
-/// broker that has it; clients of groups retry, those of transactions get an error that ends them.
+/// This broker coordinates every group. Transactions get an error that ends them.
 pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<FindCoordinatorResponse, Closed> {
     let keys = if call.version >= 4 { request.coordinator_keys } else { vec![request.key] };
     let error = match request.key_type {
@@ -49,7 +48,10 @@ pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<
             let code = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
             Error::rejected(code, "transactions are not implemented")
         }
-        _ => Error::rejected(ErrorCode::COORDINATOR_NOT_AVAILABLE, "consumer groups are not implemented yet"),
+        _ => match call.client.broker.groups.ensure_log(&call.client.broker.topics) {
+            Ok(()) => return Ok(this_broker(call, keys)),
+            Err(error) => error,
+        },
     };
     let nowhere = |key| Coordinator {
         key,
@@ -67,4 +69,26 @@ pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<
         coordinators: keys.into_iter().map(nowhere).collect(),
         ..FindCoordinatorResponse::default()
     })
+}
+
+fn this_broker(call: &Call, keys: Vec<String>) -> FindCoordinatorResponse {
+    let node_id = call.client.broker.settings.node_id;
+    let address = call.client.advertised();
+    let here = |key| Coordinator {
+        key,
+        node_id,
+        host: address.host.clone(),
+        port: address.port.into(),
+        error_code: ErrorCode::NONE,
+        error_message: Some(String::new()),
+    };
+    FindCoordinatorResponse {
+        error_code: ErrorCode::NONE,
+        error_message: Some("NONE".to_string()),
+        node_id,
+        host: address.host.clone(),
+        port: address.port.into(),
+        coordinators: keys.into_iter().map(here).collect(),
+        ..FindCoordinatorResponse::default()
+    }
 }

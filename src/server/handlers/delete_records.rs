@@ -26,7 +26,7 @@ pub fn handle(call: &Call, request: DeleteRecordsRequest) -> std::result::Result
 
 fn delete(call: &Call, topic: &str, asked: &DeleteRecordsPartition) -> Result<Offset> {
     let topics = &call.client.broker.topics;
-    let partition = topics.find_partition(topic, asked.partition_index)?;
+    let partition = topics.find_writable(topic, asked.partition_index)?;
     let offset = match asked.offset {
         HIGH_WATERMARK => partition.bounds()?.high_watermark,
         offset => Offset(offset),

@@ -6,7 +6,10 @@
 pub mod cluster;
 pub mod delete_records;
 pub mod fetch;
+pub mod group_admin;
+pub mod groups;
 pub mod list_offsets;
 pub mod metadata;
+pub mod offsets;
 pub mod produce;
 pub mod topics;

@@ -103,7 +103,7 @@ fn append(
     frame: &mut [u8],
 ) -> Result<(crate::partition::Appended, Arc<Partition>)> {
     let topics: &TopicRegistry = &call.client.broker.topics;
-    let partition = topics.find_partition(topic, partition)?;
+    let partition = topics.find_writable(topic, partition)?;
     let range: Range<usize> = match records {
         Records::InFrame(range) => range,
         _ => return Err(Error::rejected(ErrorCode::INVALID_RECORD, "no records")),

@@ -10,6 +10,7 @@ use crate::base::config::{Config, TopicConfig, KEYS};
 use crate::base::{Error, ErrorCode, Result, Uuid};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::now;
 use crate::topic::Topic;
 use crate::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 use crate::wire::messages::delete_topics::{DeletableTopicResult, DeleteTopicState};
@@ -147,7 +148,7 @@ fn delete_one(call: &Call, asked: DeleteTopicState, is_double: bool) -> Deletabl
     let mut result = DeletableTopicResult { name: asked.name, topic_id: asked.topic_id, ..Default::default() };
     let deleted = found.map_err(Error::from).and_then(|topic| {
         (result.name, result.topic_id) = (Some(topic.name.clone()), topic.id);
-        topics.delete(&topic)
+        topics.delete(&topic, || call.client.broker.groups.forget_topic(&topic, now()))
     });
     if let Err(error) = deleted {
         if matches!(error, Error::Storage { .. }) {

@@ -1,0 +1,67 @@
+//! DescribeGroups, ListGroups and DeleteGroups: what tools ask.
+
+use crate::base::ErrorCode;
+use crate::group::member::Member;
+use crate::group::state::State;
+use crate::server::call::Call;
+use crate::server::frames::Closed;
+use crate::server::now;
+use crate::wire::messages::delete_groups::DeletableGroupResult;
+use crate::wire::messages::describe_groups::{DescribedGroup, DescribedGroupMember};
+use crate::wire::messages::list_groups::ListedGroup;
+use crate::wire::messages::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, ListGroupsRequest,
+    ListGroupsResponse,
+};
+
+pub fn describe(call: &Call, request: DescribeGroupsRequest) -> Result<DescribeGroupsResponse, Closed> {
+    let groups = request.groups.into_iter().map(|id| describe_one(call, id)).collect();
+    Ok(DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() })
+}
+
+/// A group that nobody knows is described as dead, without an error.
+fn describe_one(call: &Call, group_id: String) -> DescribedGroup {
+    let Some(group) = call.client.broker.groups.describe(&group_id) else {
+        return DescribedGroup { group_id, group_state: "Dead".to_string(), ..DescribedGroup::default() };
+    };
+    // What a member brings and gets is settled only in a stable group.
+    let is_stable = group.state == State::Stable;
+    let member = |member: Member| DescribedGroupMember {
+        member_metadata: if is_stable { member.metadata(&group.protocol) } else { Vec::new() },
+        member_id: member.id,
+        group_instance_id: member.instance_id,
+        client_id: member.client_id,
+        client_host: member.client_host,
+        member_assignment: if is_stable { member.assignment } else { Vec::new() },
+    };
+    DescribedGroup {
+        group_id,
+        group_state: group.state.name().to_string(),
+        protocol_type: group.protocol_type.clone(),
+        protocol_data: if is_stable { group.protocol.clone() } else { String::new() },
+        members: group.members.clone().into_iter().map(member).collect(),
+        ..DescribedGroup::default()
+    }
+}
+
+pub fn list(call: &Call, request: ListGroupsRequest) -> Result<ListGroupsResponse, Closed> {
+    let states = &request.states_filter;
+    let wanted = |name: &str| states.is_empty() || states.iter().any(|state| state.trim().eq_ignore_ascii_case(name));
+    let all = call.client.broker.groups.list().into_iter().filter(|(_, state, _)| wanted(state.name()));
+    let groups = all.map(|(group_id, state, protocol_type)| ListedGroup {
+        group_id,
+        protocol_type,
+        group_state: state.name().to_string(),
+    });
+    Ok(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
+}
+
+pub fn delete(call: &Call, request: DeleteGroupsRequest) -> Result<DeleteGroupsResponse, Closed> {
+    let delete = |group_id: String| {
+        let deleted = call.client.broker.groups.delete(&group_id, now());
+        let error_code: ErrorCode = deleted.err().unwrap_or_default();
+        DeletableGroupResult { group_id, error_code }
+    };
+    let results = request.groups_names.into_iter().map(delete).collect();
+    Ok(DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() })
+}
