@@ -40,6 +40,14 @@ impl Error {
         Error::Corrupt { path: path.into(), what: what.into() }
     }
 
+    /// What a client is told: the reason, but not where the broker keeps its files.
+    pub fn for_client(&self) -> String {
+        match self {
+            Error::Rejected { why, .. } if !why.is_empty() => why.to_string(),
+            _ => self.code().to_string(),
+        }
+    }
+
     /// The one map from our errors to Kafka's codes.
     pub fn code(&self) -> ErrorCode {
         match self {

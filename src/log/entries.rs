@@ -56,6 +56,10 @@ impl<const N: usize> EntryFile<N> {
         true
     }
 
+    pub fn sync(&self) -> Result<()> {
+        fs::sync_data(&*self.file.get()?, self.file.path())
+    }
+
     /// Keeps the first `count` entries.
     pub fn truncate(&mut self, count: u32) -> Result<()> {
         if count < self.count {
@@ -63,10 +67,6 @@ impl<const N: usize> EntryFile<N> {
             self.count = count;
         }
         Ok(())
-    }
-
-    pub fn sync(&self) -> Result<()> {
-        fs::sync_data(&*self.file.get()?, self.file.path())
     }
 }
 

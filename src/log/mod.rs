@@ -33,7 +33,7 @@ use crate::os::fs;
 use crate::record::header::{self, BatchHeader};
 use segment::Segment;
 
-pub use open_files::{set_open_files_max, LazyFile};
+pub use open_files::{holds_many_files, set_open_files_max, LazyFile};
 pub use timestamps::FoundTimestamp;
 pub use view::SegmentView;
 
@@ -174,15 +174,6 @@ impl Log {
             }
             segment_end = segment.base_offset();
         }
-    }
-
-    /// Bytes behind the recovery point's segment start: what the next recovery would read, roughly.
-    pub fn unflushed_bytes(&self) -> u64 {
-        if self.recovery_point == self.end_offset {
-            return 0;
-        }
-        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
-        self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.size().0).sum()
     }
 
     /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.

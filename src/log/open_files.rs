@@ -27,6 +27,14 @@ pub struct LazyFile {
 static OPEN: Mutex<VecDeque<Weak<LazyFile>>> = Mutex::new(VecDeque::new());
 static OPEN_MAX: AtomicUsize = AtomicUsize::new(1000);
 
+/// Files that are held open for their unflushed bytes.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether so many files have unflushed bytes that a flush is due to get descriptors back.
+pub fn holds_many_files() -> bool {
+    HELD.load(Relaxed) > OPEN_MAX.load(Relaxed) / 2
+}
+
 /// Caps how many segment and index files stay open.
 pub fn set_open_files_max(max: usize) {
     OPEN_MAX.store(max, Relaxed);
@@ -67,12 +75,16 @@ impl LazyFile {
 
     /// Keeps the descriptor open until [`LazyFile::release`]: bytes were written through it.
     pub fn hold(&self) {
-        self.has_unflushed.store(true, Relaxed);
+        if !self.has_unflushed.swap(true, Relaxed) {
+            HELD.fetch_add(1, Relaxed);
+        }
     }
 
-    /// The bytes are on the disk; returns whether it was held.
-    pub fn release(&self) -> bool {
-        self.has_unflushed.swap(false, Relaxed)
+    /// The bytes are on the disk.
+    pub fn release(&self) {
+        if self.has_unflushed.swap(false, Relaxed) {
+            HELD.fetch_sub(1, Relaxed);
+        }
     }
 
     fn enlist(self: &Arc<Self>) {
@@ -98,6 +110,12 @@ impl LazyFile {
             Err(_) => return false,
         }
         true
+    }
+}
+
+impl Drop for LazyFile {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

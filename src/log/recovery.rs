@@ -96,6 +96,18 @@ pub fn open(
     Ok((Log { folder, config, segments, start_offset, end_offset: end, recovery_point }, report))
 }
 
+/// What else a start has to learn from the log.
+impl Log {
+    /// Shows the header of each batch that ends at or behind `from`, in order.
+    pub fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
+        if from >= self.end_offset {
+            return Ok(());
+        }
+        let first = self.segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
+        (first..self.segments.len()).try_for_each(|index| self.view_at(index).for_each_header(from, &mut see))
+    }
+}
+
 /// The base offsets of the segments that still count; leftovers of deletions are unlinked.
 fn list_segments(folder: &Path, log_start: Offset) -> Result<Vec<Offset>> {
     let mut bases = Vec::new();

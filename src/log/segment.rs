@@ -183,6 +183,11 @@ impl Segment {
         self.bytes_since_entry += bytes;
     }
 
+    pub fn sync_indexes(&self) -> Result<()> {
+        self.offset_index.sync()?;
+        self.time_index.sync()
+    }
+
     /// Adds the largest timestamp so far to the time index, unless it is there.
     pub fn finish_time_index(&mut self) {
         let Some(largest) = self.largest else { return };
@@ -190,10 +195,5 @@ impl Segment {
         if last.is_none_or(|last| largest.timestamp_ms > last.timestamp_ms) {
             self.time_index.add(self.base_offset, largest);
         }
-    }
-
-    pub fn sync_indexes(&self) -> Result<()> {
-        self.offset_index.sync()?;
-        self.time_index.sync()
     }
 }

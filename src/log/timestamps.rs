@@ -103,7 +103,7 @@ impl SegmentView {
         let header = &batch.header;
         let base = FoundTimestamp {
             timestamp_ms: header.base_timestamp_ms,
-            offset: header.base_offset,
+            offset: header.base_offset.max(from),
             leader_epoch: header.leader_epoch,
         };
         if header.is_log_append_time() {

@@ -68,12 +68,15 @@ impl SegmentView {
         self.log.clone()
     }
 
-    /// Shows the header of each batch, in order.
-    pub fn for_each_header(&self, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
+    /// Shows the header of each batch that ends at or behind `from`, in order.
+    pub fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
         let file = self.log.get()?;
-        let mut scan = self.scan_from(&file, None);
+        let start = self.hint(&file, from)?;
+        let mut scan = self.scan_from(&file, start);
         while let Some(batch) = scan.next_batch()? {
-            see(&batch.header);
+            if batch.header.last_offset() >= from {
+                see(&batch.header);
+            }
         }
         Ok(())
     }

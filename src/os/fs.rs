@@ -95,18 +95,9 @@ pub fn sync_dir(path: &Path) -> Result<()> {
 
 /// Makes the files and names in new folders durable, and the folders' own names in `root`.
 ///
-/// One folder takes two syncs; many are cheaper with one `syncfs(2)`, which reports write errors since Linux 5.8.
+/// Folder by folder: one `syncfs(2)` is less work, but waits for whatever else on the file system is not written yet,
+/// also what is not ours.
 pub fn sync_folders(root: &Path, folders: &[PathBuf]) -> Result<()> {
-    const FEW: usize = 4;
-    if folders.len() > FEW {
-        step("sync file system", root)?;
-        let dir = File::open(root).map_err(at(root))?;
-        // SAFETY: the descriptor is open; no memory is passed.
-        return match unsafe { libc::syncfs(dir.as_raw_fd()) } {
-            0 => Ok(()),
-            _ => Err(at(root)(io::Error::last_os_error())),
-        };
-    }
     for folder in folders {
         for entry in list(folder)? {
             let path = folder.join(entry.name);

@@ -2,6 +2,8 @@
 //!
 //! Always true: a clean stop of a partition that is offline is an error, so that no clean-shutdown marker is written.
 
+use std::path::Path;
+
 use super::*;
 use crate::log::recovery::{self, Opening, Recovered};
 
@@ -32,12 +34,16 @@ impl Partition {
             }
             None => seen,
         };
-        Ok((Partition::new(name, config, opening.epoch, Storage::Online(log), epochs), recovered))
+        let producers = read_producers(&folder, &log)?;
+        let partition = Partition::new(name, config, opening.epoch, Storage::Online(log), epochs, producers);
+        partition.state.lock().unwrap().has_changed = !opening.is_clean;
+        Ok((partition, recovered))
     }
 
     /// A partition that is registered and cannot be read: it answers errors, and nothing touches its folder.
     pub fn offline(name: TopicPartition, config: PartitionConfig, leader_epoch: i32) -> Partition {
-        Partition::new(name, config, leader_epoch, Storage::Offline, LeaderEpochs::empty(&PathBuf::new()))
+        let epochs = LeaderEpochs::empty(&PathBuf::new());
+        Partition::new(name, config, leader_epoch, Storage::Offline, epochs, ProducerState::default())
     }
 
     fn new(
@@ -46,6 +52,7 @@ impl Partition {
         leader_epoch: i32,
         log: Storage,
         mut epochs: LeaderEpochs,
+        producers: ProducerState,
     ) -> Partition {
         let (durable, recovery_point) = match &log {
             Storage::Online(log) => {
@@ -54,28 +61,55 @@ impl Partition {
             }
             _ => (LogEnd::default(), Offset(0)),
         };
-        let state = State { log, epochs, durable, wants_flush: false, wakers: Vec::new() };
+        let state = State {
+            log,
+            epochs,
+            producers,
+            durable,
+            wants_flush: false,
+            is_failing: false,
+            has_changed: false,
+            wakers: Vec::new(),
+        };
         Partition { name, config, leader_epoch, state: Mutex::new(state), flush: Flush::new(recovery_point) }
     }
 
-    /// Flushes what there is; used by the flusher and at a clean stop.
+    /// Flushes what there is; used by the flusher and at a clean stop. After a roll the producer state is written down,
+    /// so that a start after a kill reads the headers of the last segments only.
     pub fn flush_all(&self) -> Result<()> {
-        let end = {
+        let (end, snapshot) = {
             let mut state = self.state.lock().unwrap();
-            state.wants_flush = false;
+            let has_rolled = std::mem::take(&mut state.wants_flush);
             match &state.log {
-                Storage::Online(log) => log.end_offset(),
+                Storage::Online(log) => {
+                    let snapshot = has_rolled.then(|| (log.folder().to_path_buf(), state.producers.clone()));
+                    (log.end_offset(), snapshot)
+                }
                 _ => return Ok(()),
             }
         };
-        self.flush_to(end)
+        self.flush_to(end)?;
+        if let Some((folder, producers)) = snapshot {
+            snapshot::write(&folder, end, &producers)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets producers that have not written since then.
+    pub fn expire_producers(&self, before_ms: i64) {
+        self.state.lock().unwrap().producers.expire(before_ms);
     }
 
     /// Whether the flusher should look after this partition before its regular turn.
     pub fn wants_flush(&self) -> bool {
         let state = self.state.lock().unwrap();
-        let is_large = || state.online().is_ok_and(|log| log.unflushed_bytes() > UNFLUSHED_BYTES_MAX);
-        state.wants_flush || is_large()
+        let Ok(log) = state.online() else { return false };
+        let end = log.end();
+        let unflushed = match end.segment == state.durable.segment {
+            true => end.position.0.saturating_sub(state.durable.position.0),
+            false => end.position.0,
+        };
+        state.wants_flush || unflushed > UNFLUSHED_BYTES_MAX
     }
 
     /// Recovery point and log start, for the checkpoints; `None` while offline.
@@ -84,16 +118,20 @@ impl Partition {
         state.online().ok().map(|log| (log.recovery_point(), log.start_offset()))
     }
 
-    /// The last step of a clean stop, after a flush: nothing is appended any more.
+    /// The last step of a clean stop, after a flush: nothing is appended any more. A partition that did not change in
+    /// this life has nothing to write.
     ///
     /// A request that outlived the stop's patience may have appended after the flush: then the stop is not clean.
     pub fn finish(&self) -> Result<()> {
         let mut state = self.state.lock().unwrap();
-        let State { log, epochs, .. } = &mut *state;
+        let State { log, producers, epochs, has_changed, .. } = &mut *state;
         match log {
             Storage::Online(online) if online.recovery_point() == online.end_offset() => {
-                epochs.sync()?;
-                online.finish()?;
+                if *has_changed {
+                    epochs.sync()?;
+                    online.finish()?;
+                    snapshot::write(online.folder(), online.end_offset(), producers)?;
+                }
                 *log = Storage::Offline;
                 Ok(())
             }
@@ -140,9 +178,53 @@ impl Partition {
     }
 }
 
-fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
-    for view in log.views() {
-        view.for_each_header(|header| epochs.note(header.leader_epoch, header.base_offset))?;
+/// What an error of the storage means.
+impl Partition {
+    /// An append that failed is said once, until one succeeds; one that left something behind takes the partition
+    /// offline.
+    pub(super) fn check_storage<T>(&self, state: &mut State, result: Result<T>) -> Result<T> {
+        match &result {
+            Err(error @ Error::Corrupt { .. }) => self.take_offline(state, error),
+            Err(error @ Error::Storage { .. }) if !std::mem::replace(&mut state.is_failing, true) => {
+                note!("{}: cannot append, and says so to its producers: {error}", self.name);
+            }
+            Ok(_) if std::mem::take(&mut state.is_failing) => note!("{}: appends work again", self.name),
+            _ => {}
+        }
+        result
     }
-    Ok(())
+
+    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes.
+    pub(super) fn check_read<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            let mut state = self.state.lock().unwrap();
+            state.online()?; // a deleted partition's files went away: say that instead
+            if matches!(error, Error::Corrupt { .. }) {
+                self.take_offline(&mut state, error);
+            }
+        }
+        result
+    }
+
+    pub(super) fn take_offline(&self, state: &mut State, error: &Error) {
+        if matches!(state.log, Storage::Online(_)) {
+            note!("{}: OFFLINE until the broker starts again: {error}", self.name);
+            state.log = Storage::Offline;
+            state.wake_all();
+            self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+    }
+}
+
+fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
+    let from = log.start_offset();
+    log.for_each_header(from, |header| epochs.note(header.leader_epoch, header.base_offset))
+}
+
+/// The newest snapshot, and the headers behind it.
+fn read_producers(folder: &Path, log: &Log) -> Result<ProducerState> {
+    let known = snapshot::read(folder, log.end_offset())?;
+    let (from, mut producers) = known.unwrap_or((log.start_offset(), ProducerState::default()));
+    log.for_each_header(from, |header| producers.note(header, header.base_offset))?;
+    Ok(producers)
 }

@@ -8,6 +8,8 @@
 mod leader_epochs;
 mod lifecycle;
 mod lookup;
+mod producer_state;
+mod snapshot;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use crate::record::check::{self, Rules};
 use crate::record::header::{self, BatchHeader};
 
 use leader_epochs::LeaderEpochs;
+use producer_state::{ProducerState, Verdict};
 
 /// Who waits for a partition to change. Called with the partition's lock held: it only notifies.
 pub trait Wake: Send + Sync {
@@ -60,9 +63,14 @@ pub struct Partition {
 struct State {
     log: Storage,
     epochs: LeaderEpochs,
+    producers: ProducerState,
     /// How far the log is flushed; what consumers see with `flush.mode=always`.
     durable: LogEnd,
     wants_flush: bool,
+    /// The last append failed: said once, until one succeeds.
+    is_failing: bool,
+    /// Something is to be written at a clean stop.
+    has_changed: bool,
     wakers: Vec<Arc<dyn Wake>>,
 }
 
@@ -236,32 +244,6 @@ impl Partition {
     pub fn remove_waker(&self, waker: &Arc<dyn Wake>) {
         self.state.lock().unwrap().wakers.retain(|known| !Arc::ptr_eq(known, waker));
     }
-
-    fn check_storage<T>(&self, state: &mut State, result: Result<T>) -> Result<T> {
-        if let Err(error @ Error::Corrupt { .. }) = &result {
-            self.take_offline(state, error);
-        }
-        result
-    }
-
-    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes.
-    fn check_read<T>(&self, result: Result<T>) -> Result<T> {
-        if result.is_ok() {
-            return result;
-        }
-        let mut state = self.state.lock().unwrap();
-        state.online()?; // a deleted partition's files went away: say that instead
-        self.check_storage(&mut state, result)
-    }
-
-    fn take_offline(&self, state: &mut State, error: &Error) {
-        if matches!(state.log, Storage::Online(_)) {
-            note!("{}: OFFLINE until the broker starts again: {error}", self.name);
-            state.log = Storage::Offline;
-            state.wake_all();
-            self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);
-        }
-    }
 }
 
 impl State {
@@ -276,9 +258,14 @@ impl State {
     fn append(&mut self, batch: &mut [u8], header: &BatchHeader, leader_epoch: i32) -> Result<crate::log::Appended> {
         self.online()?;
         let Storage::Online(log) = &mut self.log else { unreachable!("seen to be online") };
+        if let Verdict::Duplicate(known) = self.producers.check(header)? {
+            return Ok(crate::log::Appended { first: known.first, last: known.last, rolled: false });
+        }
         self.epochs.begin(leader_epoch, log.end_offset())?;
         let appended = log.append(batch, header, leader_epoch)?;
+        self.producers.note(header, appended.first);
         self.wants_flush |= appended.rolled;
+        self.has_changed = true;
         Ok(appended)
     }
 

@@ -15,11 +15,18 @@ pub struct BatchBuilder {
     count: i32,
     base_timestamp_ms: i64,
     max_timestamp_ms: i64,
+    producer: Option<(i64, i16, i32)>,
 }
 
 impl BatchBuilder {
     pub fn new() -> BatchBuilder {
         BatchBuilder::default()
+    }
+
+    /// Makes it a batch of an idempotent producer: its id, its epoch, and the sequence of the first record.
+    pub fn producer(mut self, id: i64, epoch: i16, sequence: i32) -> BatchBuilder {
+        self.producer = Some((id, epoch, sequence));
+        self
     }
 
     /// Adds a record without headers.
@@ -53,6 +60,7 @@ impl BatchBuilder {
     pub fn build(self) -> Vec<u8> {
         assert!(self.count > 0, "a batch holds at least one record");
         let size = HEADER_SIZE + self.records.len();
+        let (producer_id, producer_epoch, base_sequence) = self.producer.unwrap_or((-1, -1, -1));
         let header = BatchHeader {
             base_offset: Offset(0),
             batch_length: i32::try_from(size - LOG_OVERHEAD).expect("a batch is smaller than 2 GiB"),
@@ -63,9 +71,9 @@ impl BatchBuilder {
             last_offset_delta: self.count - 1,
             base_timestamp_ms: self.base_timestamp_ms,
             max_timestamp_ms: self.max_timestamp_ms,
-            producer_id: -1,
-            producer_epoch: -1,
-            base_sequence: -1,
+            producer_id,
+            producer_epoch,
+            base_sequence,
             record_count: self.count,
         };
         let mut batch = Vec::with_capacity(size);

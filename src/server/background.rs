@@ -15,8 +15,8 @@ use crate::server::wait::WaitCell;
 use crate::server::{now, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
-/// How often committed offsets are looked through for those that have expired.
-const OFFSETS_EXPIRY: Duration = Duration::from_secs(600);
+/// How often committed offsets and producers are looked through for those that have expired.
+const EXPIRY: Duration = Duration::from_secs(600);
 
 pub struct Background {
     stopping: Arc<AtomicBool>,
@@ -46,7 +46,7 @@ impl Background {
 fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
     let settings = &broker.settings;
     let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
-    let mut expiry_at = Instant::now() + OFFSETS_EXPIRY;
+    let mut expiry_at = Instant::now() + EXPIRY;
     let mut checkpoint_at = Instant::now() + settings.checkpoint_interval;
     loop {
         wake.wait_until(Instant::now() + tick);
@@ -59,13 +59,14 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
             note!("the offsets log was not compacted: {error}");
         }
         if Instant::now() >= expiry_at {
-            expiry_at = Instant::now() + OFFSETS_EXPIRY;
+            expiry_at = Instant::now() + EXPIRY;
+            broker.topics.expire_producers(now().wall_ms);
             if let Err(error) = broker.groups.expire_offsets(now()) {
                 note!("offsets were not expired: {error}");
             }
         }
         let is_checkpoint = Instant::now() >= checkpoint_at;
-        let all = is_checkpoint || settings.flushes_always;
+        let all = is_checkpoint || settings.flushes_always || crate::log::holds_many_files();
         let flushed = flush(broker, |partition| all || partition.wants_flush());
         if is_checkpoint || (flushed && !settings.flushes_always) {
             checkpoint_at = Instant::now() + settings.checkpoint_interval;

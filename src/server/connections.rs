@@ -68,8 +68,10 @@ impl Entry {
     pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
         let connections = &broker.connections;
         let mut open = connections.open.lock().unwrap();
-        if open.len() >= broker.settings.connections_max {
-            note!("closing the connection from {peer}: {} are open, as many as max.connections allows", open.len());
+        let count = open.len();
+        if count >= broker.settings.connections_max {
+            drop(open);
+            note!("closing the connection from {peer}: {count} are open, as many as max.connections allows");
             return None;
         }
         let id = connections.next_id.fetch_add(1, Ordering::Relaxed);

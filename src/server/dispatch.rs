@@ -53,6 +53,7 @@ pub fn serve(client: &Client, frame: &mut [u8]) -> Result<Answer, Closed> {
         ApiKey::DESCRIBE_GROUPS => call.answer(decoder, handlers::group_admin::describe),
         ApiKey::LIST_GROUPS => call.answer(decoder, handlers::group_admin::list),
         ApiKey::DELETE_GROUPS => call.answer(decoder, handlers::group_admin::delete),
+        ApiKey::INIT_PRODUCER_ID => call.answer(decoder, handlers::producer_ids::init),
         ApiKey::API_VERSIONS => call.answer(decoder, handlers::cluster::api_versions),
         ApiKey::CREATE_TOPICS => call.answer(decoder, handlers::topics::create),
         ApiKey::DELETE_TOPICS => call.answer(decoder, handlers::topics::delete),

@@ -94,16 +94,22 @@ impl Listener {
 }
 
 fn accept_all(listener: &TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>, stopping: &AtomicBool) {
+    let mut is_failing = false;
     loop {
         let accepted = listener.accept();
         if stopping.load(Ordering::SeqCst) {
             return;
         }
         match accepted {
-            Ok((socket, peer)) => connection::start(socket, peer, broker, pool),
+            Ok((socket, peer)) => {
+                is_failing = false;
+                connection::start(socket, peer, broker, pool);
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                note!("cannot accept a connection: {error}");
+                if !std::mem::replace(&mut is_failing, true) {
+                    note!("cannot accept a connection, trying on: {error}");
+                }
                 std::thread::sleep(PAUSE);
             }
         }

@@ -26,6 +26,8 @@ use crate::record::check::{Depth, Rules};
 use data_dir::{new_id, partition_metadata, DataDir};
 use registry_file::{Record, RegistryFile, TopicRecord};
 
+/// Producer ids that are reserved at once.
+const PRODUCER_ID_BLOCK: i64 = 1000;
 /// Partitions of one topic at most: what a client may ask for in one request.
 const PARTITION_COUNT_MAX: i32 = 100_000;
 
@@ -42,6 +44,9 @@ pub struct TopicRegistry {
     leader_epoch: i32,
     /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`.
     file: Mutex<RegistryFile>,
+    /// Guards the producer ids that were reserved and not given out: the next one, and the end of the block.
+    /// Taken before `file`.
+    producer_ids: Mutex<(i64, i64)>,
     /// Guards the look-up tables; held for no longer than a look-up or an insert.
     topics: RwLock<Tables>,
     /// Guards what was renamed to be removed by [`TopicRegistry::remove_deleted`]: folders and files.
@@ -244,6 +249,29 @@ impl TopicRegistry {
         Ok(())
     }
 
+    /// A producer id that nobody ever had. Blocks are reserved durably before their first id is given out; the rest of
+    /// a block is skipped by the next start.
+    pub fn next_producer_id(&self) -> Result<i64> {
+        let mut ids = self.producer_ids.lock().unwrap();
+        if ids.0 == ids.1 {
+            let end = ids.1 + PRODUCER_ID_BLOCK;
+            self.file.lock().unwrap().append(&Record::ProducerIds(end))?;
+            ids.1 = end;
+        }
+        ids.0 += 1;
+        Ok(ids.0 - 1)
+    }
+
+    /// Forgets producers that have not written for `producer.id.expiration.ms`.
+    pub fn expire_producers(&self, now_ms: i64) {
+        let before_ms = now_ms - self.config.int("producer.id.expiration.ms");
+        let topics = self.all();
+        topics
+            .iter()
+            .flat_map(|topic| &topic.partitions)
+            .for_each(|partition| partition.expire_producers(before_ms));
+    }
+
     /// Deletes the records below `offset`; returns the log start, which is durable by then.
     ///
     /// Order: flush up to the new start (not in `os` mode), checkpoint it, take it into use, unlink segments later. A
@@ -327,7 +355,7 @@ impl TopicRegistry {
         offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
     }
 
-    /// A clean stop: everything flushed, checkpoints, indexes whole, and last the marker, unless a step failed.
+    /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
     pub fn close(&self) -> Result<()> {
         self.remove_deleted();
         let topics = self.all();

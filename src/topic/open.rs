@@ -67,6 +67,7 @@ impl TopicRegistry {
             config,
             data,
             file: Mutex::new(file),
+            producer_ids: Mutex::new((contents.next_producer_id, contents.next_producer_id)),
             topics: RwLock::new(tables),
             deleted: Mutex::default(),
             checkpoints: Mutex::default(),

@@ -6,6 +6,7 @@
 //! epoch <n>
 //! topic <name> <id> <partitions> [<config>=<value>]...
 //! delete <id>
+//! producer-ids <next>
 //! ```
 //! Values are percent-encoded, so that no blank and no line end lies in one.
 //!
@@ -37,12 +38,15 @@ pub enum Record {
     Epoch(i32),
     Topic(TopicRecord),
     Delete(Uuid),
+    /// Producer ids below this one may have been given out.
+    ProducerIds(i64),
 }
 
 /// What all records together say.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Contents {
     pub leader_epoch: i32,
+    pub next_producer_id: i64,
     pub topics: Vec<TopicRecord>,
     pub deleted: Vec<Uuid>,
 }
@@ -51,6 +55,7 @@ impl Contents {
     fn apply(&mut self, record: Record) {
         match record {
             Record::Epoch(epoch) => self.leader_epoch = epoch,
+            Record::ProducerIds(next) => self.next_producer_id = next,
             Record::Topic(topic) => {
                 self.topics.retain(|known| known.id != topic.id);
                 self.topics.push(topic);
@@ -93,9 +98,9 @@ impl RegistryFile {
     /// Writes the file anew with what lives, and opens it for more.
     pub fn rewrite(root: &Path, contents: &Contents) -> Result<RegistryFile> {
         let path = root.join(FILE_NAME);
-        let epoch = [Record::Epoch(contents.leader_epoch)];
+        let numbers = [Record::Epoch(contents.leader_epoch), Record::ProducerIds(contents.next_producer_id)];
         let topics = contents.topics.iter().cloned().map(Record::Topic);
-        let text: String = epoch.into_iter().chain(topics).map(|record| line(&record)).collect();
+        let text: String = numbers.into_iter().chain(topics).map(|record| line(&record)).collect();
         fs::replace(&path, text.as_bytes())?;
         Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64, is_broken: false })
     }
@@ -151,6 +156,7 @@ fn line(record: &Record) -> String {
     let payload = match record {
         Record::Epoch(epoch) => format!("epoch {epoch}"),
         Record::Delete(id) => format!("delete {id}"),
+        Record::ProducerIds(next) => format!("producer-ids {next}"),
         Record::Topic(topic) => {
             let head = format!("topic {} {} {}", topic.name, topic.id, topic.partition_count);
             topic.config.iter().fold(head, |text, (name, value)| format!("{text} {name}={}", encode(value)))
@@ -178,6 +184,7 @@ fn parse_payload(payload: &str) -> Option<Record> {
     let mut words = payload.split(' ');
     let record = match words.next()? {
         "epoch" => Record::Epoch(words.next()?.parse().ok()?),
+        "producer-ids" => Record::ProducerIds(words.next()?.parse().ok()?),
         "delete" => Record::Delete(Uuid::parse(words.next()?)?),
         "topic" => {
             let name = words.next()?.to_string();
@@ -241,7 +248,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         sample(folder.path());
         let contents = RegistryFile::read(folder.path()).unwrap().unwrap();
-        assert_eq!(contents, Contents { leader_epoch: 4, topics: vec![topic("b", 2)], deleted: vec![Uuid([1; 16])] });
+        assert_eq!(
+            contents,
+            Contents {
+                leader_epoch: 4,
+                next_producer_id: 0,
+                topics: vec![topic("b", 2)],
+                deleted: vec![Uuid([1; 16])]
+            }
+        );
         RegistryFile::rewrite(folder.path(), &contents).unwrap();
         let rewritten = RegistryFile::read(folder.path()).unwrap().unwrap();
         assert_eq!(rewritten, Contents { deleted: vec![], ..contents });
@@ -255,7 +270,7 @@ mod tests {
             std::fs::write(folder.path().join(FILE_NAME), &bytes[..length]).unwrap();
             let contents = RegistryFile::read(folder.path()).unwrap().unwrap();
             let whole = ends.iter().filter(|end| **end <= length).count();
-            assert_eq!(contents.topics.len(), [0, 0, 1, 2, 1][whole], "{length} bytes");
+            assert_eq!(contents.topics.len(), [0, 0, 0, 1, 2, 1][whole], "{length} bytes");
             let torn = length - ends.iter().rfind(|end| **end <= length).unwrap_or(&0);
             let aside = std::fs::read(folder.path().join("sendlog.registry.cut")).unwrap_or_default();
             assert!(torn == 0 || aside.len() == torn, "{length} bytes: kept {} of {torn}", aside.len());

@@ -165,6 +165,25 @@ fn deleting_records_below_the_start_or_above_the_end_changes_nothing() {
 }
 
 #[test]
+fn a_producer_id_is_never_given_out_twice() {
+    use std::cell::Cell;
+    let largest = Cell::new(-1);
+    stop_everywhere(
+        |registry| {
+            largest.set(-1);
+            for _ in 0..1001 {
+                largest.set(registry.next_producer_id()?);
+            }
+            Ok(())
+        },
+        |registry, _, before| {
+            let next = registry.next_producer_id().unwrap();
+            assert!(next > largest.get(), "stopped before {before}: {next} after {}", largest.get());
+        },
+    );
+}
+
+#[test]
 fn the_leader_epoch_rises_with_each_unclean_start_and_stays_with_a_clean_one() {
     let folder = prepared();
     let epoch = |registry: &TopicRegistry| registry.find("old").unwrap().partitions[0].leader_epoch();

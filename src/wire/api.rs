@@ -36,6 +36,7 @@ impl ApiKey {
     pub const CREATE_TOPICS: ApiKey = ApiKey(19);
     pub const DELETE_TOPICS: ApiKey = ApiKey(20);
     pub const DELETE_RECORDS: ApiKey = ApiKey(21);
+    pub const INIT_PRODUCER_ID: ApiKey = ApiKey(22);
     pub const OFFSET_FOR_LEADER_EPOCH: ApiKey = ApiKey(23);
     pub const DELETE_GROUPS: ApiKey = ApiKey(42);
     pub const OFFSET_DELETE: ApiKey = ApiKey(47);
@@ -92,6 +93,7 @@ pub static API_TABLE: ApiTable = ApiTable(&[
     Api { key: ApiKey::CREATE_TOPICS,           name: "CreateTopics",         advertised: 2, lowest: 2, highest: 7,  flexible: 5     },
     Api { key: ApiKey::DELETE_TOPICS,           name: "DeleteTopics",         advertised: 1, lowest: 1, highest: 6,  flexible: 4     },
     Api { key: ApiKey::DELETE_RECORDS,          name: "DeleteRecords",        advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::INIT_PRODUCER_ID,        name: "InitProducerId",       advertised: 0, lowest: 0, highest: 4,  flexible: 2     },
     Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH, name: "OffsetForLeaderEpoch", advertised: 2, lowest: 2, highest: 4,  flexible: 4     },
     Api { key: ApiKey::DELETE_GROUPS,           name: "DeleteGroups",         advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
     Api { key: ApiKey::OFFSET_DELETE,           name: "OffsetDelete",         advertised: 0, lowest: 0, highest: 0,  flexible: NEVER },

@@ -79,6 +79,7 @@ pub fn visit<V: Visit>(key: ApiKey, visitor: V) -> V::Output {
         ApiKey::CREATE_TOPICS => visitor.visit::<CreateTopicsRequest>(),
         ApiKey::DELETE_TOPICS => visitor.visit::<DeleteTopicsRequest>(),
         ApiKey::DELETE_RECORDS => visitor.visit::<DeleteRecordsRequest>(),
+        ApiKey::INIT_PRODUCER_ID => visitor.visit::<InitProducerIdRequest>(),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => visitor.visit::<OffsetForLeaderEpochRequest>(),
         ApiKey::DELETE_GROUPS => visitor.visit::<DeleteGroupsRequest>(),
         ApiKey::OFFSET_DELETE => visitor.visit::<OffsetDeleteRequest>(),

@@ -146,7 +146,7 @@ pub const KEYS: &[Key] = &[
         "connections.max.idle.ms",
         Kind::Int(1000, i64::MAX),
         "600000",
-        "A connection without a request for this long is closed.",
+        "A connection without a request for this long is closed; looked at every 30 s.",
     ),
     key("fetch.max.bytes", Kind::Int(1024, INT_MAX), "57671680", "The most bytes of records in one fetch response."),
     key(
@@ -185,6 +185,12 @@ pub const KEYS: &[Key] = &[
         Kind::Int(1, INT_MAX),
         "10080",
         "Committed offsets expire when their group has been empty, and they have not been renewed, for this long.",
+    ),
+    key(
+        "producer.id.expiration.ms",
+        Kind::Int(1, i64::MAX),
+        "86400000",
+        "An idempotent producer that has not written to a partition for this long is forgotten there.",
     ),
     key(
         "flush.mode",

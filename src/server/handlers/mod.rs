@@ -12,4 +12,5 @@ pub mod list_offsets;
 pub mod metadata;
 pub mod offsets;
 pub mod produce;
+pub mod producer_ids;
 pub mod topics;

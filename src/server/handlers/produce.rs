@@ -117,7 +117,7 @@ fn failed(index: i32, error: &Error) -> PartitionProduceResponse {
         index,
         error_code: error.code(),
         base_offset: -1,
-        error_message: Some(error.to_string()),
+        error_message: Some(error.for_client()),
         ..PartitionProduceResponse::default()
     }
 }

@@ -37,7 +37,7 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
             CreatableTopicResult {
                 name: asked.name.clone(),
                 error_code: error.code(),
-                error_message: Some(error.to_string()),
+                error_message: Some(error.for_client()),
                 ..CreatableTopicResult::default()
             }
         }));
@@ -155,7 +155,7 @@ fn delete_one(call: &Call, asked: DeleteTopicState, is_double: bool) -> Deletabl
             note!("deleting topic {}: {error}", result.name.as_deref().unwrap_or_default());
         }
         result.error_code = error.code();
-        result.error_message = Some(error.to_string());
+        result.error_message = Some(error.for_client());
     }
     result
 }

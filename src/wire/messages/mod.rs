@@ -3,7 +3,7 @@
 //! Fields are named and ordered as in Kafka's message definitions, so that its protocol guide reads along; units are
 //! at the end of a name (`_ms`). `Default` is Kafka's default, which is also what a field has in a version without it;
 //! only what every version has may differ, where Kafka's default is of no use (an empty error message instead of null,
-//! a consumer with a broker's replica id).
+//! a consumer with a broker's replica id, a producer whose transactional id is empty).
 //!
 //! `throttle_time_ms` is 0 in every response: there are no quotas.
 
@@ -17,6 +17,7 @@ pub mod describe_groups;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
+pub mod init_producer_id;
 pub mod join_group;
 pub mod leave_group;
 pub mod list_groups;
@@ -39,6 +40,7 @@ pub use describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 pub use fetch::{FetchRequest, FetchResponse};
 pub use find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 pub use heartbeat::{HeartbeatRequest, HeartbeatResponse};
+pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 pub use join_group::{JoinGroupRequest, JoinGroupResponse};
 pub use leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 pub use list_groups::{ListGroupsRequest, ListGroupsResponse};

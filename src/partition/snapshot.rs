@@ -1,0 +1,198 @@
+//! Snapshots of the producer state, so that a start need not read the whole log.
+//!
+//! `<offset>.snapshot` is Kafka's file: i16 version 1, u32 CRC-32C of what follows, i32 count, and 46 bytes for each
+//! producer: i64 id, i16 epoch, i32 last sequence, i64 last offset, i32 offset delta of the last batch, i64 timestamp,
+//! i32 coordinator epoch (-1), i64 first offset of a transaction (-1). It holds each producer's last batch only.
+//! `<offset>.batches` beside it is ours: u32 CRC-32C, then 38 bytes for each of the up to five batches, oldest first:
+//! i64 id, i16 epoch, i32 first and i32 last sequence, i64 first offset, i64 timestamp, i32 offset delta.
+//!
+//! Always true: both hold what lies below the offset in their name, and are durable before the older ones go. One that
+//! is torn, or that lies beyond the log's end, counts as missing: then batch headers are read from further back.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use crate::base::{Offset, Result};
+use crate::os::fs;
+use crate::partition::producer_state::{Producer, ProducerState, Sequenced};
+use crate::record::crc32c;
+
+const VERSION: i16 = 1;
+const CRC_AT: usize = 2;
+const COUNT_AT: usize = 6;
+const ENTRY_SIZE: usize = 46;
+const BATCH_SIZE: usize = 38;
+
+fn name(offset: Offset, suffix: &str) -> String {
+    format!("{:020}.{suffix}", offset.0)
+}
+
+/// Writes the state as of `offset`, durably, and removes older snapshots.
+pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()> {
+    fs::replace_contents(&folder.join(name(offset, "batches")), &encode_batches(state))?;
+    fs::replace(&folder.join(name(offset, "snapshot")), &encode(state))?;
+    for older in list(folder)?.into_iter().filter(|known| *known < offset) {
+        fs::unlink(&folder.join(name(older, "snapshot")))?;
+        fs::unlink(&folder.join(name(older, "batches")))?;
+    }
+    Ok(())
+}
+
+/// The newest snapshot at or below `end`; its offset is where reading goes on. Without one, that is the log's start.
+pub fn read(folder: &Path, end: Offset) -> Result<Option<(Offset, ProducerState)>> {
+    for offset in list(folder)?.into_iter().rev().filter(|offset| *offset <= end) {
+        let batches = fs::read(&folder.join(name(offset, "batches")))?;
+        if let Some(state) = batches.as_deref().and_then(decode_batches) {
+            return Ok(Some((offset, state)));
+        }
+        note!(
+            "{}: no producer state in it, reading batch headers instead",
+            folder.join(name(offset, "batches")).display()
+        );
+    }
+    Ok(None)
+}
+
+fn list(folder: &Path) -> Result<Vec<Offset>> {
+    let parse = |name: &str| name.strip_suffix(".snapshot")?.parse().ok().map(Offset);
+    let mut offsets: Vec<Offset> = fs::list(folder)?.iter().filter_map(|entry| parse(&entry.name)).collect();
+    offsets.sort();
+    Ok(offsets)
+}
+
+fn encode(state: &ProducerState) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(COUNT_AT + 4 + state.len() * ENTRY_SIZE);
+    bytes.extend_from_slice(&VERSION.to_be_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&(state.len() as i32).to_be_bytes());
+    for (id, producer) in state.iter() {
+        let last = producer.last();
+        bytes.extend_from_slice(&id.to_be_bytes());
+        bytes.extend_from_slice(&producer.epoch.to_be_bytes());
+        bytes.extend_from_slice(&last.last_sequence.to_be_bytes());
+        bytes.extend_from_slice(&last.last.0.to_be_bytes());
+        bytes.extend_from_slice(&((last.last - last.first) as i32).to_be_bytes());
+        bytes.extend_from_slice(&last.timestamp_ms.to_be_bytes());
+        bytes.extend_from_slice(&(-1i32).to_be_bytes());
+        bytes.extend_from_slice(&(-1i64).to_be_bytes());
+    }
+    let crc = crc32c(&bytes[COUNT_AT..]);
+    bytes[CRC_AT..COUNT_AT].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+fn encode_batches(state: &ProducerState) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    for (id, producer) in state.iter() {
+        for batch in &producer.batches {
+            bytes.extend_from_slice(&id.to_be_bytes());
+            bytes.extend_from_slice(&producer.epoch.to_be_bytes());
+            bytes.extend_from_slice(&batch.first_sequence.to_be_bytes());
+            bytes.extend_from_slice(&batch.last_sequence.to_be_bytes());
+            bytes.extend_from_slice(&batch.first.0.to_be_bytes());
+            bytes.extend_from_slice(&batch.timestamp_ms.to_be_bytes());
+            bytes.extend_from_slice(&((batch.last - batch.first) as i32).to_be_bytes());
+        }
+    }
+    let crc = crc32c(&bytes[4..]);
+    bytes[..4].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+fn decode_batches(bytes: &[u8]) -> Option<ProducerState> {
+    let (crc, entries) = bytes.split_first_chunk::<4>()?;
+    let (entries, rest) = entries.as_chunks::<BATCH_SIZE>();
+    if !rest.is_empty() || crc32c(&bytes[4..]) != u32::from_be_bytes(*crc) {
+        return None;
+    }
+    let mut state = ProducerState::default();
+    let mut open: Option<(i64, Producer)> = None;
+    for entry in entries {
+        let (id, epoch, batch) = decode_batch(entry)?;
+        match &mut open {
+            Some((known, producer)) if *known == id => producer.batches.push_back(batch),
+            _ => {
+                let fresh = Producer { epoch, batches: VecDeque::from([batch]) };
+                if let Some((id, producer)) = open.replace((id, fresh)) {
+                    state.restore(id, producer);
+                }
+            }
+        }
+    }
+    if let Some((id, producer)) = open {
+        state.restore(id, producer);
+    }
+    Some(state)
+}
+
+fn decode_batch(entry: &[u8; BATCH_SIZE]) -> Option<(i64, i16, Sequenced)> {
+    let (id, rest) = entry.split_first_chunk()?;
+    let (epoch, rest) = rest.split_first_chunk()?;
+    let (first_sequence, rest) = rest.split_first_chunk()?;
+    let (last_sequence, rest) = rest.split_first_chunk()?;
+    let (first, rest) = rest.split_first_chunk()?;
+    let (timestamp_ms, rest) = rest.split_first_chunk()?;
+    let delta = i32::from_be_bytes(*rest.first_chunk()?);
+    let first = Offset(i64::from_be_bytes(*first));
+    let batch = Sequenced {
+        first_sequence: i32::from_be_bytes(*first_sequence),
+        last_sequence: i32::from_be_bytes(*last_sequence),
+        first,
+        last: first + i64::from(delta),
+        timestamp_ms: i64::from_be_bytes(*timestamp_ms),
+    };
+    Some((i64::from_be_bytes(*id), i16::from_be_bytes(*epoch), batch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> ProducerState {
+        let mut state = ProducerState::default();
+        for (id, count) in [(1, 1), (7, 5)] {
+            let batch = |n: i32| Sequenced {
+                first_sequence: n * 2,
+                last_sequence: n * 2 + 1,
+                first: Offset(i64::from(n) * 10),
+                last: Offset(i64::from(n) * 10 + 1),
+                timestamp_ms: 99,
+            };
+            state.restore(id, Producer { epoch: 3, batches: (0..count).map(batch).collect() });
+        }
+        state
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_older_snapshots_go() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), Offset(5), &ProducerState::default()).unwrap();
+        write(folder.path(), Offset(50), &state()).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [Offset(50)]);
+        assert_eq!(read(folder.path(), Offset(50)).unwrap(), Some((Offset(50), state())));
+        assert_eq!(read(folder.path(), Offset(49)).unwrap(), None, "beyond the log's end");
+    }
+
+    #[test]
+    fn an_empty_snapshot_is_kafkas_ten_bytes() {
+        let bytes = encode(&ProducerState::default());
+        assert_eq!((bytes.len(), &bytes[..2], &bytes[6..]), (10, &[0, 1][..], &[0; 4][..]));
+        assert_eq!(encode(&state()).len(), 10 + 2 * ENTRY_SIZE);
+    }
+
+    #[test]
+    fn a_damaged_file_counts_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), Offset(50), &state()).unwrap();
+        let path = folder.path().join(name(Offset(50), "batches"));
+        let good = std::fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(read(folder.path(), Offset(50)).unwrap(), None, "byte {at}");
+            std::fs::write(&path, &good[..at]).unwrap();
+            assert_eq!(read(folder.path(), Offset(50)).unwrap(), None, "{at} bytes");
+        }
+    }
+}
