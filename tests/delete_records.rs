@@ -5,6 +5,7 @@ mod broker;
 use broker::client::{batch, fetch_request, Client};
 use broker::{until, Broker};
 use sendlog::base::ErrorCode;
+use sendlog::record::header;
 use sendlog::wire::messages::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic, HIGH_WATERMARK};
 use sendlog::wire::messages::list_offsets::EARLIEST;
 use sendlog::wire::messages::{DeleteRecordsRequest, FetchRequest};
@@ -101,6 +102,23 @@ fn segments_below_the_start_leave_the_disk_while_a_reader_still_gets_them() {
     });
     assert_eq!(client.fetch("demo", 0, 7).read()[0].0, 7);
     assert_eq!(slow.receive_fetched(12)[0].records.len(), 25_000_000);
+}
+
+#[test]
+fn no_timestamp_leads_below_the_start_also_where_the_broker_cannot_look_inside() {
+    let broker = Broker::start();
+    let mut client = broker.connect();
+    client.create("compressed", 1);
+    let mut compressed = batch(&["a", "b", "c", "d"]);
+    compressed[22] = 2;
+    header::stamp_crc(&mut compressed);
+    client.create_with("stamped", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    for (topic, batch) in [("compressed", compressed), ("stamped", batch(&["a", "b", "c", "d"]))] {
+        client.produce(topic, 0, &batch);
+        assert_eq!(client.delete_records(topic, 0, 2), (NONE, 2));
+        assert_eq!(client.list_offset(topic, 0, 0).offset, 2, "{topic}");
+        assert_eq!(client.fetch(topic, 0, 2).error(), NONE, "{topic}");
+    }
 }
 
 #[test]

@@ -59,12 +59,12 @@ impl Attacked {
         assert_eq!(lines, 1, "{what}: one line for one closing");
     }
 
-    /// The end: the honest client was served, and the memory is that of a broker at rest.
+    /// The end: the honest client was served, and memory never grew large.
     fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
         assert!(self.honest.join().unwrap() > 0);
-        let kb = self.broker.memory_kb();
-        assert!(kb < 96 << 10, "the broker holds {kb} kB");
+        let kb = self.broker.peak_memory_kb();
+        assert!(kb < 96 << 10, "the broker held {kb} kB");
         self.broker.stop();
     }
 }
@@ -107,7 +107,7 @@ fn sizes_that_no_request_has_are_refused_before_anything_is_read() {
 #[test]
 fn unknown_apis_and_versions_are_named() {
     let attacked = Attacked::start(&[]);
-    for key in [7, 22, 24, 1000, -1, i16::MIN] {
+    for key in [7, 24, 33, 1000, -1, i16::MIN] {
         attacked.assert_closes("key", &request(key, 0, &[]), &format!("no API has the key {key}"));
     }
     for (key, version, name) in [

@@ -136,7 +136,7 @@ fn what_was_acknowledged_before_a_stop_is_there_after_it() {
         let writer = std::thread::spawn(move || while std::io::Write::write_all(&mut sender, &frame).is_ok() {});
         let mut stopped = false;
         let mut answers = 0;
-        while let Some(frame) = client.read_frame() {
+        while let Some(frame) = client.read_frame_or_end() {
             let answer = sendlog::wire::frame::decode_response::<ProduceRequest>(&frame, 9).unwrap().1;
             let result = &answer.responses[0].partition_responses[0];
             assert!(result.error_code.is_none(), "{result:?}");

@@ -75,7 +75,7 @@ impl Client {
         Some(self.read(size as usize).expect("a whole frame"))
     }
 
-    /// The same, of a broker that may be killed while it sends.
+    /// The same, of a broker that may end in the middle of a frame.
     pub fn read_frame_or_end(&mut self) -> Option<Vec<u8>> {
         let size = i32::from_be_bytes(self.read(4)?.try_into().unwrap());
         self.read(size as usize)

@@ -128,10 +128,10 @@ impl Broker {
         Ended { data: self.data.clone(), status, stdout, stderr }
     }
 
-    /// kB of memory that the broker really uses (VmRSS).
-    pub fn memory_kb(&self) -> u64 {
+    /// kB of memory that the broker has really used at its peak (VmHWM).
+    pub fn peak_memory_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }

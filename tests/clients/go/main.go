@@ -33,6 +33,7 @@ var acksByName = map[string]kgo.Acks{"all": kgo.AllISRAcks(), "1": kgo.LeaderAck
 type adapter struct {
 	bootstrap string
 	admin     *kadm.Client
+	member    *member
 }
 
 func main() {
@@ -42,7 +43,7 @@ func main() {
 		os.Exit(1)
 	}
 	defer client.Close()
-	a := adapter{os.Args[1], kadm.NewClient(client)}
+	a := adapter{bootstrap: os.Args[1], admin: kadm.NewClient(client)}
 	commands := bufio.NewScanner(os.Stdin)
 	for commands.Scan() {
 		fields := strings.Split(commands.Text(), "\t")
@@ -76,6 +77,28 @@ func (a *adapter) obey(ctx context.Context, verb string, args []string) ([]strin
 		return nil, a.consume(ctx, args[0], int32(number(args[1])), args[2], int(number(args[3])), args[4])
 	case "offset":
 		return a.offset(ctx, args[0], int32(number(args[1])), args[2])
+	case "join":
+		return nil, a.join(args[0], args[1], args[2], args[3:])
+	case "member":
+		return a.member.state()
+	case "commit":
+		return nil, a.member.commit(ctx, args[0])
+	case "commit-as":
+		return nil, a.member.commitAs(ctx, args[0], args[1])
+	case "heartbeat-as":
+		return nil, a.member.heartbeatAs(ctx, args[0], args[1])
+	case "leave":
+		return nil, a.member.leave(ctx)
+	case "committed":
+		return a.committed(ctx, args[0], args[1])
+	case "groups":
+		groups, err := a.admin.ListGroups(ctx)
+		return groups.Groups(), err
+	case "describe-group":
+		return a.describeGroup(ctx, args[0])
+	case "delete-group":
+		_, err := a.admin.DeleteGroup(ctx, args[0])
+		return nil, err
 	}
 	return nil, errors.New("no such command: " + verb)
 }

@@ -12,8 +12,24 @@ A command is a line, its fields separated by tabs; the answer is one line too: `
     offset   TOPIC PARTITION WHICH                ok OFFSET; WHICH is `earliest`, `latest`, `max` or a timestamp;
                                                   -1 when no record has that timestamp or a later one
 
+    join     GROUP TOPIC,... FILE [NAME=VALUE]... becomes a member, which reads into FILE in the background; NAME is
+                                                  `instance` (group.instance.id), `assignor` or `session` (its ms)
+    member                                        ok READ ASSIGNMENTS REVOKED PARTITION...; records in FILE, calls of
+                                                  the rebalance listener, partitions taken away, those it has now
+    commit   METADATA                             where it has read to, in each partition that it has read from
+    leave                                         closes the member
+    committed GROUP TOPIC                         ok PARTITION:OFFSET:METADATA...
+    groups                                        ok NAME...
+    describe-group GROUP                          ok STATE MEMBERS PARTITION...
+    delete-group GROUP
+
+go only, in the name of a member and a generation, `own` for the right ones:
+
+    commit-as MEMBER GENERATION
+    heartbeat-as MEMBER GENERATION
+
 The adapters get the broker's address as their argument. They produce without idempotence unless IDEMPOTENT=1 is in
-the environment, and never join a group. By hand: `COMMAND 127.0.0.1:9092`, then type `topics`.
+the environment. By hand: `COMMAND 127.0.0.1:9092`, then type `topics`.
 """
 
 import os
@@ -73,8 +89,7 @@ class Process:
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([stdout], [], [], left)[0]:
-                self.child.kill()
-                self.child.wait()
+                self.kill()
                 raise Failure(f"no answer within {seconds} s")
             chunk = os.read(stdout, 65536)
             if not chunk:
@@ -88,9 +103,12 @@ class Process:
             self.child.stdin.close()
             self.child.wait(END_SECONDS)
         except (BrokenPipeError, subprocess.TimeoutExpired):
-            self.child.kill()
-            self.child.wait()
+            self.kill()
         self.child.stdout.close()
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait()
 
 
 class Client:
@@ -106,7 +124,15 @@ class Client:
         for ability in cannot:
             setattr(self, ability, False)
         self.broker = broker
-        self.process = Process([*command, broker.bootstrap], scratch / f"{name}.log")
+        self.command = command
+        self.start()
+
+    def start(self):
+        self.process = Process([*self.command, self.broker.bootstrap], self.scratch / f"{self.name}.log")
+
+    def again(self, name):
+        """Another process of the same client."""
+        return Client(name, self.command, self.broker, self.scratch)
 
     def ask(self, *fields):
         self.broker.check_alive()
@@ -138,6 +164,10 @@ class Client:
 
     def offset(self, topic, partition, which):
         return int(self.ask("offset", topic, partition, which)[0])
+
+    def kill(self):
+        """kill -9: the broker hears nothing of it."""
+        self.process.kill()
 
     def close(self):
         self.process.close()

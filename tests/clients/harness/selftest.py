@@ -7,7 +7,7 @@ import struct
 import tempfile
 from pathlib import Path
 
-from harness import kill, records, segments
+from harness import groups, kill, records, segments
 from harness.report import Failure
 
 ZSTD = 4
@@ -37,6 +37,8 @@ def main():
     stored(good)
     kill.verify(log, acked, sent=3)
     records.compare([line], [line])
+    shared = ["0 0 1 - -", "0 1 1 - -", "1 0 1 - -"]
+    groups.compare_read(shared, [shared[2:], shared[:2]])
     faults = {
         "a wrong codec": lambda: stored(batch(0, ZSTD) + batch(3, 0)),
         "a changed byte": lambda: stored(flip(good, len(good) - 1)),
@@ -45,6 +47,9 @@ def main():
         "a missing batch": lambda: stored(batch(0, ZSTD)),
         "a null read as empty": lambda: records.compare([line], [line.replace(" - ", " x ", 1)]),
         "a record too few": lambda: records.compare([line], []),
+        "a record that no member reads": lambda: groups.compare_read(shared, [shared[:1], shared[2:]]),
+        "a record that two members read": lambda: groups.compare_read(shared, [shared, shared[1:2]]),
+        "a partition read out of order": lambda: groups.compare_read(shared, [shared[1::-1], shared[2:]]),
         "an acknowledged record lost at the end": lambda: kill.verify(log[:2], acked, sent=3),
         "an acknowledged record replaced": lambda: kill.verify([(0, 0), (1, 2), (2, 1)], acked, sent=3),
         "a hole in what is read": lambda: kill.verify([(0, 0), (2, 2)], acked, sent=3),

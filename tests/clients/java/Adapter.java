@@ -1,6 +1,8 @@
 // The Java client under test; the commands are described in harness/adapter.py.
 // By hand: java -cp 'CLASSES:JARS/*' Adapter 127.0.0.1:9092, then type `topics`.
 
+import static java.util.stream.Collectors.joining;
+
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
@@ -18,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -39,6 +42,7 @@ class Adapter {
 
     final String bootstrap;
     final Admin admin;
+    Member member;
 
     Adapter(String bootstrap) {
         this.bootstrap = bootstrap;
@@ -49,7 +53,7 @@ class Adapter {
         var adapter = new Adapter(args[0]);
         var commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line; (line = commands.readLine()) != null; ) {
-            System.out.println(adapter.answer(line.split("\t")));
+            System.out.println(adapter.answer(line.split("\t", -1)));
         }
         adapter.admin.close();
     }
@@ -89,6 +93,22 @@ class Adapter {
                 var at = new TopicPartition(command[1], Integer.parseInt(command[2]));
                 return offset(at, command[3]);
             }
+            case "join" -> member = new Member(bootstrap, command);
+            case "member" -> {
+                return member.state();
+            }
+            case "commit" -> member.commit(command[1]);
+            case "leave" -> member.leave();
+            case "committed" -> {
+                return committed(command[1], command[2]);
+            }
+            case "groups" -> {
+                return admin.listGroups().all().get().stream().map(GroupListing::groupId).collect(joining("\t"));
+            }
+            case "describe-group" -> {
+                return describe(command[1]);
+            }
+            case "delete-group" -> admin.deleteConsumerGroups(List.of(command[1])).all().get();
             default -> throw new IllegalArgumentException(command[0]);
         }
         return null;
@@ -175,6 +195,23 @@ class Adapter {
             default -> OffsetSpec.forTimestamp(Long.parseLong(which));
         };
         return admin.listOffsets(Map.of(at, spec)).partitionResult(at).get().offset();
+    }
+
+    String committed(String group, String topic) throws Exception {
+        var found = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
+        return found.entrySet().stream()
+            .filter(entry -> entry.getKey().topic().equals(topic) && entry.getValue() != null)
+            .map(entry -> entry.getKey().partition() + ":" + entry.getValue().offset() + ":"
+                + entry.getValue().metadata())
+            .collect(joining("\t"));
+    }
+
+    String describe(String group) throws Exception {
+        var found = admin.describeConsumerGroups(List.of(group)).all().get().get(group);
+        var partitions = found.members().stream()
+            .flatMap(member -> member.assignment().topicPartitions().stream())
+            .map(TopicPartition::partition).sorted().map(partition -> "\t" + partition).collect(joining());
+        return found.groupState() + "\t" + found.members().size() + partitions;
     }
 
     static ProducerRecord<byte[], byte[]> parse(String topic, String line) {

@@ -1,4 +1,4 @@
-// kafkajs under test; the commands are described in harness/adapter.py. It has no manual assignment: it never reads.
+// kafkajs under test; the commands are described in harness/adapter.py. It has no manual assignment: it reads by group.
 // By hand: NODE_PATH=.../node_modules node adapter.js 127.0.0.1:9092, then type `topics`.
 
 'use strict'
@@ -6,9 +6,10 @@
 const fs = require('node:fs')
 const readline = require('node:readline')
 const lz4 = require('lz4-napi')
-const { CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = require('kafkajs')
+const { AssignerProtocol, CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = require('kafkajs')
 const snappy = require('kafkajs-snappy')
 const { ZstdCodec } = require('zstd-codec')
+const { Member } = require('./member')
 
 const CODECS = {
   none: CompressionTypes.None,
@@ -26,6 +27,7 @@ const logCreator = () => ({ namespace, level, log }) => console.error(level, nam
 const retry = { initialRetryTime: 50 }
 const kafka = new Kafka({ brokers: [process.argv[2]], retry, logLevel: logLevel.WARN, logCreator })
 const admin = kafka.admin()
+let member
 
 const verbs = {
   async create(topic, partitions, ...configs) {
@@ -78,6 +80,46 @@ const verbs = {
     // kafkajs turns "no such timestamp" into the end offset.
     return [offset === ofPartition(await admin.fetchTopicOffsets(topic)).high ? -1 : offset]
   },
+
+  async join(group, topics, path) {
+    member = new Member(kafka, group, topics, path)
+    await member.start()
+  },
+
+  member() {
+    return member.state()
+  },
+
+  async commit(metadata) {
+    await member.commit(metadata)
+  },
+
+  async leave() {
+    await member.leave()
+  },
+
+  async committed(groupId, topic) {
+    const [{ partitions }] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    const found = partitions.filter(({ offset }) => Number(offset) >= 0)
+    return found.map(({ partition, offset, metadata }) => `${partition}:${offset}:${metadata || ''}`)
+  },
+
+  async groups() {
+    const { groups } = await admin.listGroups()
+    return groups.map(({ groupId }) => groupId)
+  },
+
+  async 'describe-group'(group) {
+    const { groups } = await admin.describeGroups([group])
+    const { state, members } = groups[0]
+    const assignments = members.map(each => AssignerProtocol.MemberAssignment.decode(each.memberAssignment))
+    const partitions = assignments.flatMap(each => (each ? Object.values(each.assignment).flat() : []))
+    return [state, members.length, ...partitions.sort()]
+  },
+
+  async 'delete-group'(group) {
+    await admin.deleteGroups([group])
+  },
 }
 
 // One line of records, as kafkajs wants it.
@@ -96,11 +138,18 @@ function unhex(field) {
 }
 
 async function main() {
-  const simple = await new Promise(resolve => ZstdCodec.run(codec => resolve(new codec.Simple())))
+  const zstd = await new Promise(resolve => ZstdCodec.run(resolve))
+  const simple = new zstd.Simple()
+  const streaming = new zstd.Streaming() // as opposed to simple, it can do frames that do not tell their size
   CompressionCodecs[CompressionTypes.Snappy] = snappy
-  CompressionCodecs[CompressionTypes.LZ4] = () => ({ compress: encoder => lz4.compressFrame(encoder.buffer) })
-  const zstd = encoder => Buffer.from(simple.compress(encoder.buffer))
-  CompressionCodecs[CompressionTypes.ZSTD] = () => ({ compress: async encoder => zstd(encoder) })
+  CompressionCodecs[CompressionTypes.LZ4] = () => ({
+    compress: encoder => lz4.compressFrame(encoder.buffer),
+    decompress: buffer => lz4.decompressFrame(buffer),
+  })
+  CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+    compress: async encoder => Buffer.from(simple.compress(encoder.buffer)),
+    decompress: async buffer => Buffer.from(streaming.decompress(buffer)),
+  })
   await admin.connect()
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const [verb, ...args] = line.split('\t')
@@ -108,8 +157,10 @@ async function main() {
       console.log(['ok', ...((await verbs[verb](...args)) || [])].join('\t'))
     } catch (error) {
       console.error(error)
-      const cause = error.errors ? error.errors[0] : error.cause || error
-      console.log(['error', Math.max(cause.code || 0, 0), String(cause.message).replace(/\s+/g, ' ')].join('\t'))
+      const causes = error.errors || (error.groups || []).map(group => group.error)
+      const cause = causes[0] || error.cause || error
+      const code = Math.max(Number(cause.code) || 0, 0)
+      console.log(['error', code, String(cause.message).replace(/\s+/g, ' ')].join('\t'))
     }
   }
   await admin.disconnect()

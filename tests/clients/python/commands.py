@@ -23,7 +23,7 @@ def serve(client, error_code):
     for line in sys.stdin:
         verb, *args = line.rstrip("\n").split("\t")
         try:
-            answer = ["ok", *(getattr(client, verb)(*args) or [])]
+            answer = ["ok", *(getattr(client, verb.replace("-", "_"))(*args) or [])]
         except Exception as error:
             traceback.print_exc()
             answer = ["error", error_code(error), " ".join(str(error).split())]

@@ -5,10 +5,19 @@ import threading
 import time
 
 from commands import READ_SECONDS, idempotent, serve
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from harness import records
+from members import Member
 
 OFFSET_TAIL = -2000  # librdkafka's RD_KAFKA_OFFSET_TAIL(n) is this minus n
 UNKNOWN_TOPIC_OR_PARTITION = 3
@@ -21,6 +30,7 @@ class Confluent:
         self.base = {"bootstrap.servers": bootstrap}
         self.admin = AdminClient(self.base)
         self.flooding = None
+        self.group = None  # the member and its consumer
 
     def create(self, topic, partitions, *configs):
         new = NewTopic(topic, int(partitions), config=dict(config.split("=", 1) for config in configs))
@@ -91,9 +101,7 @@ class Confluent:
                     for message in consumer.consume(min(left, 1000), timeout=0.2):
                         if message.error():
                             raise KafkaException(message.error())
-                        headers = [(name.encode(), value) for name, value in message.headers() or []]
-                        record = records.Record(message.timestamp()[1], message.key(), message.value(), headers)
-                        print(records.line(message.partition(), message.offset(), record), file=out)
+                        print(line_of(message), file=out)
                         left -= 1
         finally:
             consumer.close()
@@ -103,6 +111,70 @@ class Confluent:
         spec = specs[which]() if which in specs else OffsetSpec.for_timestamp(int(which))
         at = TopicPartition(topic, int(partition))
         return [self.admin.list_offsets({at: spec})[at].result().offset]
+
+    def join(self, group, topics, path, *options):
+        options = dict(option.split("=", 1) for option in options)
+        names = {"instance": "group.instance.id", "assignor": "partition.assignment.strategy"}
+        consumer = Consumer({
+            **self.base, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+            "session.timeout.ms": options.pop("session", 10_000), "heartbeat.interval.ms": 300,
+            **{names[name]: value for name, value in options.items()},
+        })
+
+        def poll():
+            messages = consumer.consume(1000, timeout=0.05)
+            for message in messages:
+                if message.error():
+                    raise KafkaException(message.error())
+            return [(message.partition(), message.offset(), line_of(message)) for message in messages]
+
+        member = Member(poll, path)
+        consumer.subscribe(
+            topics.split(","),
+            on_assign=lambda _, partitions: member.on_assign([at.partition for at in partitions]),
+            on_revoke=lambda _, partitions: member.on_revoke([at.partition for at in partitions]),
+        )
+        member.start()
+        self.group = member, consumer, topics
+
+    def member(self):
+        return self.group[0].state()
+
+    def commit(self, metadata):
+        member, consumer, topic = self.group
+
+        def commit():
+            offsets = member.positions.items()
+            offsets = [TopicPartition(topic, partition, offset, metadata) for partition, offset in offsets]
+            for at in consumer.commit(offsets=offsets, asynchronous=False):
+                if at.error:
+                    raise KafkaException(at.error)
+
+        member.call(commit)
+
+    def leave(self):
+        member, consumer, _ = self.group
+        member.end()
+        consumer.close()
+
+    def committed(self, group, topic):
+        found = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result()
+        found = [at for at in found.topic_partitions if at.topic == topic and at.offset >= 0]
+        return [f"{at.partition}:{at.offset}:{at.metadata or ''}" for at in found]
+
+    def groups(self):
+        found = self.admin.list_consumer_groups().result()
+        if found.errors:
+            raise found.errors[0]
+        return [group.group_id for group in found.valid]
+
+    def describe_group(self, group):
+        found = self.admin.describe_consumer_groups([group])[group].result()
+        partitions = sorted(at.partition for member in found.members for at in member.assignment.topic_partitions)
+        return [found.state.name.capitalize(), len(found.members), *partitions]
+
+    def delete_group(self, group):
+        self.admin.delete_consumer_groups([group])[group].result()
 
     def flood(self, topic, acks, path):
         """Produces numbered records to partition 0 as fast as it can until `stop`, across losses of the broker.
@@ -114,6 +186,12 @@ class Confluent:
     def stop(self):
         """Ends the flood: ok NUMBER-OF-RECORDS-SENT."""
         return [self.flooding.finish()]
+
+
+def line_of(message):
+    headers = [(name.encode(), value) for name, value in message.headers() or []]
+    record = records.Record(message.timestamp()[1], message.key(), message.value(), headers)
+    return records.line(message.partition(), message.offset(), record)
 
 
 class Flood(threading.Thread):

@@ -4,17 +4,20 @@ import sys
 import time
 
 from commands import READ_SECONDS, idempotent, serve
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+import kafka.errors
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 
 from harness import records
+from members import Member
 
 
 class KafkaPython:
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
         self.admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self.group = None  # the member and its consumer
 
     def create(self, topic, partitions, *configs):
         configs = dict(config.split("=", 1) for config in configs)
@@ -80,9 +83,7 @@ class KafkaPython:
                     if time.monotonic() > deadline:
                         raise TimeoutError(f"{left} records are missing after {READ_SECONDS} s")
                     for message in consumer.poll(200, max_records=left).get(at, []):
-                        headers = [(name.encode(), value) for name, value in message.headers]
-                        record = records.Record(message.timestamp, message.key, message.value, headers)
-                        print(records.line(message.partition, message.offset, record), file=out)
+                        print(line_of(message), file=out)
                         left -= 1
         finally:
             consumer.close()
@@ -91,6 +92,82 @@ class KafkaPython:
         specs = {"earliest": OffsetSpec.EARLIEST, "latest": OffsetSpec.LATEST, "max": OffsetSpec.MAX_TIMESTAMP}
         at = TopicPartition(topic, int(partition))
         return [self.admin.list_partition_offsets({at: specs.get(which) or int(which)})[at].offset]
+
+    def join(self, group, topics, path, *options):
+        options = dict(option.split("=", 1) for option in options)
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
+            session_timeout_ms=int(options.get("session", 10_000)), heartbeat_interval_ms=300,
+            group_instance_id=options.get("instance"),
+        )
+
+        def poll():
+            fetched = consumer.poll(50, max_records=1000)
+            return [(each.partition, each.offset, line_of(each)) for batch in fetched.values() for each in batch]
+
+        member = Member(poll, path)
+        consumer.subscribe(topics.split(","), listener=Listener(member))
+        member.start()
+        self.group = member, consumer, topics
+
+    def member(self):
+        return self.group[0].state()
+
+    def commit(self, metadata):
+        member, consumer, topic = self.group
+
+        def commit():
+            offsets = member.positions.items()
+            consumer.commit({
+                TopicPartition(topic, partition): OffsetAndMetadata(offset, metadata, -1)
+                for partition, offset in offsets
+            })
+
+        member.call(commit)
+
+    def leave(self):
+        member, consumer, _ = self.group
+        member.end()
+        consumer.close()
+
+    def committed(self, group, topic):
+        found = self.admin.list_group_offsets(group)[group].items()
+        return [f"{at.partition}:{of.offset}:{of.metadata}" for at, of in found if at.topic == topic and of.offset >= 0]
+
+    def groups(self):
+        return [group["group_id"] for group in self.admin.list_groups()]
+
+    def describe_group(self, group):
+        found = self.admin.describe_groups([group])[group]
+        if found["error"]:
+            raise KafkaError(found["error"])
+        partitions = []
+        for member in found["members"]:
+            for topic in (member["member_assignment"] or {}).get("assigned_partitions", []):
+                partitions += topic["partitions"]
+        return [found["group_state"], len(found["members"]), *sorted(partitions)]
+
+    def delete_group(self, group):
+        result = self.admin.delete_groups([group])[group]
+        if result != "OK":
+            raise getattr(kafka.errors, result)(group)
+
+
+class Listener(ConsumerRebalanceListener):
+    def __init__(self, member):
+        self.member = member
+
+    def on_partitions_assigned(self, assigned):
+        self.member.on_assign([at.partition for at in assigned])
+
+    def on_partitions_revoked(self, revoked):
+        self.member.on_revoke([at.partition for at in revoked])
+
+
+def line_of(message):
+    headers = [(name.encode(), value) for name, value in message.headers]
+    record = records.Record(message.timestamp, message.key, message.value, headers)
+    return records.line(message.partition, message.offset, record)
 
 
 def error_code(error):
