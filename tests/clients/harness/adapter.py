@@ -28,7 +28,7 @@ go only, in the name of a member and a generation, `own` for the right ones:
     commit-as MEMBER GENERATION
     heartbeat-as MEMBER GENERATION
 
-The adapters get the broker's address as their argument. They produce without idempotence unless IDEMPOTENT=1 is in
+The adapters get the broker's address as their argument. They produce with idempotence if IDEMPOTENT=1 is in
 the environment. By hand: `COMMAND 127.0.0.1:9092`, then type `topics`.
 """
 
