@@ -1,4 +1,4 @@
-//! Dependencies run downward only: DESIGN's layers as a table, held against every `use crate::` in `src/`.
+//! Dependencies run downward only: the layers of ARCHITECTURE.md as a table, held against every `use crate::` in `src/`.
 
 use std::path::{Path, PathBuf};
 

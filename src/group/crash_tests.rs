@@ -1,4 +1,4 @@
-//! Committed offsets under DESIGN's crash order: stopped between every two steps, and started again.
+//! Committed offsets under the crash order of ARCHITECTURE.md: stopped between every two steps, and started again.
 
 use std::path::Path;
 

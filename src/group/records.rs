@@ -1,4 +1,4 @@
-//! The records of `__consumer_offsets`, in Kafka's own format (FORMATS; Kafka's `OffsetCommitKey`, `GroupMetadataValue`).
+//! The records of `__consumer_offsets`, in Kafka's own format (`OffsetCommitKey`, `GroupMetadataValue`).
 //!
 //! Key: i16 type. 1 (and 0): str group, str topic, i32 partition; value v3: i64 offset, i32 leader epoch, str metadata,
 //! i64 commit timestamp; v0 to v2 and v4 are read. 2: str group; value v3: str protocol type, i32 generation, str?

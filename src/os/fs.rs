@@ -2,7 +2,7 @@
 //!
 //! Always true: a file of ours is created with mode 0600, a folder with 0700, and no last component that is a
 //! symlink is followed. An error carries its path. "Durable" is spelled out by [`replace`]: write, sync the data,
-//! rename, sync the folder. Not done: no retries of a failed sync; the first error is final (RELIABILITY: fsyncgate).
+//! rename, sync the folder. Not done: no retries of a failed sync; the first error is final, since the kernel may report success the next time and have dropped the pages.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};

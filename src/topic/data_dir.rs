@@ -1,6 +1,6 @@
 //! The data directory: its lock, its identity, the clean-shutdown marker and the checkpoints in its root.
 //!
-//! Kafka's names and contents (FORMATS): `.lock`, `meta.properties`, `.kafka_cleanshutdown`,
+//! Kafka's names and contents: `.lock`, `meta.properties`, `.kafka_cleanshutdown`,
 //! `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`.
 //!
 //! Always true: one process at a time. The marker is a promise: written last at a clean stop, removed durably before

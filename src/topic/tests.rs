@@ -1,4 +1,4 @@
-//! DESIGN's crash-order table, row by row: the process is stopped between every two steps, and started again.
+//! The crash-order table of ARCHITECTURE.md, row by row: the process is stopped between every two steps, and started again.
 
 use std::path::Path;
 
