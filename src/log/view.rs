@@ -71,7 +71,8 @@ impl SegmentView {
     /// Shows the header of each batch that ends at or behind `from`, in order.
     pub fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
         let file = self.log.get()?;
-        let start = self.hint(&file, from)?;
+        let found = self.offset_index.find(self.base_offset, from)?;
+        let start = self.hint(&file, found)?.filter(|batch| batch.header.base_offset <= from);
         let mut scan = self.scan_from(&file, start);
         while let Some(batch) = scan.next_batch()? {
             if batch.header.last_offset() >= from {
@@ -83,7 +84,13 @@ impl SegmentView {
 
     /// The first batch that ends at or after `offset`.
     pub(super) fn find(&self, file: &File, offset: Offset) -> Result<Option<Batch>> {
-        let start = self.hint(file, offset)?;
+        let before = self.offset_index.find(self.base_offset, offset)?;
+        // Where each batch has an entry, being larger than `index.interval.bytes`, it is the next one: no scan.
+        let next = self.indexed_batch(file, before.map_or(0, |number| number + 1))?;
+        if next.is_some_and(|batch| batch.header.base_offset <= offset) {
+            return Ok(next);
+        }
+        let start = self.hint(file, before)?.filter(|batch| batch.header.base_offset <= offset);
         self.scan_from(file, start).find_batch(|batch| batch.header.last_offset() >= offset)
     }
 
@@ -95,18 +102,21 @@ impl SegmentView {
         Scan::new(file, self.log.path(), position, self.size, expected)
     }
 
-    /// The batch that the offset index names for `offset`, if it is one at or before it.
-    fn hint(&self, file: &File, offset: Offset) -> Result<Option<Batch>> {
-        let Some(number) = self.offset_index.find(self.base_offset, offset)? else { return Ok(None) };
+    /// The batch of the entry that was found, to scan from; `None` when the entry lies.
+    fn hint(&self, file: &File, found: Option<u32>) -> Result<Option<Batch>> {
+        let Some(number) = found else { return Ok(None) };
         let batch = self.indexed_batch(file, number)?;
         if batch.is_none() {
             note!("{}: entry {number} of the offset index is wrong, scanning instead", self.log.path().display());
         }
-        Ok(batch.filter(|batch| batch.header.base_offset <= offset))
+        Ok(batch)
     }
 
-    /// The batch that an entry of the offset index points to; `None` when the entry lies.
+    /// The batch that an entry of the offset index points to; `None` when there is no such entry, or it lies.
     pub(super) fn indexed_batch(&self, file: &File, number: u32) -> Result<Option<Batch>> {
+        if number >= self.offset_index.count {
+            return Ok(None);
+        }
         let entry = self.offset_index.entry(self.base_offset, number)?;
         if entry.position >= self.size {
             return Ok(None);

@@ -9,9 +9,16 @@ use crate::base::Error;
 
 pub struct Budget {
     total: usize,
-    /// bytes left; guards nothing else
-    left: Mutex<usize>,
+    /// Guards what is left; a leaf.
+    state: Mutex<State>,
     freed: Condvar,
+}
+
+struct State {
+    /// bytes
+    left: usize,
+    /// Requests that wait. Mostly none, and waking nobody would be a system call for each request.
+    waiting: usize,
 }
 
 /// Requests above this size leave a quarter of the budget to the others, so that a few large claims stop nobody.
@@ -27,7 +34,7 @@ impl Budget {
     /// A budget of `total` bytes, and at least room for one request of the largest size.
     pub fn new(total: i64, request_bytes_max: usize) -> Budget {
         let total = usize::try_from(total).unwrap_or(usize::MAX).max(request_bytes_max.saturating_mul(2));
-        Budget { total, left: Mutex::new(total), freed: Condvar::new() }
+        Budget { total, state: Mutex::new(State { left: total, waiting: 0 }), freed: Condvar::new() }
     }
 
     /// What has to be free for a request of this size.
@@ -41,19 +48,21 @@ impl Budget {
 
     /// Waits until that much is free. Whoever holds a part must keep reading at a pace, so this ends.
     pub fn reserve(&self, bytes: usize) -> Reserved<'_> {
-        let mut left = self.left.lock().unwrap();
-        while *left < self.needed(bytes) {
-            left = self.freed.wait(left).unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.waiting += 1;
+        while state.left < self.needed(bytes) {
+            state = self.freed.wait(state).unwrap();
         }
-        *left -= bytes;
+        state.waiting -= 1;
+        state.left -= bytes;
         Reserved { budget: self, bytes }
     }
 
     /// Reserves that much if it is free now.
     pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
-        let mut left = self.left.lock().unwrap();
-        (*left >= self.needed(bytes)).then(|| {
-            *left -= bytes;
+        let mut state = self.state.lock().unwrap();
+        (state.left >= self.needed(bytes)).then(|| {
+            state.left -= bytes;
             Reserved { budget: self, bytes }
         })
     }
@@ -61,8 +70,11 @@ impl Budget {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        *self.budget.left.lock().unwrap() += self.bytes;
-        self.budget.freed.notify_all();
+        let mut state = self.budget.state.lock().unwrap();
+        state.left += self.bytes;
+        if state.waiting > 0 {
+            self.budget.freed.notify_all();
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::server::budget::{check_size, Budget, Reserved};
 
 const SIZE_BYTES: usize = 4;
 const BUFFER_MIN: usize = 4 << 10;
-/// What a connection keeps while it is busy; a larger frame grows the buffer for as long as frames are large.
+/// What a connection keeps while it is busy: room for several requests of a pipeline, so that they are read in one go
+/// and answered in one go. A larger frame grows the buffer for as long as frames are large.
 const BUFFER_KEPT: usize = 64 << 10;
 /// A socket read returns after this long without a byte, to look at the clock.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -163,7 +164,8 @@ impl Frames {
         }
     }
 
-    /// Moves what is left to the front and makes room behind it: twice as much as there was, once that was full.
+    /// Moves what is left to the front and makes room behind it: once that was full, [`BUFFER_KEPT`], then twice as much
+    /// each time.
     fn make_room(&mut self) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -176,7 +178,7 @@ impl Frames {
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.end == self.buffer.len() {
-            let size = (self.buffer.len() * 2).max(BUFFER_MIN);
+            let size = if self.buffer.is_empty() { BUFFER_MIN } else { BUFFER_KEPT.max(self.buffer.len() * 2) };
             self.buffer.resize(size, 0);
         }
     }
