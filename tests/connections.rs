@@ -117,9 +117,11 @@ fn requests_arrive_in_any_pieces() {
 #[test]
 fn a_request_that_comes_byte_by_byte_is_served() {
     let broker = Broker::start();
-    let mut client = broker.connect();
+    let (mut client, mut other) = (broker.connect(), broker.connect());
     for byte in frame(3, 5, &mut ApiVersionsRequest::default()) {
         client.send_bytes(&[byte]);
+        // Gives the broker the time to read it.
+        other.call(3, ApiVersionsRequest::default());
     }
     let answer = client.read_frame().unwrap();
     assert_eq!(decode_response::<ApiVersionsRequest>(&answer, 3).unwrap().0, 5);

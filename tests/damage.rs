@@ -9,6 +9,7 @@ use std::sync::Arc;
 use broker::client::{batch, batch_of_size, Client};
 use broker::{tree, until, Broker};
 use sendlog::base::ErrorCode;
+use sendlog::record::BatchBuilder;
 use sendlog::wire::messages::list_offsets::LATEST;
 use tempfile::TempDir;
 
@@ -31,10 +32,9 @@ fn log_of(data: &TempDir, partition: i32) -> PathBuf {
     folder(data, partition).join("00000000000000000000.log")
 }
 
-/// Each file below with its bytes, but for the indexes: they are hints, and made anew when in doubt.
+/// Each file below with its bytes.
 fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let is_index = |path: &Path| path.extension().is_some_and(|suffix| suffix == "index" || suffix == "timeindex");
-    let files = tree(root).into_iter().filter(|path| root.join(path).is_file() && !is_index(path));
+    let files = tree(root).into_iter().filter(|path| root.join(path).is_file());
     files.map(|path| (path.clone(), std::fs::read(root.join(path)).unwrap())).collect()
 }
 
@@ -112,13 +112,23 @@ fn a_folder_that_is_gone_is_not_made_anew() {
 
 #[test]
 fn damage_that_a_start_does_not_look_for_is_noticed_when_it_is_read() {
-    let data = stopped();
-    change(&log_of(&data, 0), |bytes| bytes[16] = 1); // the first batch's magic
-    let broker = Broker::on(data, &[]);
+    let broker = Broker::start();
     let mut client = broker.connect();
-    assert_eq!(client.fetch("demo", 0, 0).error(), STORAGE);
+    client.create("demo", 2);
+    for timestamp_ms in 0..20 {
+        // Rising timestamps: the indexes' last entries, which a clean start checks, both speak of the end.
+        let batch = BatchBuilder::new().record(timestamp_ms, None, Some(&[b'x'; 1000])).build();
+        (0..2).for_each(|partition| assert_eq!(client.produce("demo", partition, &batch), timestamp_ms));
+    }
+    let data = broker.stop();
+    let size = std::fs::metadata(log_of(&data, 0)).unwrap().len() as usize / 20;
+    change(&log_of(&data, 0), |bytes| bytes[7 * size + 16] = 1);
+    let broker = Broker::on(data, &[]);
+    assert_eq!(broker.log(), Vec::<String>::new());
+    let mut client = broker.connect();
+    assert_eq!(client.fetch("demo", 0, 7).error(), STORAGE);
     let line = broker.wait_for_line("demo-0: OFFLINE");
-    assert!(line.contains("offset 0"), "{line}");
+    assert!(line.contains("offset 7"), "{line}");
     assert_offline(&mut client, 0);
     assert_eq!(client.bounds("demo", 1), (0, 20));
 }

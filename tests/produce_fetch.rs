@@ -202,6 +202,25 @@ fn an_answer_that_is_owed_comes_before_a_connection_is_closed() {
 }
 
 #[test]
+fn with_flush_mode_always_consumers_see_only_what_is_on_the_disk() {
+    let broker = Broker::with(&["--set", "flush.mode=always", "--set", "flush.interval.ms=600000"]);
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    let unseen = (0..20).any(|_| {
+        let (_, end) = client.bounds("demo", 0);
+        // Both in one write, so that hardly a flush comes between; acks=0 waits for none.
+        let produce = broker::client::frame(9, 1, &mut produce_request(0, "demo", 0, &batch(&["soon"])));
+        let fetch = broker::client::frame(12, 2, &mut fetch_request(&[("demo", 0, end)]));
+        client.send_bytes(&[produce, fetch].concat());
+        let unflushed = client.receive_fetched(12).remove(0);
+        let (_, all) = (client.produce("demo", 0, &batch(&["now"])), client.bounds("demo", 0).1);
+        assert_eq!(client.fetch("demo", 0, end).read().len() as i64, all - end, "a flush shows what came before it");
+        unflushed.records.is_empty() && unflushed.data.high_watermark == end
+    });
+    assert!(unseen, "each time the record was visible at once");
+}
+
+#[test]
 fn with_log_append_time_the_brokers_clock_counts() {
     let broker = Broker::start();
     let mut client = broker.connect();

@@ -211,3 +211,36 @@ fn a_batch_that_failed_to_be_written_may_be_sent_again() {
     assert_eq!(failed.unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
     assert_eq!(partition.append(&mut sequenced(1), 9, 0).unwrap().first, Offset(1));
 }
+
+#[test]
+fn an_answer_waits_for_a_flush_exactly_where_that_is_promised() {
+    for (mode, waits) in [
+        (FlushMode::Acks, [true, false, false]),
+        (FlushMode::Os, [false, false, false]),
+        (FlushMode::Always, [true, false, true]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let partition = partition(&folder, config(mode));
+        assert_eq!([-1, 0, 1].map(|acks| partition.acks_wait_for_flush(acks)), waits, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_flush_syncs_every_segment_behind_the_recovery_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let partition = partition(&folder, config(FlushMode::Acks));
+    for _ in 0..12 {
+        partition.append(&mut batch(&[b'v'; 150]), 9, 0).unwrap();
+    }
+    let (flushed, steps) = faults::record(|| partition.flush_to(Offset(12)));
+    flushed.unwrap();
+    let logs = std::fs::read_dir(folder.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|suffix| suffix == "log"));
+    let (logs, synced) = (logs.count(), steps.iter().filter(|step| step.starts_with("sync") && step.ends_with(".log")));
+    assert!(logs >= 2, "several segments");
+    assert_eq!(synced.count(), logs, "{steps:?}");
+    let (again, steps) = faults::record(|| partition.flush_to(Offset(12)));
+    again.unwrap();
+    assert!(steps.is_empty(), "what is on the disk is not synced again: {steps:?}");
+}
