@@ -11,7 +11,7 @@ import re
 
 from harness import dump_log, records, segments
 from harness.adapter import Client, ClientError
-from harness.broker import Broker
+from harness.broker import ANY_PORT
 from harness.report import Failure
 from harness.suite import eventually, expect_error
 from harness.tools import IDEMPOTENCE, TOPICS
@@ -245,16 +245,16 @@ def kcat_group(kcat, report):
 class Restarts:
     """A broker of its own, stopped and killed under a group of a confluent-kafka member."""
 
-    def __init__(self, report, binary, command, home):
+    def __init__(self, report, launch, command, home):
         self.report = report
-        self.binary = binary
+        self.launch = launch
         self.command = command
         self.home = home
         home.mkdir()
-        self.start("127.0.0.1:0")
+        self.start(ANY_PORT)
 
     def start(self, listen):
-        self.broker = Broker(self.binary, self.home / "data", self.home / "broker.log", listen)
+        self.broker = self.launch(self.home / "data", self.home / "broker.log", listen)
 
     def run(self):
         client = Client("restarts", self.command, self.broker, self.home)
