@@ -53,7 +53,7 @@ class Kafka(Broker):
         config.write_text("".join(f"{key}={value}\n" for key, value in everything.items()))
         if not (data / "meta.properties").exists():
             format_storage(config, log)
-        self.execute([*install.java("kafka.Kafka", "-Dorg.slf4j.simpleLogger.log.kafka.server=info"), config], log)
+        self.execute([*install.java("kafka.Kafka", "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"), config], log)
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS
