@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::config::{Config, TopicConfig, KEYS};
+use crate::base::config::{Config, Overrides, Scope, KEYS};
 use crate::base::{Error, ErrorCode, Result, Uuid};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
@@ -49,7 +49,7 @@ fn create_one(call: &Call, asked: &CreatableTopic, validate_only: bool) -> Resul
     let topics = &call.client.broker.topics;
     let partition_count = check_layout(call, asked)?;
     let config = check_configs(asked)?;
-    let configs = Some(describe_configs(topics.config(), &config));
+    let configs = Some(describe_configs(&topics.config(), &config));
     let topic: Option<Arc<Topic>> = match validate_only {
         true => topics.check_new(&asked.name, partition_count).map(|()| None)?,
         false => Some(topics.create(&asked.name, partition_count, config)?),
@@ -96,8 +96,8 @@ fn check_layout(call: &Call, asked: &CreatableTopic) -> Result<i32> {
     }
 }
 
-fn check_configs(asked: &CreatableTopic) -> Result<TopicConfig> {
-    let mut config = TopicConfig::default();
+fn check_configs(asked: &CreatableTopic) -> Result<Overrides> {
+    let mut config = Overrides::new(Scope::Topic);
     for entry in &asked.configs {
         let value = entry.value.as_deref().ok_or_else(|| format!("null value for {}", entry.name));
         value
@@ -107,7 +107,7 @@ fn check_configs(asked: &CreatableTopic) -> Result<TopicConfig> {
     Ok(config)
 }
 
-fn describe_configs(broker: &Config, topic: &TopicConfig) -> Vec<CreatableTopicConfigs> {
+fn describe_configs(broker: &Config, topic: &Overrides) -> Vec<CreatableTopicConfigs> {
     let keys = KEYS.iter().filter_map(|key| key.topic_name.map(|topic_name| (key, topic_name)));
     keys.map(|(key, topic_name)| CreatableTopicConfigs {
         name: topic_name.to_string(),
