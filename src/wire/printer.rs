@@ -108,6 +108,10 @@ impl Walk for Printer {
         self.value(versions, value)
     }
 
+    fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
+        self.value(versions, value)
+    }
+
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
         self.value(versions, value)
     }
@@ -142,8 +146,30 @@ impl Walk for Printer {
         self.list(versions, values, |printer, value| printer.value(versions, value))
     }
 
+    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
+        match values {
+            None => self.value(versions, "null"),
+            Some(values) => self.i32s(versions, values),
+        }
+    }
+
     fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
         self.list(versions, values, |printer, value| printer.quoted(versions, Some(value)))
+    }
+
+    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
+        match values {
+            None => self.value(versions, "null"),
+            Some(values) => self.strings(versions, values),
+        }
+    }
+
+    fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
+        match value {
+            None => self.value(versions, "null"),
+            Some(value) if versions.contain(self.version) => self.element(value),
+            Some(_) => Ok(()),
+        }
     }
 
     fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
