@@ -428,8 +428,8 @@ fn create_topics() {
         use theirs::create_topics_request as they;
         let assignment = they::CreatableReplicaAssignment::default().with_partition_index(1);
         let assignment = assignment.with_broker_ids(ids(&[2, 3]));
-        let config = they::CreatableOverrides::new(Scope::Topic).with_name(s("key")).with_value(Some(s("value")));
-        let null = they::CreatableOverrides::new(Scope::Topic).with_name(s("null")).with_value(None);
+        let config = they::CreatableTopicConfig::default().with_name(s("key")).with_value(Some(s("value")));
+        let null = they::CreatableTopicConfig::default().with_name(s("null")).with_value(None);
         let created = they::CreatableTopic::default().with_name(topic("demo")).with_num_partitions(-1);
         let created = created.with_replication_factor(4).with_assignments(vec![assignment]);
         let created = created.with_configs(vec![config, null]);

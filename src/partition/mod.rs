@@ -23,6 +23,7 @@ use crate::record::check::{self, Rules};
 use crate::record::header::{self, BatchHeader};
 
 use leader_epochs::LeaderEpochs;
+pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 
 /// Who waits for a partition to change. Called with the partition's lock held: it only notifies.

@@ -9,7 +9,7 @@ impl TopicRegistry {
     /// Gives a topic more partitions, up to `count` in all.
     pub fn create_partitions(&self, name: &str, count: i32, validate_only: bool) -> Result<()> {
         let mut file = self.file.lock().unwrap();
-        let topic = self.find(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let topic = self.find_named(name)?;
         check_more_partitions(&topic, count)?;
         if !validate_only {
             let record = TopicRecord { partition_count: count, ..topic.record() };
@@ -26,7 +26,7 @@ impl TopicRegistry {
         validate_only: bool,
     ) -> Result<()> {
         let mut file = self.file.lock().unwrap();
-        let topic = self.find(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let topic = self.find_named(name)?;
         let broker = self.config();
         let config = change(&broker, topic.config.clone())?;
         config.check_together(|key| broker.topic_int(&config, key)).map_err(invalid_config)?;

@@ -13,7 +13,7 @@ mod open;
 mod registry_file;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use crate::base::config::{Config, Overrides, Scope, Source};
@@ -65,6 +65,11 @@ struct Tables {
 }
 
 impl TopicRegistry {
+    /// The data directory.
+    pub fn root(&self) -> &Path {
+        self.data.root()
+    }
+
     pub fn cluster_id(&self) -> &str {
         self.data.cluster_id()
     }
@@ -76,6 +81,14 @@ impl TopicRegistry {
 
     pub fn find(&self, name: &str) -> Option<Arc<Topic>> {
         self.topics.read().unwrap().by_name.get(name).cloned()
+    }
+
+    /// The topic of this name, or why there is none: no such topic, or a name that none can have.
+    pub fn find_named(&self, name: &str) -> Result<Arc<Topic>> {
+        self.find(name).ok_or_else(|| match name::check(name) {
+            Err(error) if !name::RESERVED.contains(&name) => error,
+            _ => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into(),
+        })
     }
 
     pub fn find_id(&self, id: Uuid) -> Option<Arc<Topic>> {

@@ -80,7 +80,8 @@ impl Overrides {
         if !matches!(key.kind, Kind::Choices(_)) {
             return Err(format!("cannot {change} {name}: it is not a list"));
         }
-        let mut words: Vec<&str> = self.get(name).unwrap_or(default).split(',').filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<&str> =
+            self.get(name).unwrap_or(default).split(',').filter(|word| !word.is_empty()).collect();
         for word in listed.split(',') {
             match operation {
                 Operation::Append(_) if !words.contains(&word) => words.push(word),
