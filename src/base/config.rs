@@ -1,14 +1,20 @@
-//! Configuration: one table of keys, from which flags, the properties file, `--print-config` and topic configs come.
+//! Configuration: one table of keys, from which flags, the properties file, `--print-config`, topic configs and the
+//! answers to DescribeConfigs come.
 //!
-//! A row has Kafka's own name where Kafka has one, and the name that a topic overrides it by, if it can.
+//! A row has Kafka's own name where Kafka has one, and the name that a topic overrides it by, if it can. A broker's
+//! value comes from the highest [`Source`] that has one; [`Overrides`] hold what was set on one topic, or on the broker
+//! while it runs.
 //!
-//! Always true: a [`Config`] holds only checked values; an unknown key or a bad value is refused by name, with the
-//! nearest key or the range. Not done: nothing changes while the broker runs.
+//! Always true: a [`Config`] and [`Overrides`] hold only checked values; an unknown key or a bad value is refused by
+//! name, with the nearest key or the range.
+//! Not done: a [`Config`] is a value; who shares one, and what follows a change, is known above.
 
 use crate::base::{Error, Result};
 
+mod overrides;
 mod table;
 
+pub use overrides::{Operation, Overrides, Scope};
 pub use table::KEYS;
 
 /// A key's row in the table.
@@ -19,12 +25,16 @@ pub struct Key {
     pub kind: Kind,
     pub default: &'static str,
     pub doc: &'static str,
+    /// Whether the broker takes a new value while it runs.
+    pub is_dynamic: bool,
 }
 
 /// What values a key takes.
 pub enum Kind {
     /// A whole number, from the first to the second, both allowed.
     Int(i64, i64),
+    /// A whole number as [`Kind::Int`], or -1 for what is usual.
+    Level(i64, i64),
     /// A decimal number from 0 to 1.
     Ratio,
     /// One of these words.
@@ -38,6 +48,7 @@ impl Key {
     fn check(&self, value: &str) -> std::result::Result<(), String> {
         let good = match self.kind {
             Kind::Int(low, high) => value.parse().is_ok_and(|n: i64| (low..=high).contains(&n)),
+            Kind::Level(low, high) => value.parse().is_ok_and(|n: i64| n == -1 || (low..=high).contains(&n)),
             Kind::Ratio => value.parse().is_ok_and(|n: f64| (0.0..=1.0).contains(&n)),
             Kind::Choice(words) => words.contains(&value),
             Kind::Choices(words) => value.split(',').all(|word| words.contains(&word.trim())),
@@ -55,6 +66,7 @@ impl std::fmt::Display for Kind {
         match self {
             Kind::Int(low, i64::MAX) => write!(f, "a whole number of at least {low}"),
             Kind::Int(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Kind::Level(low, high) => write!(f, "a whole number from {low} to {high}, or -1"),
             Kind::Ratio => write!(f, "a number from 0 to 1"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Kind::Choices(words) => write!(f, "a list of {}", words.join(", ")),
@@ -63,12 +75,22 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// Where a value came from; what comes later in this list wins.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+/// Where a value came from; what comes later in this list wins (Kafka's `ConfigEntry.ConfigSource`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Source {
     Default,
     File,
     CommandLine,
+    /// Set by a client for all brokers of the cluster: those that have nothing of their own.
+    DynamicDefault,
+    /// Set by a client for this broker.
+    Dynamic,
+}
+
+impl Source {
+    /// From the one that wins on.
+    const ALL: [Source; 5] =
+        [Source::Dynamic, Source::DynamicDefault, Source::CommandLine, Source::File, Source::Default];
 }
 
 impl std::fmt::Display for Source {
@@ -77,33 +99,56 @@ impl std::fmt::Display for Source {
             Source::Default => "default",
             Source::File => "file",
             Source::CommandLine => "command line",
+            Source::DynamicDefault => "set for the cluster",
+            Source::Dynamic => "set for the broker",
         })
     }
 }
 
-/// The broker's configuration: a value for each row of [`KEYS`].
+/// The broker's configuration: for each row of [`KEYS`] the values that it has, by source.
 #[derive(Clone)]
 pub struct Config {
-    values: Vec<(String, Source)>,
+    values: Vec<[Option<String>; Source::ALL.len()]>,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { values: KEYS.iter().map(|key| (key.default.to_string(), Source::Default)).collect() }
+        let mut config = Config { values: vec![Default::default(); KEYS.len()] };
+        for (key, values) in KEYS.iter().zip(&mut config.values) {
+            values[Source::Default as usize] = Some(key.default.to_string());
+        }
+        config
     }
 }
 
 impl Config {
-    /// Sets one key, unless a source that wins has set it already.
+    /// Sets one key, as far as this source goes.
     pub fn set(&mut self, name: &str, value: &str, source: Source) -> Result<()> {
         let Some(index) = KEYS.iter().position(|key| key.name == name) else {
-            return Err(unknown(name));
+            let (cause, mend) = unknown(name, KEYS.iter().map(|key| key.name));
+            return Err(Error::unusable(cause, format!("{mend} --print-config lists all")));
         };
         KEYS[index].check(value).map_err(|what| Error::unusable(format!("bad value of {name}"), what))?;
-        if source >= self.values[index].1 {
-            self.values[index] = (value.to_string(), source);
-        }
+        self.values[index][source as usize] = Some(value.to_string());
         Ok(())
+    }
+
+    /// What is set by `source` is this, and nothing else.
+    pub fn replace(&mut self, source: Source, overrides: &Overrides) {
+        for (key, values) in KEYS.iter().zip(&mut self.values) {
+            values[source as usize] = overrides.get(key.name).map(str::to_string);
+        }
+    }
+
+    /// What is set by `source`.
+    pub fn overrides(&self, source: Source) -> Overrides {
+        let mut overrides = Overrides::new(Scope::Broker);
+        for (key, values) in KEYS.iter().zip(&self.values) {
+            if let Some(value) = &values[source as usize] {
+                overrides.set(key.name, value).expect("checked when it was set");
+            }
+        }
+        overrides
     }
 
     /// Sets `KEY=VALUE`.
@@ -123,33 +168,44 @@ impl Config {
     }
 
     pub fn text(&self, name: &str) -> &str {
-        &self.values[index_of(name)].0
+        self.by_source(name).next().expect("there is a default").1
     }
 
     pub fn int(&self, name: &str) -> i64 {
         self.text(name).parse().expect("checked when it was set")
     }
 
+    pub fn flag(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
     pub fn source(&self, name: &str) -> Source {
-        self.values[index_of(name)].1
+        self.by_source(name).next().expect("there is a default").0
+    }
+
+    /// The values that a key has, from the one that wins down to the default.
+    pub fn by_source(&self, name: &str) -> impl Iterator<Item = (Source, &str)> {
+        let values = &self.values[index_of(name)];
+        Source::ALL.into_iter().filter_map(|source| Some((source, values[source as usize].as_deref()?)))
     }
 
     /// One topic's value: its own, or the broker's.
-    pub fn topic_text<'a>(&'a self, overrides: &'a TopicConfig, topic_name: &str) -> &'a str {
+    pub fn topic_text<'a>(&'a self, overrides: &'a Overrides, topic_name: &str) -> &'a str {
         overrides.get(topic_name).unwrap_or_else(|| {
-            let key = find_topic_key(topic_name).expect("a key of the table");
+            let key = Scope::Topic.find(topic_name).expect("a key of the table");
             self.text(key.name)
         })
     }
 
-    pub fn topic_int(&self, overrides: &TopicConfig, topic_name: &str) -> i64 {
+    pub fn topic_int(&self, overrides: &Overrides, topic_name: &str) -> i64 {
         self.topic_text(overrides, topic_name).parse().expect("checked when it was set")
     }
 
     /// What `--print-config` prints: value, default and source of each key.
     pub fn print(&self) -> String {
         let mut text = String::from("# key=value, its default, where the value comes from\n");
-        for (key, (value, source)) in KEYS.iter().zip(&self.values) {
+        for key in KEYS {
+            let (value, source) = (self.text(key.name), self.source(key.name));
             text += &format!("{}={value}\n#   default {}, from {source}\n", key.name, key.default);
         }
         text
@@ -160,14 +216,10 @@ fn index_of(name: &str) -> usize {
     KEYS.iter().position(|key| key.name == name).unwrap_or_else(|| panic!("no key {name} in the table"))
 }
 
-fn find_topic_key(topic_name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.topic_name == Some(topic_name))
-}
-
-fn unknown(name: &str) -> Error {
-    let nearest = KEYS.iter().map(|key| key.name).min_by_key(|known| edit_distance(known, name));
-    let nearest = nearest.expect("the table is not empty");
-    Error::unusable(format!("unknown key '{name}'"), format!("did you mean {nearest}? --print-config lists all"))
+/// What is wrong with a name that is not among `known`, and the one that may have been meant.
+fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> (String, String) {
+    let nearest = known.min_by_key(|known| edit_distance(known, name)).expect("the table is not empty");
+    (format!("unknown key '{name}'"), format!("did you mean {nearest}?"))
 }
 
 /// How many letters to insert, remove or change (Levenshtein).
@@ -183,32 +235,6 @@ fn edit_distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
-}
-
-/// The configs that a topic was created with, checked, sorted by name.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct TopicConfig {
-    overrides: Vec<(String, String)>,
-}
-
-impl TopicConfig {
-    /// Sets one config; the error says in a sentence why not.
-    pub fn set(&mut self, name: &str, value: &str) -> std::result::Result<(), String> {
-        let key = find_topic_key(name).ok_or_else(|| format!("unknown topic config '{name}'"))?;
-        key.check(value).map_err(|what| format!("invalid value for {name}: {what}"))?;
-        self.overrides.retain(|(known, _)| known != name);
-        let place = self.overrides.partition_point(|(known, _)| known.as_str() < name);
-        self.overrides.insert(place, (name.to_string(), value.to_string()));
-        Ok(())
-    }
-
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.overrides.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.overrides.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
 }
 
 #[cfg(test)]
@@ -246,13 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_overrides_the_broker() {
-        let mut topic = TopicConfig::default();
-        topic.set("segment.bytes", "1048576").unwrap();
-        assert!(topic.set("segment.bytes", "1000").unwrap_err().contains("from 1048576"));
-        assert!(topic.set("log.segment.bytes", "1048576").is_err());
-        let config = Config::default();
-        assert_eq!(config.topic_int(&topic, "segment.bytes"), 1 << 20);
-        assert_eq!(config.topic_int(&topic, "index.interval.bytes"), 4096);
+    fn what_a_client_sets_wins_and_what_was_there_comes_back() {
+        let mut config = Config::default();
+        config.set("log.retention.ms", "5", Source::CommandLine).unwrap();
+        for (source, value) in [(Source::DynamicDefault, "6"), (Source::Dynamic, "7")] {
+            let mut overrides = Overrides::new(Scope::Broker);
+            overrides.set("log.retention.ms", value).unwrap();
+            config.replace(source, &overrides);
+            assert_eq!((config.text("log.retention.ms"), config.source("log.retention.ms")), (value, source));
+            assert_eq!(config.overrides(source), overrides);
+        }
+        let values: Vec<_> = config.by_source("log.retention.ms").map(|(_, value)| value).collect();
+        assert_eq!(values, ["7", "6", "5", "604800000"]);
+        config.replace(Source::Dynamic, &Overrides::new(Scope::Broker));
+        assert_eq!(config.text("log.retention.ms"), "6");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::config::{Config, Source, TopicConfig};
+use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 
@@ -24,7 +24,7 @@ fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let (topics, groups) = open(folder.path()).unwrap();
-    let topic = topics.create("t", 1, TopicConfig::default()).unwrap();
+    let topic = topics.create("t", 1, Overrides::new(Scope::Topic)).unwrap();
     for _ in 0..10 {
         let mut batch = BatchBuilder::new().record(1, None, Some(b"v")).build();
         topic.partitions[0].append(&mut batch, 9, 1).unwrap();
@@ -110,7 +110,7 @@ fn offsets_go_with_their_topic_before_its_name_is_free() {
         |topics, groups| {
             let topic = topics.find("t").unwrap();
             topics.delete(&topic, || groups.forget_topic(&topic, NOW)).map_err(|error| error.code())?;
-            topics.create("t", 1, TopicConfig::default()).map_err(|error| error.code()).map(drop)
+            topics.create("t", 1, Overrides::new(Scope::Topic)).map_err(|error| error.code()).map(drop)
         },
         |topics, groups, done, before| {
             let end = topics.find("t").map(|topic| topic.partitions[0].bounds().unwrap().log_end);

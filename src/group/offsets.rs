@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::base::config::TopicConfig;
+use crate::base::config::{Overrides, Scope};
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::os::fs;
 use crate::partition::Partition;
@@ -80,7 +80,7 @@ impl OffsetsLog {
         if self.partition.get().is_some() {
             return Ok(());
         }
-        let mut config = TopicConfig::default();
+        let mut config = Overrides::new(Scope::Topic);
         for (name, value) in [("cleanup.policy", "compact"), ("segment.bytes", "104857600")] {
             config.set(name, value).expect("a key of the table");
         }

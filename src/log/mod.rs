@@ -38,7 +38,7 @@ pub use timestamps::FoundTimestamp;
 pub use view::SegmentView;
 
 /// What the log needs of its topic's configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct LogConfig {
     /// bytes, `segment.bytes`
     pub segment_bytes: u64,
@@ -88,6 +88,10 @@ impl Log {
 
     pub fn recovery_point(&self) -> Offset {
         self.recovery_point
+    }
+
+    pub fn configure(&mut self, config: LogConfig) {
+        self.config = config;
     }
 
     pub fn folder(&self) -> &Path {

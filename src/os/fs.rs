@@ -4,9 +4,12 @@
 //! symlink is followed. An error carries its path. "Durable" is spelled out by [`replace`]: write, sync the data,
 //! rename, sync the folder. Not done: no retries of a failed sync; the first error is final, since the kernel may report success the next time and have dropped the pages.
 
+use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +41,26 @@ pub fn open_append(path: &Path) -> Result<File> {
 /// Opens a file that exists, to read it.
 pub fn open_read(path: &Path) -> Result<File> {
     options().read(true).open(path).map_err(at(path))
+}
+
+/// The size of the file system that `path` is on, and what of it a process like this one may still use.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    pub total_bytes: u64,
+    pub usable_bytes: u64,
+}
+
+/// `statvfs(3)`.
+pub fn space(path: &Path) -> Result<Space> {
+    let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| at(path)(error.into()))?;
+    let mut found = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `name` ends with a zero byte and `found` has room for what the kernel fills in.
+    if unsafe { libc::statvfs(name.as_ptr(), found.as_mut_ptr()) } != 0 {
+        return Err(at(path)(io::Error::last_os_error()));
+    }
+    // SAFETY: the call succeeded, so all of it is filled in.
+    let found = unsafe { found.assume_init() };
+    Ok(Space { total_bytes: found.f_blocks * found.f_frsize, usable_bytes: found.f_bavail * found.f_frsize })
 }
 
 /// Appends all of `bytes` with one `write(2)` where the kernel takes them at once.

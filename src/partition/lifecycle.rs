@@ -22,7 +22,7 @@ impl Partition {
         let known = epochs.is_some();
         let mut seen = LeaderEpochs::empty(&folder);
         let mut on_batch = |header: &BatchHeader| seen.note(header.leader_epoch, header.base_offset);
-        let (log, recovered) = recovery::open(&folder, config.log.clone(), opening, &mut on_batch)?;
+        let (log, recovered) = recovery::open(&folder, config.log, opening, &mut on_batch)?;
         if !known {
             seen = LeaderEpochs::empty(&folder);
             read_all_epochs(&log, &mut seen)?;
@@ -71,7 +71,16 @@ impl Partition {
             has_changed: false,
             wakers: Vec::new(),
         };
-        Partition { name, config, leader_epoch, state: Mutex::new(state), flush: Flush::new(recovery_point) }
+        let (config, flush) = (RwLock::new(config), Flush::new(recovery_point));
+        Partition { name, config, leader_epoch, state: Mutex::new(state), flush }
+    }
+
+    /// Takes another configuration into use; the next append goes by it.
+    pub fn configure(&self, config: PartitionConfig) {
+        *self.config.write().unwrap() = config;
+        if let Storage::Online(log) = &mut self.state.lock().unwrap().log {
+            log.configure(config.log);
+        }
     }
 
     /// Flushes what there is; used by the flusher and at a clean stop. After a roll the producer state is written down,
@@ -144,7 +153,7 @@ impl Partition {
     /// Flushes, unless the broker never promises that: what a log start or a committed offset points past has to be on
     /// the disk first.
     pub fn flush_unless_os(&self, offset: Offset) -> Result<()> {
-        match self.config.flush_mode {
+        match self.config().flush_mode {
             FlushMode::Os => Ok(()),
             _ => self.flush_to(offset),
         }

@@ -58,6 +58,15 @@ impl Partition {
         Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch })
     }
 
+    /// The producers that are remembered, by id: epoch and last batch.
+    pub fn active_producers(&self) -> Result<Vec<(i64, i16, Sequenced)>> {
+        let state = self.state.lock().unwrap();
+        state.online()?;
+        let mut active: Vec<_> = state.producers.iter().map(|(id, known)| (id, known.epoch, *known.last())).collect();
+        active.sort_by_key(|(id, ..)| *id);
+        Ok(active)
+    }
+
     /// Whether a client that names the leader epoch it knows is up to date; -1 names none.
     pub fn check_leader_epoch(&self, client_epoch: i32) -> Result<()> {
         match client_epoch {

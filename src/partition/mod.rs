@@ -13,7 +13,7 @@ mod snapshot;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
@@ -23,6 +23,7 @@ use crate::record::check::{self, Rules};
 use crate::record::header::{self, BatchHeader};
 
 use leader_epochs::LeaderEpochs;
+pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 
 /// Who waits for a partition to change. Called with the partition's lock held: it only notifies.
@@ -39,7 +40,7 @@ pub enum FlushMode {
 }
 
 /// What a partition needs of its topic's and the broker's configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct PartitionConfig {
     pub log: LogConfig,
     pub rules: Rules,
@@ -51,7 +52,8 @@ pub struct PartitionConfig {
 
 pub struct Partition {
     name: TopicPartition,
-    config: PartitionConfig,
+    /// Guards the configuration, which may change while the partition serves; a leaf, copied out and let go.
+    config: RwLock<PartitionConfig>,
     /// The broker's leader epoch in this run.
     leader_epoch: i32,
     /// Guards the log and the list of wakers. Lock order: registry, group, partition.
@@ -116,29 +118,34 @@ impl Partition {
         self.leader_epoch
     }
 
+    fn config(&self) -> PartitionConfig {
+        *self.config.read().unwrap()
+    }
+
     /// Checks, stamps and appends the batch of one produce request.
     pub fn append(&self, batch: &mut [u8], produce_version: i16, now_ms: i64) -> Result<Appended> {
-        let mut header = check::check(batch, &self.config.rules, produce_version)?;
-        if batch.len() as u64 > self.config.log.segment_bytes {
+        let config = self.config();
+        let mut header = check::check(batch, &config.rules, produce_version)?;
+        if batch.len() as u64 > config.log.segment_bytes {
             let why = format!("a batch of {} bytes is over segment.bytes", batch.len());
             return Err(Error::rejected(ErrorCode::RECORD_LIST_TOO_LARGE, why));
         }
-        if self.config.is_log_append_time {
+        if config.is_log_append_time {
             header::stamp_log_append_time(batch, now_ms);
             header.max_timestamp_ms = now_ms;
         }
         let mut state = self.state.lock().unwrap();
         let appended = state.append(batch, &header, self.leader_epoch);
         let appended = self.check_storage(&mut state, appended)?;
-        if self.config.flush_mode != FlushMode::Always {
+        if config.flush_mode != FlushMode::Always {
             state.wake_all();
         }
         let log_start = state.online()?.start_offset();
         drop(state);
-        if self.config.drops_pages {
+        if config.drops_pages {
             self.drop_pages(appended.last)?;
         }
-        let log_append_time_ms = if self.config.is_log_append_time { now_ms } else { -1 };
+        let log_append_time_ms = if config.is_log_append_time { now_ms } else { -1 };
         Ok(Appended { first: appended.first, last: appended.last, log_append_time_ms, log_start })
     }
 
@@ -152,7 +159,7 @@ impl Partition {
 
     /// Whether a producer that asked for this is answered only after a flush.
     pub fn acks_wait_for_flush(&self, acks: i16) -> bool {
-        match self.config.flush_mode {
+        match self.config().flush_mode {
             FlushMode::Acks => acks == -1,
             FlushMode::Os => false,
             FlushMode::Always => acks != 0,
@@ -178,14 +185,14 @@ impl Partition {
             log.flushed(end.offset);
             state.durable = end;
         }
-        if self.config.flush_mode == FlushMode::Always {
+        if self.config().flush_mode == FlushMode::Always {
             state.wake_all();
         }
     }
 
     fn bounds_of(&self, state: &State, log: &Log) -> Bounds {
         let log_end = log.end_offset();
-        let high_watermark = match self.config.flush_mode {
+        let high_watermark = match self.config().flush_mode {
             FlushMode::Always => state.durable.offset,
             _ => log_end,
         };
@@ -221,7 +228,7 @@ impl Partition {
     }
 
     fn visible(&self, state: &State, mut view: SegmentView) -> SegmentView {
-        if self.config.flush_mode == FlushMode::Always {
+        if self.config().flush_mode == FlushMode::Always {
             match view.base_offset().cmp(&state.durable.segment) {
                 Ordering::Less => {}
                 Ordering::Equal => view.limit_to(state.durable.position),

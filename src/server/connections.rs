@@ -67,9 +67,10 @@ impl Entry {
     /// Takes a place, if there is one left.
     pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
         let connections = &broker.connections;
+        let most = broker.topics.config().int("max.connections");
         let mut open = connections.open.lock().unwrap();
         let count = open.len();
-        if count >= broker.settings.connections_max {
+        if count as i64 >= most {
             drop(open);
             note!("closing the connection from {peer}: {count} are open, as many as max.connections allows");
             return None;

@@ -54,10 +54,10 @@ pub struct Broker {
 /// The server's part of the configuration, parsed once.
 struct Settings {
     node_id: i32,
+    is_strict: bool,
     advertised: Option<Endpoint>,
     auto_creates_topics: bool,
     request_bytes_max: usize,
-    connections_max: usize,
     idle_max: Duration,
     fetch_bytes_max: u64,
     offset_metadata_max: usize,
@@ -82,7 +82,7 @@ impl Server {
     pub fn start(config: Config) -> Result<Server> {
         let bound = listener::bind_all(&config)?;
         let settings = Settings::new(&config)?;
-        limit_open_files(settings.connections_max);
+        limit_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open(config)?;
@@ -122,16 +122,16 @@ impl Settings {
         let advertised = config.text("advertised.listeners");
         Ok(Settings {
             node_id: i32::try_from(config.int("node.id")).expect("checked when it was set"),
+            is_strict: config.flag("strict"),
             advertised: if advertised.is_empty() { None } else { Some(Endpoint::parse(advertised)?) },
-            auto_creates_topics: config.text("auto.create.topics.enable") == "true",
+            auto_creates_topics: config.flag("auto.create.topics.enable"),
             request_bytes_max: number("socket.request.max.bytes"),
-            connections_max: number("max.connections"),
             idle_max: ms("connections.max.idle.ms"),
             fetch_bytes_max: number("fetch.max.bytes") as u64,
             offset_metadata_max: number("offset.metadata.max.bytes"),
             fetch_wait_max: ms("fetch.max.wait.ms.limit"),
             fetch_path: if config.text("fetch.path") == "copy" { FetchPath::Copy } else { FetchPath::Sendfile },
-            prints_requests: config.text("log.requests") == "true",
+            prints_requests: config.flag("log.requests"),
             flushes_always: config.text("flush.mode") == "always",
             flush_interval: ms("flush.interval.ms"),
             checkpoint_interval: ms("log.flush.offset.checkpoint.interval.ms"),
@@ -150,7 +150,8 @@ fn group_limits(config: &Config) -> (Limits, i64) {
 }
 
 /// Raises the limit of open files as far as it goes, and keeps a part of it for connections.
-fn limit_open_files(connections_max: usize) {
+fn limit_open_files(connections_max: i64) {
+    let connections_max = usize::try_from(connections_max).expect("checked when it was set");
     let all = usize::try_from(crate::os::limits::raise_open_files()).unwrap_or(usize::MAX);
     // Half of what is left for the log's files at the most; a fetch may hold files beyond the cap for a moment.
     let for_files = all.saturating_sub(connections_max).max(all / 4) / 2;

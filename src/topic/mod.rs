@@ -3,18 +3,20 @@
 //! Always true: a topic is created when its registry record is on the disk, and
 //! deleted when that record is; folders follow, and a start makes them agree. Create and delete are done one at a
 //! time, look-ups go on meanwhile.
-//! Not done: configs do not change, and partitions are not added, while the broker runs.
+//! Not done: topics do not lose partitions, as with Kafka.
 
+mod changes;
+mod checkpoints;
 mod data_dir;
 pub mod name;
 mod open;
 mod registry_file;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use crate::base::config::{Config, TopicConfig};
+use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;
@@ -34,12 +36,13 @@ const PARTITION_COUNT_MAX: i32 = 100_000;
 pub struct Topic {
     pub name: String,
     pub id: Uuid,
-    pub config: TopicConfig,
+    pub config: Overrides,
     pub partitions: Vec<Arc<Partition>>,
 }
 
 pub struct TopicRegistry {
-    config: Config,
+    /// Guards the configuration: replaced as a whole, by who holds `file`.
+    config: RwLock<Arc<Config>>,
     data: DataDir,
     leader_epoch: i32,
     /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`.
@@ -62,16 +65,30 @@ struct Tables {
 }
 
 impl TopicRegistry {
+    /// The data directory.
+    pub fn root(&self) -> &Path {
+        self.data.root()
+    }
+
     pub fn cluster_id(&self) -> &str {
         self.data.cluster_id()
     }
 
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// The broker's configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap().clone()
     }
 
     pub fn find(&self, name: &str) -> Option<Arc<Topic>> {
         self.topics.read().unwrap().by_name.get(name).cloned()
+    }
+
+    /// The topic of this name, or why there is none: no such topic, or a name that none can have.
+    pub fn find_named(&self, name: &str) -> Result<Arc<Topic>> {
+        self.find(name).ok_or_else(|| match name::check(name) {
+            Err(error) if !name::RESERVED.contains(&name) => error,
+            _ => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into(),
+        })
     }
 
     pub fn find_id(&self, id: Uuid) -> Option<Arc<Topic>> {
@@ -107,7 +124,7 @@ impl TopicRegistry {
             return Ok(topic);
         }
         let count = self.default_partition_count();
-        match self.create(name, count, TopicConfig::default()) {
+        match self.create(name, count, Overrides::new(Scope::Topic)) {
             Err(error) if error.code() == ErrorCode::TOPIC_ALREADY_EXISTS => {
                 self.find(name).ok_or_else(|| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into())
             }
@@ -116,7 +133,7 @@ impl TopicRegistry {
     }
 
     pub fn default_partition_count(&self) -> i32 {
-        i32::try_from(self.config.int("num.partitions")).expect("checked when it was set")
+        i32::try_from(self.config().int("num.partitions")).expect("checked when it was set")
     }
 
     /// Whether a topic could be created like this; changes nothing.
@@ -141,14 +158,14 @@ impl TopicRegistry {
     }
 
     /// Creates a topic; it is on the disk and can be used when this returns.
-    pub fn create(&self, name: &str, partition_count: i32, config: TopicConfig) -> Result<Arc<Topic>> {
+    pub fn create(&self, name: &str, partition_count: i32, config: Overrides) -> Result<Arc<Topic>> {
         let file = self.file.lock().unwrap();
         self.check_new(name, partition_count)?;
         self.create_checked(file, name, partition_count, config)
     }
 
     /// A topic of the broker's own, with one partition, created when it is needed first.
-    pub fn find_or_create_internal(&self, name: &str, config: TopicConfig) -> Result<Arc<Topic>> {
+    pub fn find_or_create_internal(&self, name: &str, config: Overrides) -> Result<Arc<Topic>> {
         let file = self.file.lock().unwrap();
         match self.find(name) {
             Some(topic) => Ok(topic),
@@ -161,7 +178,7 @@ impl TopicRegistry {
         mut file: MutexGuard<'_, RegistryFile>,
         name: &str,
         partition_count: i32,
-        config: TopicConfig,
+        config: Overrides,
     ) -> Result<Arc<Topic>> {
         let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count, config };
         self.forget_checkpoints(name)?;
@@ -169,17 +186,23 @@ impl TopicRegistry {
         if is_compacted && !name::RESERVED.contains(&name) {
             note!("topic {name}: cleanup.policy=compact keeps everything, since compaction is not implemented");
         }
-        let partitions = match self.make_folders(&record).and_then(|()| self.open_new(&record)) {
-            Ok(partitions) => partitions,
-            Err(error) => {
-                self.discard_folders(&record);
-                return Err(error);
-            }
-        };
+        self.grow(&mut file, record, Vec::new())
+    }
+
+    /// The partitions that the record has beyond those that are there: made, registered, published.
+    fn grow(
+        &self,
+        file: &mut RegistryFile,
+        record: TopicRecord,
+        mut partitions: Vec<Arc<Partition>>,
+    ) -> Result<Arc<Topic>> {
+        let new: Vec<_> = record.partition_names().skip(partitions.len()).collect();
+        let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new));
+        partitions.extend(made.inspect_err(|_| self.discard_folders(&record, &new))?);
         if let Err(error) = file.append(&Record::Topic(record.clone())) {
             // If the record may yet be found, its folders must be there; if not, they are strays.
             if !file.is_broken() {
-                self.discard_folders(&record);
+                self.discard_folders(&record, &new);
             }
             return Err(error);
         }
@@ -189,8 +212,8 @@ impl TopicRegistry {
     }
 
     /// The folders with their topic id, on the disk before the registry knows of them.
-    fn make_folders(&self, record: &TopicRecord) -> Result<()> {
-        let folders: Vec<_> = record.partition_names().map(|name| self.data.partition_folder(&name)).collect();
+    fn make_folders(&self, record: &TopicRecord, names: &[TopicPartition]) -> Result<()> {
+        let folders: Vec<_> = names.iter().map(|name| self.data.partition_folder(name)).collect();
         for folder in &folders {
             fs::make_folder(folder)?;
             partition_metadata::write(folder, record.id)?;
@@ -198,25 +221,22 @@ impl TopicRegistry {
         fs::sync_folders(self.data.root(), &folders)
     }
 
-    fn open_new(&self, record: &TopicRecord) -> Result<Vec<Arc<Partition>>> {
-        let config = partition_config(&self.config, &record.config);
+    fn open_new(&self, record: &TopicRecord, names: &[TopicPartition]) -> Result<Vec<Arc<Partition>>> {
+        let config = partition_config(&self.config(), &record.config);
         let opening =
             Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
-        record
-            .partition_names()
-            .map(|name| {
-                let folder = self.data.partition_folder(&name);
-                Partition::open(name, folder, config.clone(), opening).map(|(partition, _)| Arc::new(partition))
-            })
-            .collect()
+        let open = |name: &TopicPartition| {
+            let folder = self.data.partition_folder(name);
+            Partition::open(name.clone(), folder, config, opening).map(|(partition, _)| Arc::new(partition))
+        };
+        names.iter().map(open).collect()
     }
 
     /// Undoes [`TopicRegistry::make_folders`] after an error; what stays behind is a stray for the next start.
-    fn discard_folders(&self, record: &TopicRecord) {
-        for name in record.partition_names() {
-            let folder = self.data.partition_folder(&name);
-            if fs::exists(&folder) {
-                let _ = self.retire_folder(&name, record.id);
+    fn discard_folders(&self, record: &TopicRecord, names: &[TopicPartition]) {
+        for name in names {
+            if fs::exists(&self.data.partition_folder(name)) {
+                let _ = self.retire_folder(name, record.id);
             }
         }
     }
@@ -226,9 +246,8 @@ impl TopicRegistry {
     /// `forget` is called when the topic is gone and before its name is free: for what others know of it.
     pub fn delete(&self, topic: &Topic, forget: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut file = self.file.lock().unwrap();
-        if self.find_id(topic.id).is_none() {
-            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
-        }
+        // As it is now: it may have got more partitions since the caller looked.
+        let topic = self.find_id(topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         if name::RESERVED.contains(&topic.name.as_str()) {
             let why = format!("the topic {} belongs to the broker", topic.name);
             return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
@@ -238,7 +257,7 @@ impl TopicRegistry {
         // What cannot be renamed now is removed at the next start; its name stays taken until then.
         let renamed = topic.partitions.iter().try_for_each(|partition| self.retire_folder(partition.name(), topic.id));
         let forgotten = forget();
-        self.topics.write().unwrap().remove(topic);
+        self.topics.write().unwrap().remove(&topic);
         renamed.and(forgotten)
     }
 
@@ -264,112 +283,13 @@ impl TopicRegistry {
 
     /// Forgets producers that have not written for `producer.id.expiration.ms`.
     pub fn expire_producers(&self, now_ms: i64) {
-        let before_ms = now_ms - self.config.int("producer.id.expiration.ms");
+        let before_ms = now_ms - self.config().int("producer.id.expiration.ms");
         let topics = self.all();
         topics
             .iter()
             .flat_map(|topic| &topic.partitions)
             .for_each(|partition| partition.expire_producers(before_ms));
     }
-
-    /// Deletes the records below `offset`; returns the log start, which is durable by then.
-    ///
-    /// Order: flush up to the new start (not in `os` mode), checkpoint it, take it into use, unlink segments later. A
-    /// start in between finds the checkpoint and does the rest.
-    pub fn delete_records(&self, partition: &Partition, offset: Offset) -> Result<Offset> {
-        let bounds = partition.bounds()?;
-        if offset < Offset(0) || offset > bounds.high_watermark {
-            let why = format!("offset {offset} is not within 0 to {}", bounds.high_watermark);
-            return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
-        }
-        if offset <= bounds.log_start {
-            return Ok(bounds.log_start);
-        }
-        partition.flush_unless_os(offset)?;
-        let _one_writer = self.checkpoints.lock().unwrap();
-        // Its name may belong to another topic by now.
-        let TopicPartition { topic, partition: number } = partition.name();
-        if !std::ptr::eq(&*self.find_partition(topic, *number)?, partition) {
-            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
-        }
-        let mut log_starts = self.offsets(self.data.log_starts()?, |(_, log_start)| log_start);
-        let start = log_starts.entry(partition.name().clone()).or_default();
-        *start = offset.max(*start);
-        self.data.write_log_starts(&log_starts)?;
-        let (log_start, deleted) = partition.advance_start(offset)?;
-        self.deleted.lock().unwrap().extend(deleted);
-        Ok(log_start)
-    }
-
-    /// Removes the files of deleted topics and records; for a thread in the background.
-    pub fn remove_deleted(&self) {
-        let deleted = std::mem::take(&mut *self.deleted.lock().unwrap());
-        for path in deleted {
-            let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
-            if let Err(error) = removed {
-                note!("{error}: left for the next start");
-            }
-        }
-    }
-
-    /// Writes down how far each log is flushed and where it starts.
-    pub fn write_checkpoints(&self) -> Result<()> {
-        let _one_writer = self.checkpoints.lock().unwrap();
-        let recovery_points = self.offsets(self.data.recovery_points()?, |(recovery_point, _)| recovery_point);
-        self.data.write_recovery_points(&recovery_points)?;
-        let known = self.data.log_starts()?;
-        let log_starts = self.offsets(known.clone(), |(_, log_start)| log_start);
-        if log_starts != known {
-            self.data.write_log_starts(&log_starts)?;
-        }
-        Ok(())
-    }
-
-    /// Checkpoints go by name: what an earlier topic of this name left in them is not the new one's.
-    fn forget_checkpoints(&self, topic: &str) -> Result<()> {
-        let _one_writer = self.checkpoints.lock().unwrap();
-        let without = |mut offsets: Offsets| {
-            let count = offsets.len();
-            offsets.retain(|name, _| name.topic != topic);
-            (offsets.len() < count).then_some(offsets)
-        };
-        if let Some(recovery_points) = without(self.data.recovery_points()?) {
-            self.data.write_recovery_points(&recovery_points)?;
-        }
-        if let Some(log_starts) = without(self.data.log_starts()?) {
-            self.data.write_log_starts(&log_starts)?;
-        }
-        Ok(())
-    }
-
-    /// What `pick` takes of each partition's recovery point and log start, where it is not 0. A partition that is
-    /// offline keeps what is `known`: its next start must not take what was flushed for a torn tail.
-    fn offsets(&self, known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
-        let topics = self.all();
-        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let offsets = partitions.map(|partition| {
-            let name = partition.name();
-            let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
-            (name.clone(), offset.unwrap_or_default())
-        });
-        offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
-    }
-
-    /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
-    pub fn close(&self) -> Result<()> {
-        self.remove_deleted();
-        let topics = self.all();
-        let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
-        // Each step is done for all, also when one fails: the next start has less to recover.
-        let flushed = first_error(partitions().map(|partition| partition.flush_all()));
-        self.write_checkpoints()?;
-        flushed.and(first_error(partitions().map(|partition| partition.finish())))?;
-        self.data.write_clean_marker()
-    }
-}
-
-fn first_error(results: impl Iterator<Item = Result<()>>) -> Result<()> {
-    results.fold(Ok(()), Result::and)
 }
 
 impl Tables {
@@ -390,7 +310,7 @@ impl TopicRecord {
     }
 }
 
-fn partition_config(config: &Config, topic: &TopicConfig) -> PartitionConfig {
+fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
     let unsigned = |name| u64::try_from(config.topic_int(topic, name)).expect("checked when it was set");
     PartitionConfig {
         log: LogConfig {

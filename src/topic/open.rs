@@ -34,7 +34,7 @@ struct Summary {
 
 impl TopicRegistry {
     /// Opens the data directory that the configuration names, and every partition in it.
-    pub fn open(config: Config) -> Result<TopicRegistry> {
+    pub fn open(mut config: Config) -> Result<TopicRegistry> {
         let root = PathBuf::from(config.text("log.dirs"));
         let data = DataDir::open(&root, config.int("node.id"))?;
         let folders = partition_folders(&root)?;
@@ -51,6 +51,7 @@ impl TopicRegistry {
         if !is_clean && !is_first {
             contents.leader_epoch += 1;
         }
+        contents.configs.iter().for_each(|(source, overrides)| config.replace(*source, overrides));
         settle_folders(&root, &folders, &contents)?;
         let file = RegistryFile::rewrite(&root, &contents)?;
         let start = Start {
@@ -64,7 +65,7 @@ impl TopicRegistry {
         let tables = start.open_all(&contents)?;
         Ok(TopicRegistry {
             leader_epoch: contents.leader_epoch,
-            config,
+            config: RwLock::new(Arc::new(config)),
             data,
             file: Mutex::new(file),
             producer_ids: Mutex::new((contents.next_producer_id, contents.next_producer_id)),
@@ -110,7 +111,7 @@ impl Start<'_> {
         let partition = opened.unwrap_or_else(|error| {
             note!("{name}: OFFLINE until the broker starts again: {error}");
             summary.offline += 1;
-            (Partition::offline(name.clone(), config.clone(), self.leader_epoch), 0)
+            (Partition::offline(name.clone(), *config, self.leader_epoch), 0)
         });
         summary.bytes_read += partition.1;
         Arc::new(partition.0)
@@ -128,7 +129,7 @@ impl Start<'_> {
             log_start: offset(&self.log_starts),
             epoch: self.leader_epoch,
         };
-        let (partition, recovered) = Partition::open(name.clone(), folder, config.clone(), opening)?;
+        let (partition, recovered) = Partition::open(name.clone(), folder, *config, opening)?;
         if recovered.bytes_cut > 0 || recovered.indexes_rebuilt > 0 {
             note!("{name}: recovered: {recovered}");
         }
@@ -175,8 +176,8 @@ fn settle_folders(root: &Path, folders: &[(String, Folder)], contents: &Contents
                 fs::remove_folder(&path)?;
                 renamed = true;
             }
-            // A registered topic's folder that lost its metadata is for a human: the partition stays offline.
-            None if contents.topics.iter().any(|topic| topic.name == name.topic) => {}
+            // A registered partition's folder that lost its metadata is for a human: the partition stays offline.
+            None if contents.topics.iter().any(|topic| topic.partition_names().any(|known| known == *name)) => {}
             _ if name.topic == "__cluster_metadata" || name.topic == "__transaction_state" => {}
             _ => {
                 let to = root.join(name::marked(name, id.unwrap_or_default(), "stray"));

@@ -7,6 +7,7 @@
 //! topic <name> <id> <partitions> [<config>=<value>]...
 //! delete <id>
 //! producer-ids <next>
+//! config cluster|broker [<config>=<value>]...
 //! ```
 //! Values are percent-encoded, so that no blank and no line end lies in one.
 //!
@@ -17,7 +18,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::base::config::TopicConfig;
+use crate::base::config::{Overrides, Scope, Source};
 use crate::base::{Error, Result, Uuid};
 use crate::os::fs;
 
@@ -29,7 +30,7 @@ pub struct TopicRecord {
     pub name: String,
     pub id: Uuid,
     pub partition_count: i32,
-    pub config: TopicConfig,
+    pub config: Overrides,
 }
 
 /// One change.
@@ -40,6 +41,8 @@ pub enum Record {
     Delete(Uuid),
     /// Producer ids below this one may have been given out.
     ProducerIds(i64),
+    /// All that clients have set on the broker, or for all brokers.
+    Config(Source, Overrides),
 }
 
 /// What all records together say.
@@ -49,6 +52,7 @@ pub struct Contents {
     pub next_producer_id: i64,
     pub topics: Vec<TopicRecord>,
     pub deleted: Vec<Uuid>,
+    pub configs: Vec<(Source, Overrides)>,
 }
 
 impl Contents {
@@ -56,6 +60,10 @@ impl Contents {
         match record {
             Record::Epoch(epoch) => self.leader_epoch = epoch,
             Record::ProducerIds(next) => self.next_producer_id = next,
+            Record::Config(source, overrides) => {
+                self.configs.retain(|(known, _)| *known != source);
+                self.configs.push((source, overrides));
+            }
             Record::Topic(topic) => {
                 self.topics.retain(|known| known.id != topic.id);
                 self.topics.push(topic);
@@ -99,8 +107,9 @@ impl RegistryFile {
     pub fn rewrite(root: &Path, contents: &Contents) -> Result<RegistryFile> {
         let path = root.join(FILE_NAME);
         let numbers = [Record::Epoch(contents.leader_epoch), Record::ProducerIds(contents.next_producer_id)];
+        let configs = contents.configs.iter().cloned().map(|(source, overrides)| Record::Config(source, overrides));
         let topics = contents.topics.iter().cloned().map(Record::Topic);
-        let text: String = numbers.into_iter().chain(topics).map(|record| line(&record)).collect();
+        let text: String = numbers.into_iter().chain(configs).chain(topics).map(|record| line(&record)).collect();
         fs::replace(&path, text.as_bytes())?;
         Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64, is_broken: false })
     }
@@ -158,8 +167,11 @@ fn line(record: &Record) -> String {
         Record::Delete(id) => format!("delete {id}"),
         Record::ProducerIds(next) => format!("producer-ids {next}"),
         Record::Topic(topic) => {
-            let head = format!("topic {} {} {}", topic.name, topic.id, topic.partition_count);
-            topic.config.iter().fold(head, |text, (name, value)| format!("{text} {name}={}", encode(value)))
+            format!("topic {} {} {}{}", topic.name, topic.id, topic.partition_count, config_words(&topic.config))
+        }
+        Record::Config(source, overrides) => {
+            let whose = if *source == Source::Dynamic { "broker" } else { "cluster" };
+            format!("config {whose}{}", config_words(overrides))
         }
     };
     format!("{:06} {:08x} {payload}\n", payload.len(), crc32fast::hash(payload.as_bytes()))
@@ -190,16 +202,33 @@ fn parse_payload(payload: &str) -> Option<Record> {
             let name = words.next()?.to_string();
             let id = Uuid::parse(words.next()?)?;
             let partition_count = words.next()?.parse().ok()?;
-            let mut config = TopicConfig::default();
-            for word in words.by_ref() {
-                let (name, value) = word.split_once('=')?;
-                config.set(name, &decode(value)?).ok()?;
-            }
+            let config = parse_configs(Scope::Topic, &mut words)?;
             Record::Topic(TopicRecord { name, id, partition_count, config })
+        }
+        "config" => {
+            let source = match words.next()? {
+                "broker" => Source::Dynamic,
+                "cluster" => Source::DynamicDefault,
+                _ => return None,
+            };
+            Record::Config(source, parse_configs(Scope::Broker, &mut words)?)
         }
         _ => return None,
     };
     words.next().is_none().then_some(record)
+}
+
+fn config_words(overrides: &Overrides) -> String {
+    overrides.iter().map(|(name, value)| format!(" {name}={}", encode(value))).collect()
+}
+
+fn parse_configs<'a>(scope: Scope, words: &mut impl Iterator<Item = &'a str>) -> Option<Overrides> {
+    let mut config = Overrides::new(scope);
+    for word in words {
+        let (name, value) = word.split_once('=')?;
+        config.set(name, &decode(value)?).ok()?;
+    }
+    Some(config)
 }
 
 fn encode(value: &str) -> String {
@@ -227,15 +256,23 @@ mod tests {
     use super::*;
 
     fn topic(name: &str, id: u8) -> TopicRecord {
-        let mut config = TopicConfig::default();
+        let mut config = Overrides::new(Scope::Topic);
         config.set("cleanup.policy", "compact, delete").unwrap();
         TopicRecord { name: name.to_string(), id: Uuid([id; 16]), partition_count: 3, config }
     }
 
-    /// A file with an epoch, two topics and a deletion; the lines end at the returned places.
+    fn broker_config() -> Overrides {
+        let mut config = Overrides::new(Scope::Broker);
+        config.set("log.retention.ms", "1000").unwrap();
+        config
+    }
+
+    /// A file with an epoch, two topics, a deletion and a config; the lines end at the returned places.
     fn sample(root: &Path) -> (Vec<u8>, Vec<usize>) {
         let mut file = RegistryFile::rewrite(root, &Contents { leader_epoch: 4, ..Contents::default() }).unwrap();
-        for record in [Record::Topic(topic("a", 1)), Record::Topic(topic("b", 2)), Record::Delete(Uuid([1; 16]))] {
+        let config = Record::Config(Source::Dynamic, broker_config());
+        let deleted = Record::Delete(Uuid([1; 16]));
+        for record in [Record::Topic(topic("a", 1)), Record::Topic(topic("b", 2)), deleted, config] {
             file.append(&record).unwrap();
         }
         let bytes = std::fs::read(root.join(FILE_NAME)).unwrap();
@@ -254,7 +291,8 @@ mod tests {
                 leader_epoch: 4,
                 next_producer_id: 0,
                 topics: vec![topic("b", 2)],
-                deleted: vec![Uuid([1; 16])]
+                deleted: vec![Uuid([1; 16])],
+                configs: vec![(Source::Dynamic, broker_config())],
             }
         );
         RegistryFile::rewrite(folder.path(), &contents).unwrap();
@@ -270,7 +308,7 @@ mod tests {
             std::fs::write(folder.path().join(FILE_NAME), &bytes[..length]).unwrap();
             let contents = RegistryFile::read(folder.path()).unwrap().unwrap();
             let whole = ends.iter().filter(|end| **end <= length).count();
-            assert_eq!(contents.topics.len(), [0, 0, 0, 1, 2, 1][whole], "{length} bytes");
+            assert_eq!(contents.topics.len(), [0, 0, 0, 1, 2, 1, 1][whole], "{length} bytes");
             let torn = length - ends.iter().rfind(|end| **end <= length).unwrap_or(&0);
             let aside = std::fs::read(folder.path().join("sendlog.registry.cut")).unwrap_or_default();
             assert!(torn == 0 || aside.len() == torn, "{length} bytes: kept {} of {torn}", aside.len());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::config::Source;
+use crate::base::config::{Operation, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 
@@ -35,7 +35,7 @@ fn folders(root: &Path) -> Vec<String> {
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let registry = open(folder.path()).unwrap();
-    let old = registry.create("old", 2, TopicConfig::default()).unwrap();
+    let old = registry.create("old", 2, Overrides::new(Scope::Topic)).unwrap();
     (0..2).for_each(|partition| assert_eq!(produce(&old, partition, b"v").unwrap(), Offset(0)));
     registry.close().unwrap();
     folder
@@ -76,11 +76,11 @@ fn stop_starts(root: &Path, before: &str) {
 #[test]
 fn a_topic_is_created_whole_or_not_at_all() {
     stop_everywhere(
-        |registry| registry.create("new", 3, TopicConfig::default()).map(drop),
+        |registry| registry.create("new", 3, Overrides::new(Scope::Topic)).map(drop),
         |registry, done, before| {
             let created = registry.find("new");
             assert!(created.is_some() || !done, "acknowledged, and gone: stopped before {before}");
-            let topic = created.unwrap_or_else(|| registry.create("new", 3, TopicConfig::default()).unwrap());
+            let topic = created.unwrap_or_else(|| registry.create("new", 3, Overrides::new(Scope::Topic)).unwrap());
             for partition in 0..3 {
                 assert_eq!(produce(&topic, partition, b"v").unwrap(), Offset(0), "stopped before {before}");
             }
@@ -91,7 +91,7 @@ fn a_topic_is_created_whole_or_not_at_all() {
 #[test]
 fn a_topic_of_many_partitions_is_created_whole_or_not_at_all() {
     stop_everywhere(
-        |registry| registry.create("new", 6, TopicConfig::default()).map(drop),
+        |registry| registry.create("new", 6, Overrides::new(Scope::Topic)).map(drop),
         |registry, done, before| {
             assert!(registry.find("new").is_some() || !done, "acknowledged, and gone: stopped before {before}");
             let topic = registry.find_or_create("new").unwrap();
@@ -101,12 +101,118 @@ fn a_topic_of_many_partitions_is_created_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_topic_gets_all_its_new_partitions_or_none() {
+    stop_everywhere(
+        |registry| registry.create_partitions("old", 5, false),
+        |registry, done, before| {
+            let count = registry.find("old").unwrap().partitions.len();
+            assert!(count == 5 || count == 2 && !done, "stopped before {before}: {count} partitions");
+            if count == 2 {
+                registry.create_partitions("old", 5, false).unwrap();
+            }
+            let topic = registry.find("old").unwrap();
+            for partition in 2..5 {
+                assert_eq!(produce(&topic, partition, b"v").unwrap(), Offset(0), "stopped before {before}");
+            }
+            assert_eq!(end(registry, "old", 0), Offset(1), "what was there stays");
+        },
+    );
+}
+
+#[test]
+fn only_more_partitions_than_there_are_can_be_asked_for() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    for count in [-1, 0, 1, 2, PARTITION_COUNT_MAX + 1] {
+        let error = registry.create_partitions("old", count, false).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::INVALID_PARTITIONS, "{count}");
+    }
+    let unknown = registry.create_partitions("nowhere", 3, false).unwrap_err();
+    assert_eq!(unknown.code(), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    registry.create_partitions("old", 3, true).unwrap();
+    assert_eq!(registry.find("old").unwrap().partitions.len(), 2, "only validated");
+}
+
+/// Sets one config of a topic, or with `None` takes it back.
+fn alter(registry: &TopicRegistry, topic: &str, name: &str, value: Option<&str>) -> Result<()> {
+    let change = |_: &Config, mut config: Overrides| {
+        let operation = value.map_or(Operation::Delete, |value| Operation::Set(value.to_string()));
+        config.apply(name, &operation, "").map_err(|why| Error::rejected(ErrorCode::INVALID_CONFIG, why))?;
+        Ok(config)
+    };
+    registry.alter_topic(topic, change, false)
+}
+
+fn alter_broker(registry: &TopicRegistry, source: Source, name: &str, value: &str) -> Result<()> {
+    let change = |_: &Config, mut config: Overrides| {
+        config.set(name, value).map_err(|why| Error::rejected(ErrorCode::INVALID_CONFIG, why))?;
+        Ok(config)
+    };
+    registry.alter_broker(source, change, false)
+}
+
+#[test]
+fn a_config_that_was_changed_holds_at_once_and_after_a_crash_or_not_at_all() {
+    let large = [b'x'; 200];
+    stop_everywhere(
+        |registry| {
+            alter(registry, "old", "max.message.bytes", Some("150"))?;
+            alter_broker(registry, Source::Dynamic, "log.retention.ms", "7000")
+        },
+        |registry, done, before| {
+            let topic = registry.find("old").unwrap();
+            let is_set = topic.config.get("max.message.bytes").is_some();
+            assert!(is_set || !done, "acknowledged, and gone: stopped before {before}");
+            assert_eq!(produce(&topic, 0, &large).is_err(), is_set, "stopped before {before}");
+            let retention_ms = registry.config().int("log.retention.ms");
+            assert!(retention_ms == 7000 || retention_ms == 604_800_000 && !done, "{before}: {retention_ms}");
+        },
+    );
+}
+
+#[test]
+fn configs_take_effect_on_the_next_append() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    let old = registry.find("old").unwrap();
+    let refused = |value: &[u8]| produce(&old, 0, value).err().map(|error| error.code());
+    alter(&registry, "old", "max.message.bytes", Some("150")).unwrap();
+    assert_eq!(refused(&[0; 200]), Some(ErrorCode::MESSAGE_TOO_LARGE));
+    alter(&registry, "old", "max.message.bytes", None).unwrap();
+    assert_eq!(refused(&[0; 200]), None);
+    alter_broker(&registry, Source::DynamicDefault, "message.max.bytes", "150").unwrap();
+    assert_eq!(refused(&[0; 200]), Some(ErrorCode::MESSAGE_TOO_LARGE));
+    alter(&registry, "old", "max.message.bytes", Some("1000")).unwrap();
+    assert_eq!(refused(&[0; 200]), None, "the topic's own value wins");
+    alter(&registry, "old", "message.timestamp.type", Some("LogAppendTime")).unwrap();
+    let mut batch = BatchBuilder::new().record(1, None, Some(b"v")).build();
+    assert_eq!(old.partitions[0].append(&mut batch, 9, 42).unwrap().log_append_time_ms, 42);
+}
+
+#[test]
+fn configs_that_cannot_be_are_refused_and_change_nothing() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    for (name, value) in [("retention.ms", "-2"), ("no.such.key", "1"), ("segment.bytes", "1000")] {
+        assert_eq!(alter(&registry, "old", name, Some(value)).unwrap_err().code(), ErrorCode::INVALID_CONFIG, "{name}");
+    }
+    alter(&registry, "old", "min.compaction.lag.ms", Some("10")).unwrap();
+    let both = alter(&registry, "old", "max.compaction.lag.ms", Some("9")).unwrap_err();
+    assert_eq!(both.code(), ErrorCode::INVALID_CONFIG);
+    let fixed = alter_broker(&registry, Source::Dynamic, "num.partitions", "3").unwrap_err();
+    assert_eq!(fixed.code(), ErrorCode::INVALID_REQUEST);
+    assert_eq!(registry.find("old").unwrap().config.iter().count(), 1);
+    let unknown = alter(&registry, "nowhere", "retention.ms", Some("1")).unwrap_err();
+    assert_eq!(unknown.code(), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+#[test]
 fn a_deleted_topic_never_comes_back_and_its_name_is_free() {
     let change = |registry: &TopicRegistry| {
-        let victim = registry.create("victim", 2, TopicConfig::default())?;
+        let victim = registry.create("victim", 2, Overrides::new(Scope::Topic))?;
         produce(&victim, 0, b"secret")?;
         registry.delete(&victim, || Ok(()))?;
-        registry.create("victim", 1, TopicConfig::default())?;
+        registry.create("victim", 1, Overrides::new(Scope::Topic))?;
         registry.remove_deleted();
         Ok(())
     };
@@ -193,7 +299,7 @@ fn the_leader_epoch_rises_with_each_unclean_start_and_stays_with_a_clean_one() {
     let registry = open(folder.path()).unwrap();
     assert_eq!(epoch(&registry), 1, "a kill");
     produce(&registry.find("old").unwrap(), 0, b"w").unwrap();
-    let new = registry.create("new", 1, TopicConfig::default()).unwrap();
+    let new = registry.create("new", 1, Overrides::new(Scope::Topic)).unwrap();
     assert_eq!(new.partitions[0].leader_epoch(), 1, "a new topic starts at the broker's epoch");
     let old = registry.find_partition("old", 0).unwrap();
     assert_eq!(old.epoch_end(0).unwrap(), Some((0, Offset(1))));
@@ -255,7 +361,7 @@ fn a_topic_that_is_made_again_inherits_no_checkpoint() {
     registry.delete_records(&old.partitions[0], Offset(2)).unwrap();
     registry.write_checkpoints().unwrap();
     registry.delete(&old, || Ok(())).unwrap();
-    let new = registry.create("old", 1, TopicConfig::default()).unwrap();
+    let new = registry.create("old", 1, Overrides::new(Scope::Topic)).unwrap();
     produce(&new, 0, b"new").unwrap();
     drop(registry);
     let bounds = open(folder.path()).unwrap().find_partition("old", 0).unwrap().bounds().unwrap();
@@ -308,13 +414,13 @@ fn a_failed_create_leaves_the_name_free_or_taken_but_never_half() {
         open(folder.path()).unwrap()
     };
     let mut registry = open(folder.path()).unwrap();
-    let (_, steps) = faults::record(|| registry.create("probe", 2, TopicConfig::default()).unwrap());
+    let (_, steps) = faults::record(|| registry.create("probe", 2, Overrides::new(Scope::Topic)).unwrap());
     for (fail, step) in steps.iter().enumerate() {
         let name = format!("new{fail}");
-        let created = faults::fail_once_after(fail, || registry.create(&name, 2, TopicConfig::default()));
+        let created = faults::fail_once_after(fail, || registry.create(&name, 2, Overrides::new(Scope::Topic)));
         assert_eq!(created.is_ok(), registry.find(&name).is_some(), "failed at {step}");
         if step == "sync sendlog.registry" {
-            assert!(registry.create("other", 1, TopicConfig::default()).is_err(), "a failed sync is final");
+            assert!(registry.create("other", 1, Overrides::new(Scope::Topic)).is_err(), "a failed sync is final");
             registry = reopen(registry);
         }
         let topic = registry.find_or_create(&name).unwrap();

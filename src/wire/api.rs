@@ -38,9 +38,20 @@ impl ApiKey {
     pub const DELETE_RECORDS: ApiKey = ApiKey(21);
     pub const INIT_PRODUCER_ID: ApiKey = ApiKey(22);
     pub const OFFSET_FOR_LEADER_EPOCH: ApiKey = ApiKey(23);
+    pub const DESCRIBE_ACLS: ApiKey = ApiKey(29);
+    pub const DESCRIBE_CONFIGS: ApiKey = ApiKey(32);
+    pub const ALTER_CONFIGS: ApiKey = ApiKey(33);
+    pub const DESCRIBE_LOG_DIRS: ApiKey = ApiKey(35);
+    pub const CREATE_PARTITIONS: ApiKey = ApiKey(37);
     pub const DELETE_GROUPS: ApiKey = ApiKey(42);
+    pub const ELECT_LEADERS: ApiKey = ApiKey(43);
+    pub const INCREMENTAL_ALTER_CONFIGS: ApiKey = ApiKey(44);
     pub const OFFSET_DELETE: ApiKey = ApiKey(47);
+    pub const DESCRIBE_CLIENT_QUOTAS: ApiKey = ApiKey(48);
+    pub const DESCRIBE_USER_SCRAM_CREDENTIALS: ApiKey = ApiKey(50);
     pub const DESCRIBE_CLUSTER: ApiKey = ApiKey(60);
+    pub const DESCRIBE_PRODUCERS: ApiKey = ApiKey(61);
+    pub const DESCRIBE_TOPIC_PARTITIONS: ApiKey = ApiKey(75);
 }
 
 /// A row of the table.
@@ -76,28 +87,39 @@ pub struct ApiTable(&'static [Api]);
 
 #[rustfmt::skip]
 pub static API_TABLE: ApiTable = ApiTable(&[
-    Api { key: ApiKey::PRODUCE,                 name: "Produce",              advertised: 0, lowest: 3, highest: 9,  flexible: 9     },
-    Api { key: ApiKey::FETCH,                   name: "Fetch",                advertised: 4, lowest: 4, highest: 12, flexible: 12    },
-    Api { key: ApiKey::LIST_OFFSETS,            name: "ListOffsets",          advertised: 1, lowest: 1, highest: 7,  flexible: 6     },
-    Api { key: ApiKey::METADATA,                name: "Metadata",             advertised: 0, lowest: 0, highest: 12, flexible: 9     },
-    Api { key: ApiKey::OFFSET_COMMIT,           name: "OffsetCommit",         advertised: 2, lowest: 2, highest: 8,  flexible: 8     },
-    Api { key: ApiKey::OFFSET_FETCH,            name: "OffsetFetch",          advertised: 1, lowest: 1, highest: 8,  flexible: 6     },
-    Api { key: ApiKey::FIND_COORDINATOR,        name: "FindCoordinator",      advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
-    Api { key: ApiKey::JOIN_GROUP,              name: "JoinGroup",            advertised: 0, lowest: 0, highest: 7,  flexible: 6     },
-    Api { key: ApiKey::HEARTBEAT,               name: "Heartbeat",            advertised: 0, lowest: 0, highest: 4,  flexible: 4     },
-    Api { key: ApiKey::LEAVE_GROUP,             name: "LeaveGroup",           advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
-    Api { key: ApiKey::SYNC_GROUP,              name: "SyncGroup",            advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
-    Api { key: ApiKey::DESCRIBE_GROUPS,         name: "DescribeGroups",       advertised: 0, lowest: 0, highest: 5,  flexible: 5     },
-    Api { key: ApiKey::LIST_GROUPS,             name: "ListGroups",           advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
-    Api { key: ApiKey::API_VERSIONS,            name: "ApiVersions",          advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
-    Api { key: ApiKey::CREATE_TOPICS,           name: "CreateTopics",         advertised: 2, lowest: 2, highest: 7,  flexible: 5     },
-    Api { key: ApiKey::DELETE_TOPICS,           name: "DeleteTopics",         advertised: 1, lowest: 1, highest: 6,  flexible: 4     },
-    Api { key: ApiKey::DELETE_RECORDS,          name: "DeleteRecords",        advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
-    Api { key: ApiKey::INIT_PRODUCER_ID,        name: "InitProducerId",       advertised: 0, lowest: 0, highest: 4,  flexible: 2     },
-    Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH, name: "OffsetForLeaderEpoch", advertised: 2, lowest: 2, highest: 4,  flexible: 4     },
-    Api { key: ApiKey::DELETE_GROUPS,           name: "DeleteGroups",         advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
-    Api { key: ApiKey::OFFSET_DELETE,           name: "OffsetDelete",         advertised: 0, lowest: 0, highest: 0,  flexible: NEVER },
-    Api { key: ApiKey::DESCRIBE_CLUSTER,        name: "DescribeCluster",      advertised: 0, lowest: 0, highest: 1,  flexible: 0     },
+    Api { key: ApiKey::PRODUCE,                         name: "Produce",                      advertised: 0, lowest: 3, highest: 9,  flexible: 9     },
+    Api { key: ApiKey::FETCH,                           name: "Fetch",                        advertised: 4, lowest: 4, highest: 12, flexible: 12    },
+    Api { key: ApiKey::LIST_OFFSETS,                    name: "ListOffsets",                  advertised: 1, lowest: 1, highest: 7,  flexible: 6     },
+    Api { key: ApiKey::METADATA,                        name: "Metadata",                     advertised: 0, lowest: 0, highest: 12, flexible: 9     },
+    Api { key: ApiKey::OFFSET_COMMIT,                   name: "OffsetCommit",                 advertised: 2, lowest: 2, highest: 8,  flexible: 8     },
+    Api { key: ApiKey::OFFSET_FETCH,                    name: "OffsetFetch",                  advertised: 1, lowest: 1, highest: 8,  flexible: 6     },
+    Api { key: ApiKey::FIND_COORDINATOR,                name: "FindCoordinator",              advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::JOIN_GROUP,                      name: "JoinGroup",                    advertised: 0, lowest: 0, highest: 7,  flexible: 6     },
+    Api { key: ApiKey::HEARTBEAT,                       name: "Heartbeat",                    advertised: 0, lowest: 0, highest: 4,  flexible: 4     },
+    Api { key: ApiKey::LEAVE_GROUP,                     name: "LeaveGroup",                   advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
+    Api { key: ApiKey::SYNC_GROUP,                      name: "SyncGroup",                    advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
+    Api { key: ApiKey::DESCRIBE_GROUPS,                 name: "DescribeGroups",               advertised: 0, lowest: 0, highest: 5,  flexible: 5     },
+    Api { key: ApiKey::LIST_GROUPS,                     name: "ListGroups",                   advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::API_VERSIONS,                    name: "ApiVersions",                  advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::CREATE_TOPICS,                   name: "CreateTopics",                 advertised: 2, lowest: 2, highest: 7,  flexible: 5     },
+    Api { key: ApiKey::DELETE_TOPICS,                   name: "DeleteTopics",                 advertised: 1, lowest: 1, highest: 6,  flexible: 4     },
+    Api { key: ApiKey::DELETE_RECORDS,                  name: "DeleteRecords",                advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::INIT_PRODUCER_ID,                name: "InitProducerId",               advertised: 0, lowest: 0, highest: 4,  flexible: 2     },
+    Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH,         name: "OffsetForLeaderEpoch",         advertised: 2, lowest: 2, highest: 4,  flexible: 4     },
+    Api { key: ApiKey::DESCRIBE_ACLS,                   name: "DescribeAcls",                 advertised: 1, lowest: 1, highest: 3,  flexible: 2     },
+    Api { key: ApiKey::DESCRIBE_CONFIGS,                name: "DescribeConfigs",              advertised: 0, lowest: 0, highest: 4,  flexible: 4     },
+    Api { key: ApiKey::ALTER_CONFIGS,                   name: "AlterConfigs",                 advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::DESCRIBE_LOG_DIRS,               name: "DescribeLogDirs",              advertised: 1, lowest: 1, highest: 4,  flexible: 2     },
+    Api { key: ApiKey::CREATE_PARTITIONS,               name: "CreatePartitions",             advertised: 0, lowest: 0, highest: 3,  flexible: 2     },
+    Api { key: ApiKey::DELETE_GROUPS,                   name: "DeleteGroups",                 advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::ELECT_LEADERS,                   name: "ElectLeaders",                 advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
+    Api { key: ApiKey::INCREMENTAL_ALTER_CONFIGS,       name: "IncrementalAlterConfigs",      advertised: 0, lowest: 0, highest: 1,  flexible: 1     },
+    Api { key: ApiKey::OFFSET_DELETE,                   name: "OffsetDelete",                 advertised: 0, lowest: 0, highest: 0,  flexible: NEVER },
+    Api { key: ApiKey::DESCRIBE_CLIENT_QUOTAS,          name: "DescribeClientQuotas",         advertised: 0, lowest: 0, highest: 1,  flexible: 1     },
+    Api { key: ApiKey::DESCRIBE_USER_SCRAM_CREDENTIALS, name: "DescribeUserScramCredentials", advertised: 0, lowest: 0, highest: 0,  flexible: 0     },
+    Api { key: ApiKey::DESCRIBE_CLUSTER,                name: "DescribeCluster",              advertised: 0, lowest: 0, highest: 1,  flexible: 0     },
+    Api { key: ApiKey::DESCRIBE_PRODUCERS,              name: "DescribeProducers",            advertised: 0, lowest: 0, highest: 0,  flexible: 0     },
+    Api { key: ApiKey::DESCRIBE_TOPIC_PARTITIONS,       name: "DescribeTopicPartitions",      advertised: 0, lowest: 0, highest: 0,  flexible: 0     },
 ]);
 
 impl ApiTable {

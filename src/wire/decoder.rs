@@ -1,8 +1,8 @@
 //! The decoder: fills a message from the bytes of one frame.
 //!
 //! Numbers are big-endian. A length is an i16 (string) or i32 (array, bytes, records), -1 for null; in flexible
-//! versions all are an unsigned varint of the length plus one, 0 for null. Tagged fields: a varint count, then for each
-//! a varint tag, a varint size and that many bytes.
+//! versions all are an unsigned varint of the length plus one, 0 for null. A struct that may be null has an i8 in front,
+//! negative for null. Tagged fields: a varint count, then for each a varint tag, a varint size and that many bytes.
 //!
 //! Always true: whatever the bytes are, the answer is a message or [`Error::Malformed`], never a panic; memory is
 //! bounded by the frame, as nothing is allocated from a length that it claims: a length is compared with the bytes
@@ -160,6 +160,26 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    fn numbers(&mut self) -> Result<Option<Vec<i32>>> {
+        let Some(count) = self.count(size_of::<i32>())? else {
+            return Ok(None);
+        };
+        let numbers = self.take(count * size_of::<i32>())?.chunks_exact(size_of::<i32>());
+        Ok(Some(numbers.map(|n| i32::from_be_bytes([n[0], n[1], n[2], n[3]])).collect()))
+    }
+
+    fn texts(&mut self) -> Result<Option<Vec<String>>> {
+        let Some(count) = self.count(1)? else {
+            return Ok(None);
+        };
+        let mut texts = Vec::with_capacity(count.min(CAPACITY_MAX));
+        for _ in 0..count {
+            let text = self.text()?;
+            texts.push(self.not_null(text)?);
+        }
+        Ok(Some(texts))
+    }
+
     fn elements<T: Message + Default>(&mut self) -> Result<Option<Vec<T>>> {
         let Some(count) = self.count(1)? else {
             return Ok(None);
@@ -207,6 +227,13 @@ impl Walk for Decoder<'_> {
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
         if self.has(versions) {
             *value = i64::from_be_bytes(self.fixed()?);
+        }
+        Ok(())
+    }
+
+    fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
+        if self.has(versions) {
+            *value = f64::from_be_bytes(self.fixed()?);
         }
         Ok(())
     }
@@ -265,21 +292,39 @@ impl Walk for Decoder<'_> {
 
     fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
         if self.has(versions) {
-            let count = self.count(size_of::<i32>())?;
-            let bytes = self.not_null(count)? * size_of::<i32>();
-            let numbers = self.take(bytes)?.chunks_exact(size_of::<i32>());
-            *values = numbers.map(|n| i32::from_be_bytes([n[0], n[1], n[2], n[3]])).collect();
+            let numbers = self.numbers()?;
+            *values = self.not_null(numbers)?;
+        }
+        Ok(())
+    }
+
+    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
+        if self.has(versions) {
+            *values = self.numbers()?;
         }
         Ok(())
     }
 
     fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
         if self.has(versions) {
-            let count = self.count(1)?;
-            values.clear();
-            for _ in 0..self.not_null(count)? {
-                let text = self.text()?;
-                values.push(self.not_null(text)?);
+            let texts = self.texts()?;
+            *values = self.not_null(texts)?;
+        }
+        Ok(())
+    }
+
+    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
+        if self.has(versions) {
+            *values = self.texts()?;
+        }
+        Ok(())
+    }
+
+    fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
+        if self.has(versions) {
+            *value = None;
+            if i8::from_be_bytes(self.fixed()?) >= 0 {
+                value.insert(T::default()).walk(self)?;
             }
         }
         Ok(())

@@ -119,6 +119,13 @@ impl Encoder {
         self.length_i32(Some(count as u64))
     }
 
+    fn null_array(&mut self, versions: Versions) -> Result<()> {
+        match self.has(versions) {
+            true => self.length_i32(None),
+            false => Ok(()),
+        }
+    }
+
     fn text(&mut self, text: Option<&str>) {
         // Names that came over the wire fit; an error's text that quotes one may not, nor one with replaced bytes.
         let text = text.map(|text| cut(text, STRING_MAX));
@@ -168,6 +175,13 @@ impl Walk for Encoder {
     }
 
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
+        if self.has(versions) {
+            self.raw(&value.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
         if self.has(versions) {
             self.raw(&value.to_be_bytes());
         }
@@ -235,11 +249,38 @@ impl Walk for Encoder {
         Ok(())
     }
 
+    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
+        match values {
+            Some(values) => self.i32s(versions, values),
+            None => self.null_array(versions),
+        }
+    }
+
     fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
         if self.has(versions) {
             self.count(values.len())?;
             for value in values {
                 self.text(Some(value));
+            }
+        }
+        Ok(())
+    }
+
+    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
+        match values {
+            Some(values) => self.strings(versions, values),
+            None => self.null_array(versions),
+        }
+    }
+
+    fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
+        if self.has(versions) {
+            match value {
+                None => self.raw(&(-1i8).to_be_bytes()),
+                Some(value) => {
+                    self.raw(&1i8.to_be_bytes());
+                    value.walk(self)?;
+                }
             }
         }
         Ok(())
@@ -263,8 +304,7 @@ impl Walk for Encoder {
     ) -> Result<()> {
         match values {
             Some(values) => self.array(versions, values),
-            None if !self.has(versions) => Ok(()),
-            None if self.has(null) => self.length_i32(None),
+            None if !self.has(versions) || self.has(null) => self.null_array(versions),
             None => Err(self.unwritable("an array that this version cannot write as null")),
         }
     }

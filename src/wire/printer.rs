@@ -108,6 +108,10 @@ impl Walk for Printer {
         self.value(versions, value)
     }
 
+    fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
+        self.value(versions, value)
+    }
+
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
         self.value(versions, value)
     }
@@ -142,8 +146,30 @@ impl Walk for Printer {
         self.list(versions, values, |printer, value| printer.value(versions, value))
     }
 
+    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
+        match values {
+            None => self.value(versions, "null"),
+            Some(values) => self.i32s(versions, values),
+        }
+    }
+
     fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
         self.list(versions, values, |printer, value| printer.quoted(versions, Some(value)))
+    }
+
+    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
+        match values {
+            None => self.value(versions, "null"),
+            Some(values) => self.strings(versions, values),
+        }
+    }
+
+    fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
+        match value {
+            None => self.value(versions, "null"),
+            Some(value) if versions.contain(self.version) => self.element(value),
+            Some(_) => Ok(()),
+        }
     }
 
     fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
@@ -170,6 +196,8 @@ impl Walk for Printer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::messages::describe_client_quotas::{EntryData, ValueData};
+    use crate::wire::messages::describe_topic_partitions::{Cursor, DescribeTopicPartitionsRequest};
     use crate::wire::messages::{DeleteTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse};
 
     #[test]
@@ -195,5 +223,15 @@ mod tests {
         assert_eq!(print(0), r#"FindCoordinator v0 NONE 0 "" 0"#);
         assert_eq!(print(15), r#"FindCoordinator v0 COORDINATOR_NOT_AVAILABLE 0 "" 0"#);
         assert_eq!(print(999), r#"FindCoordinator v0 error 999 0 "" 0"#);
+    }
+
+    #[test]
+    fn a_struct_prints_as_an_element_does_and_a_fraction_as_it_is() {
+        let cursor = Some(Cursor { topic_name: "a".to_string(), partition_index: 1 });
+        let mut request = DescribeTopicPartitionsRequest { cursor, ..Default::default() };
+        assert_eq!(print("Describe", 0, &mut request), r#"Describe v0 [] 2000 ["a" 1]"#);
+        let mut entry =
+            EntryData { values: vec![ValueData { key: "k".to_string(), value: 0.5 }], ..Default::default() };
+        assert_eq!(print("Entry", 0, &mut entry), r#"Entry v0 [] [["k" 0.5]]"#);
     }
 }

@@ -59,6 +59,9 @@ pub trait Walk {
     fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()>;
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()>;
 
+    /// IEEE 754, 8 bytes.
+    fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()>;
+
     /// 16 bytes, no length in front.
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()>;
 
@@ -78,7 +81,17 @@ pub trait Walk {
 
     fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()>;
 
+    /// May be null wherever the field exists.
+    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()>;
+
     fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()>;
+
+    /// May be null wherever the field exists.
+    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()>;
+
+    /// A struct in a field of its own, not in an array: an i8 in front, -1 for null and 1 for a struct. May be null
+    /// wherever the field exists.
+    fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()>;
 
     fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()>;
 

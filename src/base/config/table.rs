@@ -1,14 +1,20 @@
 //! The table of keys: name, name on a topic, values, default, doc.
 //!
-//! Always true: names are Kafka's where Kafka has the key (`KafkaConfig`, `TopicConfig`), and so are the ranges of
+//! Always true: names are Kafka's where Kafka has the key (`KafkaConfig`, `Overrides`), and so are the ranges of
 //! topic configs, since a Kafka that takes over the directory refuses to start on a value outside them.
 
 use super::{Key, Kind};
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
-    Key { name, topic_name: None, kind, default, doc }
+    Key { name, topic_name: None, kind, default, doc, is_dynamic: false }
 }
 
+/// A key that the broker takes while it runs.
+const fn dynamic(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { is_dynamic: true, ..key(name, kind, default, doc) }
+}
+
+/// A key that a topic overrides; what the broker says of it can change while it runs, as with Kafka.
 const fn topic(
     name: &'static str,
     topic_name: &'static str,
@@ -16,7 +22,7 @@ const fn topic(
     default: &'static str,
     doc: &'static str,
 ) -> Key {
-    Key { name, topic_name: Some(topic_name), kind, default, doc }
+    Key { topic_name: Some(topic_name), ..dynamic(name, kind, default, doc) }
 }
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -40,6 +46,13 @@ pub const KEYS: &[Key] = &[
     ),
     key("log.dirs", Kind::Text, "data", "The data directory; exactly one."),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
+    key(
+        "strict",
+        BOOL,
+        "false",
+        "true = what one broker cannot keep is refused where it is taken as the nearest thing otherwise: a replication \
+         factor or min.insync.replicas above 1, a compression.type other than producer.",
+    ),
     key("auto.create.topics.enable", BOOL, "true", "Create a topic when a client asks for one that does not exist."),
     topic(
         "message.max.bytes",
@@ -86,10 +99,14 @@ pub const KEYS: &[Key] = &[
     topic(
         "compression.type",
         "compression.type",
-        Kind::Choice(&["producer"]),
+        Kind::Choice(&["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]),
         "producer",
-        "Batches stay as the producer compressed them: the broker never unpacks one, so it offers nothing else.",
+        "Recorded and reported. Batches stay as the producer compressed them, whatever it says: the broker never unpacks \
+         one.",
     ),
+    topic("compression.gzip.level", "compression.gzip.level", Kind::Level(1, 9), "-1", RECORDED),
+    topic("compression.lz4.level", "compression.lz4.level", Kind::Int(1, 17), "9", RECORDED),
+    topic("compression.zstd.level", "compression.zstd.level", Kind::Int(-131_072, 22), "3", RECORDED),
     topic("log.retention.ms", "retention.ms", Kind::Int(-1, i64::MAX), "604800000", RECORDED),
     topic("log.retention.bytes", "retention.bytes", Kind::Int(i64::MIN, i64::MAX), "-1", RECORDED),
     topic("log.cleaner.delete.retention.ms", "delete.retention.ms", Kind::Int(0, i64::MAX), "86400000", RECORDED),
@@ -119,7 +136,13 @@ pub const KEYS: &[Key] = &[
         "3600000",
         RECORDED,
     ),
-    topic("min.insync.replicas", "min.insync.replicas", Kind::Int(1, INT_MAX), "1", RECORDED),
+    topic(
+        "min.insync.replicas",
+        "min.insync.replicas",
+        Kind::Int(1, INT_MAX),
+        "1",
+        "There is one replica: a larger number that a client asks for is taken as 1, or refused with strict=true.",
+    ),
     topic("log.preallocate", "preallocate", BOOL, "false", RECORDED),
     topic("log.index.size.max.bytes", "segment.index.bytes", Kind::Int(4, INT_MAX), "10485760", RECORDED),
     topic("log.roll.jitter.ms", "segment.jitter.ms", Kind::Int(0, i64::MAX), "0", RECORDED),
@@ -136,7 +159,7 @@ pub const KEYS: &[Key] = &[
         "268435456",
         "Bytes that the requests of all connections together may hold; a request reserves its size before it is read.",
     ),
-    key(
+    dynamic(
         "max.connections",
         Kind::Int(1, INT_MAX),
         "10000",
@@ -186,9 +209,9 @@ pub const KEYS: &[Key] = &[
         "10080",
         "Committed offsets expire when their group has been empty, and they have not been renewed, for this long.",
     ),
-    key(
+    dynamic(
         "producer.id.expiration.ms",
-        Kind::Int(1, i64::MAX),
+        Kind::Int(1, INT_MAX),
         "86400000",
         "An idempotent producer that has not written to a partition for this long is forgotten there.",
     ),

@@ -6,20 +6,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::config::{Config, TopicConfig, KEYS};
+use crate::base::config::{Config, Overrides, Scope};
 use crate::base::{Error, ErrorCode, Result, Uuid};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::alter_configs::admit;
+use crate::server::handlers::configs::topic_configs;
 use crate::server::now;
 use crate::topic::Topic;
 use crate::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 use crate::wire::messages::delete_topics::{DeletableTopicResult, DeleteTopicState};
+use crate::wire::messages::describe_configs::DescribeConfigsResourceResult;
 use crate::wire::messages::{CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse};
-
-/// Where a topic's config value comes from, as the protocol numbers it (Kafka's `ConfigSource`).
-const FROM_TOPIC: i8 = 1;
-const FROM_BROKER: i8 = 4;
-const FROM_DEFAULT: i8 = 5;
 
 pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<CreateTopicsResponse, Closed> {
     let mut response = CreateTopicsResponse::default();
@@ -31,7 +29,8 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
             false => create_one(call, asked, request.validate_only),
         };
         response.topics.push(result.unwrap_or_else(|error| {
-            if matches!(error, Error::Storage { .. } | Error::Corrupt { .. }) {
+            let is_refused_config = error.code() == ErrorCode::INVALID_CONFIG;
+            if is_refused_config || matches!(error, Error::Storage { .. } | Error::Corrupt { .. }) {
                 note!("cannot create topic {}: {error}", asked.name);
             }
             CreatableTopicResult {
@@ -48,8 +47,8 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
 fn create_one(call: &Call, asked: &CreatableTopic, validate_only: bool) -> Result<CreatableTopicResult> {
     let topics = &call.client.broker.topics;
     let partition_count = check_layout(call, asked)?;
-    let config = check_configs(asked)?;
-    let configs = Some(describe_configs(topics.config(), &config));
+    let config = check_configs(call, asked)?;
+    let configs = Some(describe_configs(&topics.config(), &config));
     let topic: Option<Arc<Topic>> = match validate_only {
         true => topics.check_new(&asked.name, partition_count).map(|()| None)?,
         false => Some(topics.create(&asked.name, partition_count, config)?),
@@ -84,6 +83,13 @@ fn check_layout(call: &Call, asked: &CreatableTopic) -> Result<i32> {
     }
     match asked.replication_factor {
         -1 | 1 => {}
+        2.. if call.client.broker.settings.is_strict => {
+            let why = format!(
+                "Unable to replicate the partition {} time(s): there is one broker (strict=true)",
+                asked.replication_factor
+            );
+            return Err(Error::rejected(ErrorCode::INVALID_REPLICATION_FACTOR, why));
+        }
         2.. => note!("topic {}: replication factor {} taken as 1", asked.name, asked.replication_factor),
         _ => {
             let why = "Replication factor must be larger than 0, or -1 to use the default value.";
@@ -96,31 +102,27 @@ fn check_layout(call: &Call, asked: &CreatableTopic) -> Result<i32> {
     }
 }
 
-fn check_configs(asked: &CreatableTopic) -> Result<TopicConfig> {
-    let mut config = TopicConfig::default();
+fn check_configs(call: &Call, asked: &CreatableTopic) -> Result<Overrides> {
+    let mut config = Overrides::new(Scope::Topic);
+    let invalid = |why: String| Error::rejected(ErrorCode::INVALID_CONFIG, why);
     for entry in &asked.configs {
-        let value = entry.value.as_deref().ok_or_else(|| format!("null value for {}", entry.name));
-        value
-            .and_then(|value| config.set(&entry.name, value))
-            .map_err(|why| Error::rejected(ErrorCode::INVALID_CONFIG, why))?;
+        let value = entry.value.as_deref().ok_or_else(|| invalid(format!("null value for {}", entry.name)))?;
+        config.set(&entry.name, &admit(call, &asked.name, &entry.name, value)?).map_err(invalid)?;
     }
+    let broker = call.client.broker.topics.config();
+    config.check_together(|key| broker.topic_int(&config, key)).map_err(invalid)?;
     Ok(config)
 }
 
-fn describe_configs(broker: &Config, topic: &TopicConfig) -> Vec<CreatableTopicConfigs> {
-    let keys = KEYS.iter().filter_map(|key| key.topic_name.map(|topic_name| (key, topic_name)));
-    keys.map(|(key, topic_name)| CreatableTopicConfigs {
-        name: topic_name.to_string(),
-        value: Some(broker.topic_text(topic, topic_name).to_string()),
-        read_only: false,
-        config_source: match topic.get(topic_name) {
-            Some(_) => FROM_TOPIC,
-            None if broker.text(key.name) != key.default => FROM_BROKER,
-            None => FROM_DEFAULT,
-        },
-        is_sensitive: false,
-    })
-    .collect()
+fn describe_configs(broker: &Config, topic: &Overrides) -> Vec<CreatableTopicConfigs> {
+    let describe = |config: DescribeConfigsResourceResult| CreatableTopicConfigs {
+        name: config.name,
+        value: config.value,
+        read_only: config.read_only,
+        config_source: config.config_source,
+        is_sensitive: config.is_sensitive,
+    };
+    topic_configs(broker, topic).into_iter().map(describe).collect()
 }
 
 pub fn delete(call: &Call, request: DeleteTopicsRequest) -> std::result::Result<DeleteTopicsResponse, Closed> {

@@ -1,0 +1,107 @@
+//! How far each log is flushed and where it starts, as the data directory's checkpoints say it; and the clean stop.
+//!
+//! Always true: a log start is in its checkpoint, durably, before anybody is told. A partition that is offline keeps the
+//! entries it has.
+
+use super::*;
+
+impl TopicRegistry {
+    /// Deletes the records below `offset`; returns the log start, which is durable by then.
+    ///
+    /// Order: flush up to the new start (not in `os` mode), checkpoint it, take it into use, unlink segments later. A
+    /// start in between finds the checkpoint and does the rest.
+    pub fn delete_records(&self, partition: &Partition, offset: Offset) -> Result<Offset> {
+        let bounds = partition.bounds()?;
+        if offset < Offset(0) || offset > bounds.high_watermark {
+            let why = format!("offset {offset} is not within 0 to {}", bounds.high_watermark);
+            return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
+        }
+        if offset <= bounds.log_start {
+            return Ok(bounds.log_start);
+        }
+        partition.flush_unless_os(offset)?;
+        let _one_writer = self.checkpoints.lock().unwrap();
+        // Its name may belong to another topic by now.
+        let TopicPartition { topic, partition: number } = partition.name();
+        if !std::ptr::eq(&*self.find_partition(topic, *number)?, partition) {
+            return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
+        }
+        let mut log_starts = self.offsets(self.data.log_starts()?, |(_, log_start)| log_start);
+        let start = log_starts.entry(partition.name().clone()).or_default();
+        *start = offset.max(*start);
+        self.data.write_log_starts(&log_starts)?;
+        let (log_start, deleted) = partition.advance_start(offset)?;
+        self.deleted.lock().unwrap().extend(deleted);
+        Ok(log_start)
+    }
+
+    /// Removes the files of deleted topics and records; for a thread in the background.
+    pub fn remove_deleted(&self) {
+        let deleted = std::mem::take(&mut *self.deleted.lock().unwrap());
+        for path in deleted {
+            let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
+            if let Err(error) = removed {
+                note!("{error}: left for the next start");
+            }
+        }
+    }
+
+    /// Writes down how far each log is flushed and where it starts.
+    pub fn write_checkpoints(&self) -> Result<()> {
+        let _one_writer = self.checkpoints.lock().unwrap();
+        let recovery_points = self.offsets(self.data.recovery_points()?, |(recovery_point, _)| recovery_point);
+        self.data.write_recovery_points(&recovery_points)?;
+        let known = self.data.log_starts()?;
+        let log_starts = self.offsets(known.clone(), |(_, log_start)| log_start);
+        if log_starts != known {
+            self.data.write_log_starts(&log_starts)?;
+        }
+        Ok(())
+    }
+
+    /// Checkpoints go by name: what an earlier topic of this name left in them is not the new one's.
+    pub(super) fn forget_checkpoints(&self, topic: &str) -> Result<()> {
+        let _one_writer = self.checkpoints.lock().unwrap();
+        let without = |mut offsets: Offsets| {
+            let count = offsets.len();
+            offsets.retain(|name, _| name.topic != topic);
+            (offsets.len() < count).then_some(offsets)
+        };
+        if let Some(recovery_points) = without(self.data.recovery_points()?) {
+            self.data.write_recovery_points(&recovery_points)?;
+        }
+        if let Some(log_starts) = without(self.data.log_starts()?) {
+            self.data.write_log_starts(&log_starts)?;
+        }
+        Ok(())
+    }
+
+    /// What `pick` takes of each partition's recovery point and log start, where it is not 0. A partition that is
+    /// offline keeps what is `known`: its next start must not take what was flushed for a torn tail.
+    fn offsets(&self, known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
+        let topics = self.all();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let offsets = partitions.map(|partition| {
+            let name = partition.name();
+            let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
+            (name.clone(), offset.unwrap_or_default())
+        });
+        offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
+    }
+
+    /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
+    pub fn close(&self) -> Result<()> {
+        self.remove_deleted();
+        let topics = self.all();
+        let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
+        // Each step is done for all, also when one fails: the next start has less to recover.
+        let flushed = first_error(partitions().map(|partition| partition.flush_all()));
+        self.write_checkpoints()?;
+        flushed.and(first_error(partitions().map(|partition| partition.finish())))?;
+        self.data.write_clean_marker()
+    }
+}
+
+fn first_error(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    results.fold(Ok(()), Result::and)
+}
