@@ -22,7 +22,7 @@ from harness.kafka import Kafka
 from harness.report import Failure
 from harness.tools import TOOL_SECONDS, Tools
 
-LATE_SECONDS = 10
+LATE_SECONDS = 5
 
 TOOLS = {
     "kafka-acls": "org.apache.kafka.tools.AclCommand",
@@ -46,19 +46,22 @@ ALONE = {"kafka-verifiable-consumer", "kafka-verifiable-producer"}
 ORDERED = {"kafka-console-consumer", "kafka-verifiable-producer", "kafka-verifiable-consumer"}
 READS = re.compile("--describe|--list|describe-producers|kafka-get-offsets|kafka-cluster")
 
-# What no two brokers print alike, and what takes its place.
+# What no two brokers print alike, and what takes its place. The words of an error are a broker's own; its class is not.
 WORDS = [
     (r"127\.0\.0\.1:\d+|127\.0\.0\.1 +\d{4,5}\b", "HOST:PORT"),
-    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
-    (r"(TopicId: )\S{22}", r"\1ID"),
-    (r"(Cluster ID: )\S{22}", r"\1ID"),
+    (r"-[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b", "-UUID"),
+    (r"(TopicId: |Cluster ID: )\S{22}", r"\1ID"),
     (r"\b1[6-9]\d{11}\b", "MILLISECONDS"),
-    (r'("logDir":"|log\.dirs=)[^"} ]*', r"\1DIR"),
+    (r'("logDir":"|log\.dirs=)[^",} ]*', r"\1DIR"),
     (r"(console-consumer-)\d+", r"\1N"),
+    (r"(errors\.\w+Exception): (?!org).*", r"\1: WORDS"),
+    (r"(Error while executing topic command :).*", r"\1 WORDS"),
+    # Kafka has keys in hours and minutes beside these in milliseconds, and names the default of one, or of none.
+    (r"(?m)^( *((log\.)?retention|flush|segment|segment\.jitter)\.ms=.*?)(, )?DEFAULT_CONFIG:[^}]*", r"\1"),
     (r"[ \t]+", " "),
 ]
 # Frames of a stack, what Tools.java says of an exit, and the log of the client library.
-NOISE = re.compile(r"\s+at |null$|Tools\$Exited$|\[(?!main\])|\[main\] \w+ org\.apache\.kafka\.clients\.|$")
+NOISE = re.compile(r"\s+at |\s*(\.\.\. \d+ more|null)$|Tools\$Exited$|\[(?!main\])|\[main\] \w+ org\.apache\.kafka\.clients\.|$")
 
 
 def compare_tools(report, broker, scratch):
@@ -118,6 +121,7 @@ class Both:
     def __call__(self, command, stdin="", differs=None, clean=None, **files):
         """`differs` is {pattern: reason}; `clean` maps both lists of lines, Kafka's first, to what is compared;
         `{name}` in a command is the path of a file with the content name=..."""
+        command = command.strip()
         differs = differs or {}
         clean = clean or (lambda kafka, tested: (kafka, tested))
         with self.report.check(f"differential: {command}"):
@@ -136,7 +140,7 @@ class Both:
         members = [Member(side.client, group, [topic], **options) for side in [self.kafka, self.tested]]
         for member in members:
             wait_for_partitions(member, list(range(partitions)))
-        yield
+        yield members
         for member in members:
             member.leave()
 

@@ -66,7 +66,9 @@ class Kafka(Broker):
 
 
 def format_storage(config, log):
-    command = [*install.java("kafka.tools.StorageTool"), "format", "-t", CLUSTER_ID, "-c", config]
+    # KIP-966 is about replicas; with it each topic would show a min.insync.replicas that nobody has set.
+    features = ["--feature", "eligible.leader.replicas.version=0"]
+    command = [*install.java("kafka.tools.StorageTool"), "format", "-t", CLUSTER_ID, "-c", config, *features]
     with open(log, "ab") as out:
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=START_SECONDS)
 
