@@ -23,6 +23,14 @@ A command is a line, its fields separated by tabs; the answer is one line too: `
     describe-group GROUP                          ok STATE MEMBERS PARTITION...
     delete-group GROUP
 
+    configs  TYPE NAME                            ok KEY:SOURCE:VALUE...; TYPE is `topic` or `broker`, SOURCE Kafka's name
+    alter    TYPE NAME KEY[=VALUE]...             these keys alone; without a value, back to the default
+    replace  TYPE NAME KEY=VALUE...               these keys, and all others back to the default
+    grow     TOPIC COUNT                          so many partitions
+    delete-records TOPIC PARTITION OFFSET         those before the offset, or all with -1
+    log-dirs TOPIC                                ok PARTITION:SIZE...
+    cluster                                       ok CLUSTER-ID CONTROLLER NODE:HOST:PORT...
+
 go only, in the name of a member and a generation, `own` for the right ones:
 
     commit-as MEMBER GENERATION
@@ -115,12 +123,14 @@ class Client:
     """A client with its own adapter program, and what it can do."""
 
     can_create = can_consume = can_max_timestamp = can_null_header = can_bare = keeps_timestamps = True
+    can_alter = can_replace = can_log_dirs = can_describe_errors = True
     # Which partition gets which records, and with which acks.
     plan = [(0, "all", records.VARIED), (1, "1", records.VARIED), (2, "0", records.VARIED)]
 
     def __init__(self, name, command, broker, scratch, cannot=()):
         self.name = name
         self.scratch = scratch
+        self.cannot = cannot
         for ability in cannot:
             setattr(self, ability, False)
         self.broker = broker
@@ -132,7 +142,7 @@ class Client:
 
     def again(self, name):
         """Another process of the same client."""
-        return Client(name, self.command, self.broker, self.scratch)
+        return Client(name, self.command, self.broker, self.scratch, self.cannot)
 
     def ask(self, *fields):
         self.broker.check_alive()
@@ -164,6 +174,11 @@ class Client:
 
     def offset(self, topic, partition, which):
         return int(self.ask("offset", topic, partition, which)[0])
+
+    def configs(self, kind, name):
+        """Key -> source and value."""
+        found = (field.split(":", 2) for field in self.ask("configs", kind, name))
+        return {key: (source, value) for key, source, value in found}
 
     def kill(self):
         """kill -9: the broker hears nothing of it."""

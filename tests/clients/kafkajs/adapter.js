@@ -9,6 +9,7 @@ const lz4 = require('lz4-napi')
 const { AssignerProtocol, CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = require('kafkajs')
 const snappy = require('kafkajs-snappy')
 const { ZstdCodec } = require('zstd-codec')
+const adminVerbs = require('./admin')
 const { Member } = require('./member')
 
 const CODECS = {
@@ -30,6 +31,8 @@ const admin = kafka.admin()
 let member
 
 const verbs = {
+  ...adminVerbs(admin),
+
   async create(topic, partitions, ...configs) {
     const configEntries = configs.map(config => {
       const [name, ...value] = config.split('=')
@@ -157,7 +160,8 @@ async function main() {
       console.log(['ok', ...((await verbs[verb](...args)) || [])].join('\t'))
     } catch (error) {
       console.error(error)
-      const causes = error.errors || (error.groups || []).map(group => group.error)
+      const { errors, groups, partitions } = error.cause?.partitions ? error.cause : error
+      const causes = errors || (groups || partitions || []).map(each => each.error)
       const cause = causes[0] || error.cause || error
       const code = Math.max(Number(cause.code) || 0, 0)
       console.log(['error', code, String(cause.message).replace(/\s+/g, ' ')].join('\t'))

@@ -14,7 +14,16 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+)
 
 from harness import records
 from members import Member
@@ -175,6 +184,35 @@ class Confluent:
 
     def delete_group(self, group):
         self.admin.delete_consumer_groups([group])[group].result()
+
+    def configs(self, kind, name):
+        resource = ConfigResource(kind, name)
+        entries = self.admin.describe_configs([resource])[resource].result().values()
+        return [f"{entry.name}:{ConfigSource(entry.source).name}:{entry.value}" for entry in entries]
+
+    def alter(self, kind, name, *changes):
+        def entry(key, equals, value):
+            operation = AlterConfigOpType.SET if equals else AlterConfigOpType.DELETE
+            return ConfigEntry(key, value, incremental_operation=operation)
+
+        entries = [entry(*change.partition("=")) for change in changes]
+        resource = ConfigResource(kind, name, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result()
+
+    def replace(self, kind, name, *configs):
+        resource = ConfigResource(kind, name, set_config=dict(config.split("=", 1) for config in configs))
+        self.admin.alter_configs([resource])[resource].result()
+
+    def grow(self, topic, count):
+        self.admin.create_partitions([NewPartitions(topic, int(count))])[topic].result()
+
+    def delete_records(self, topic, partition, offset):
+        at = TopicPartition(topic, int(partition), int(offset))
+        self.admin.delete_records([at])[at].result()
+
+    def cluster(self):
+        found = self.admin.describe_cluster().result()
+        return [found.cluster_id, found.controller.id, *(f"{node.id}:{node.host}:{node.port}" for node in found.nodes)]
 
     def flood(self, topic, acks, path):
         """Produces numbered records to partition 0 as fast as it can until `stop`, across losses of the broker.

@@ -1,12 +1,13 @@
 """kafka-python under test. By hand: python kafka_python_adapter.py 127.0.0.1:9092, then type `topics`."""
 
+import re
 import sys
 import time
 
 from commands import READ_SECONDS, idempotent, serve
 import kafka.errors
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.admin import AlterConfigOp, ConfigResource, KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 
 from harness import records
@@ -151,6 +152,45 @@ class KafkaPython:
         result = self.admin.delete_groups([group])[group]
         if result != "OK":
             raise getattr(kafka.errors, result)(group)
+
+    def configs(self, kind, name):
+        found = self.admin.describe_configs([ConfigResource(kind, name)], config_filter="all")[kind][name]
+        return [f"{key}:{entry['config_source']}:{entry['value']}" for key, entry in found.items()]
+
+    def alter(self, kind, name, *changes):
+        changes = [change.partition("=") for change in changes]
+        changes = {key: (AlterConfigOp.SET, value) if is_set else (AlterConfigOp.DELETE, None) for key, is_set, value in changes}
+        resource = ConfigResource(kind, name, changes)
+        check(self.admin.alter_configs([resource], raise_on_unknown=False)[kind][name])
+
+    def replace(self, kind, name, *configs):
+        # AlterConfigs both times. The second call alone would add what was set before.
+        check(self.admin.reset_configs([ConfigResource(kind, name, {})], incremental=False)[kind][name])
+        resource = ConfigResource(kind, name, dict(config.split("=", 1) for config in configs))
+        check(self.admin.alter_configs([resource], raise_on_unknown=False, incremental=False)[kind][name])
+
+    def grow(self, topic, count):
+        self.admin.create_partitions({topic: int(count)})
+
+    def delete_records(self, topic, partition, offset):
+        self.admin.delete_records({TopicPartition(topic, int(partition)): int(offset)})
+
+    def log_dirs(self, topic):
+        (broker,) = self.admin.describe_log_dirs([topic])
+        topics = [each for log_dir in broker["log_dirs"] for each in log_dir["topics"]]
+        partitions = [each for found in topics for each in found["partitions"]]
+        return [f"{each['partition_index']}:{each['partition_size']}" for each in partitions]
+
+    def cluster(self):
+        found = self.admin.describe_cluster()
+        nodes = [f"{node['broker_id']}:{node['host']}:{node['port']}" for node in found["brokers"]]
+        return [found["cluster_id"], found["controller_id"], *nodes]
+
+
+def check(result):
+    """Raises what kafka-python only tells: `OK`, or a text with the code of an error."""
+    if result != "OK":
+        raise for_code(int(re.match(r"\[Error (\d+)\]", result)[1]))(result)
 
 
 class Listener(ConsumerRebalanceListener):
