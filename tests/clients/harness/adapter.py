@@ -123,7 +123,7 @@ class Client:
     """A client with its own adapter program, and what it can do."""
 
     can_create = can_consume = can_max_timestamp = can_null_header = can_bare = keeps_timestamps = True
-    can_alter = can_replace = can_log_dirs = can_describe_errors = True
+    can_alter = can_replace = can_log_dirs = can_describe_errors = can_be_static = can_cooperate = True
     # Which partition gets which records, and with which acks.
     plan = [(0, "all", records.VARIED), (1, "1", records.VARIED), (2, "0", records.VARIED)]
 
