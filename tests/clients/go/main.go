@@ -72,7 +72,7 @@ func (a *adapter) obey(ctx context.Context, verb string, args []string) ([]strin
 		partitions, err := a.partitions(ctx, args[0])
 		return []string{strconv.Itoa(len(partitions))}, err
 	case "produce":
-		return a.produce(ctx, args[0], args[1], args[2], args[3])
+		return a.produce(ctx, args[0], args[1], args[2], args[3], args[4:])
 	case "consume":
 		return nil, a.consume(ctx, args[0], int32(number(args[1])), args[2], int(number(args[3])), args[4])
 	case "offset":
@@ -146,7 +146,9 @@ func (a *adapter) partitions(ctx context.Context, topic string) (kadm.PartitionD
 	return topics[topic].Partitions, topics.Error()
 }
 
-func (a *adapter) produce(ctx context.Context, topic, codec, acks, path string) ([]string, error) {
+func (a *adapter) produce(
+	ctx context.Context, topic, codec, acks, path string, batchBytes []string,
+) ([]string, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(a.bootstrap),
 		kgo.AllowAutoTopicCreation(),
@@ -154,6 +156,9 @@ func (a *adapter) produce(ctx context.Context, topic, codec, acks, path string) 
 		kgo.ProducerBatchCompression(codecs[codec]),
 		kgo.ProducerLinger(20 * time.Millisecond),
 		kgo.RequiredAcks(acksByName[acks]),
+	}
+	if len(batchBytes) == 1 {
+		options = append(options, kgo.ProducerBatchMaxBytes(int32(number(batchBytes[0]))))
 	}
 	// Kafka allows idempotence with acks=all only.
 	if os.Getenv("IDEMPOTENT") != "1" || acks != "all" {

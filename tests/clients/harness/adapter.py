@@ -7,7 +7,7 @@ A command is a line, its fields separated by tabs; the answer is one line too: `
     delete   TOPIC
     topics                                        ok NAME...
     partitions TOPIC                              ok COUNT
-    produce  TOPIC CODEC ACKS FILE                ok LAST-OFFSET, as acked (-1 with ACKS 0)
+    produce  TOPIC CODEC ACKS FILE [BYTES]        ok LAST-OFFSET, as acked (-1 with ACKS 0); batches have about BYTES
     consume  TOPIC PARTITION FROM COUNT FILE      writes COUNT records; FROM is `beginning`, OFFSET or `end-N`
     offset   TOPIC PARTITION WHICH                ok OFFSET; WHICH is `earliest`, `latest`, `max` or a timestamp;
                                                   -1 when no record has that timestamp or a later one
@@ -160,11 +160,11 @@ class Client:
     def partitions(self, topic):
         return int(self.ask("partitions", topic)[0])
 
-    def produce(self, topic, codec, acks, lines):
+    def produce(self, topic, codec, acks, lines, *batch_bytes):
         """Returns the offset of the last record; -1 with acks=0, None if the client does not tell."""
         path = self.scratch / f"{self.name}.sent"
         path.write_text("".join(line + "\n" for line in lines))
-        return int(self.ask("produce", topic, codec, acks, path)[0])
+        return int(self.ask("produce", topic, codec, acks, path, *batch_bytes)[0])
 
     def consume(self, topic, partition, start, count):
         """Returns the lines of `count` records."""

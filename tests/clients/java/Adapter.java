@@ -85,7 +85,8 @@ class Adapter {
                 return topics.get(command[1]).partitions().size();
             }
             case "produce" -> {
-                return produce(command[1], command[2], command[3], Path.of(command[4]));
+                int batchBytes = command.length > 5 ? Integer.parseInt(command[5]) : 16_384;
+                return produce(command[1], command[2], command[3], Path.of(command[4]), batchBytes);
             }
             case "consume" -> {
                 var at = new TopicPartition(command[1], Integer.parseInt(command[2]));
@@ -147,7 +148,7 @@ class Adapter {
         admin.createTopics(List.of(topic.configs(configs))).all().get();
     }
 
-    long produce(String topic, String codec, String acks, Path file) throws Exception {
+    long produce(String topic, String codec, String acks, Path file, int batchBytes) throws Exception {
         // Kafka allows idempotence with acks=all only.
         boolean idempotent = "1".equals(System.getenv("IDEMPOTENT")) && acks.equals("all");
         Map<String, Object> config = Map.of(
@@ -155,6 +156,7 @@ class Adapter {
             "acks", acks,
             "compression.type", codec,
             "linger.ms", 20,
+            "batch.size", batchBytes,
             "enable.idempotence", idempotent);
         var sent = new ArrayList<Future<RecordMetadata>>();
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {

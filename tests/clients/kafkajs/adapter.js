@@ -20,7 +20,7 @@ const CODECS = {
   zstd: CompressionTypes.ZSTD,
 }
 const ACKS = { all: -1, 1: 1, 0: 0 }
-const CHUNK = 200 // records in one send, which is one batch
+const CHUNK = 200 // records in one send, which is one batch, unless its size is given
 
 // kafkajs reports on stdout, where our answers go.
 const logCreator = () => ({ namespace, level, log }) => console.error(level, namespace, log.message, log.error || '')
@@ -57,15 +57,15 @@ const verbs = {
     return [topics[0].partitions.length]
   },
 
-  async produce(topic, codec, acks, path) {
+  // One send after the other: a second one at the same time would take the sequence number of one that failed.
+  async produce(topic, codec, acks, path, bytes) {
     const records = fs.readFileSync(path, 'utf8').trimEnd().split('\n').map(parse)
     const idempotent = process.env.IDEMPOTENT === '1' && acks === 'all'
     const producer = kafka.producer({ idempotent, createPartitioner: Partitioners.DefaultPartitioner })
     await producer.connect()
     let last = -1
     try {
-      for (let i = 0; i < records.length; i += CHUNK) {
-        const messages = records.slice(i, i + CHUNK)
+      for (const messages of chunks(records, bytes)) {
         const [sent] = await producer.send({ topic, messages, acks: ACKS[acks], compression: CODECS[codec] })
         if (sent) last = Number(sent.baseOffset) + messages.length - 1
       }
@@ -123,6 +123,18 @@ const verbs = {
   async 'delete-group'(group) {
     await admin.deleteGroups([group])
   },
+}
+
+function chunks(records, bytes) {
+  const chunks = [[]]
+  let size = 0
+  for (const record of records) {
+    const isFull = bytes ? size >= bytes : chunks.at(-1).length >= CHUNK
+    if (isFull) chunks.push([])
+    size = (isFull ? 0 : size) + (record.key?.length || 0) + (record.value?.length || 0)
+    chunks.at(-1).push(record)
+  }
+  return chunks
 }
 
 // One line of records, as kafkajs wants it.

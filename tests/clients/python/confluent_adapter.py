@@ -60,8 +60,8 @@ class Confluent:
         config = {"acks": acks, "linger.ms": 20, "enable.idempotence": idempotent(acks)}
         return Producer({**self.base, **config, **more})
 
-    def produce(self, topic, codec, acks, path):
-        producer = self.producer(acks, **{"compression.type": codec})
+    def produce(self, topic, codec, acks, path, batch_bytes=1_000_000):
+        producer = self.producer(acks, **{"compression.type": codec, "batch.size": batch_bytes})
         offsets = []
         errors = []
 

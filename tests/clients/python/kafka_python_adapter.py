@@ -37,12 +37,13 @@ class KafkaPython:
             raise for_code(found["error_code"])(topic)
         return [len(found["partitions"])]
 
-    def produce(self, topic, codec, acks, path):
+    def produce(self, topic, codec, acks, path, batch_bytes=16_384):
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all" if acks == "all" else int(acks),
             compression_type=None if codec == "none" else codec,
             linger_ms=20,
+            batch_size=int(batch_bytes),
             enable_idempotence=idempotent(acks),
         )
         try:
