@@ -34,6 +34,7 @@ type adapter struct {
 	bootstrap string
 	admin     *kadm.Client
 	member    *member
+	churn     *churn
 }
 
 func main() {
@@ -113,6 +114,11 @@ func (a *adapter) obey(ctx context.Context, verb string, args []string) ([]strin
 		return a.logDirs(ctx, args[0])
 	case "cluster":
 		return a.cluster(ctx)
+	case "churn":
+		a.churn = startChurn(a.bootstrap, args)
+		return nil, nil
+	case "churned":
+		return a.churn.state()
 	}
 	return nil, errors.New("no such command: " + verb)
 }

@@ -35,6 +35,15 @@ go only, in the name of a member and a generation, `own` for the right ones:
 
     commit-as MEMBER GENERATION
     heartbeat-as MEMBER GENERATION
+    churn GROUP,... TOPIC COUNT SECONDS HOW       starts COUNT members each second that vanish when they have `asked` for
+                                                  a member id or have `joined` with it
+    churned                                       ok VANISHED ALL
+
+confluent only:
+
+    flood TOPIC ACKS FILE [COUNT]                 produces numbered records to partition 0 until `stop`, as fast as it can
+                                                  or COUNT each second; `OFFSET NUMBER` goes into FILE for each ack
+    stop                                          ok SENT
 
 The adapters get the broker's address as their argument. They produce with idempotence if IDEMPOTENT=1 is in
 the environment. By hand: `COMMAND 127.0.0.1:9092`, then type `topics`.

@@ -214,15 +214,12 @@ class Confluent:
         found = self.admin.describe_cluster().result()
         return [found.cluster_id, found.controller.id, *(f"{node.id}:{node.host}:{node.port}" for node in found.nodes)]
 
-    def flood(self, topic, acks, path):
-        """Produces numbered records to partition 0 as fast as it can until `stop`, across losses of the broker.
-        Writes `OFFSET NUMBER` to the file for each record that is acknowledged."""
+    def flood(self, topic, acks, path, count=None):
         # A short queue, so that what piles up while the broker is down stays readable.
-        self.flooding = Flood(self.producer(acks, **{"queue.buffering.max.messages": 20_000}), topic, path)
+        self.flooding = Flood(self.producer(acks, **{"queue.buffering.max.messages": 20_000}), topic, path, count)
         self.flooding.start()
 
     def stop(self):
-        """Ends the flood: ok NUMBER-OF-RECORDS-SENT."""
         return [self.flooding.finish()]
 
 
@@ -234,11 +231,14 @@ def line_of(message):
 
 class Flood(threading.Thread):
     PADDING = b"." * 100
+    PAUSE_SECONDS = 0.1
 
-    def __init__(self, producer, topic, path):
+    def __init__(self, producer, topic, path, count):
         super().__init__(daemon=True)
         self.producer = producer
         self.topic = topic
+        self.is_paced = count is not None
+        self.burst = int(int(count) * self.PAUSE_SECONDS) if self.is_paced else 1000
         self.acked = open(path, "w")
         self.ending = threading.Event()
         self.sent = 0
@@ -246,7 +246,7 @@ class Flood(threading.Thread):
     def run(self):
         while not self.ending.is_set():
             try:
-                for _ in range(1000):
+                for _ in range(self.burst):
                     value = b"%d %s" % (self.sent, self.PADDING)
                     self.producer.produce(self.topic, value, b"%d" % self.sent, 0, on_delivery=self.delivered)
                     self.sent += 1
@@ -254,6 +254,8 @@ class Flood(threading.Thread):
                 self.producer.poll(0.1)
             self.producer.poll(0)
             self.acked.flush()
+            if self.is_paced:
+                self.ending.wait(self.PAUSE_SECONDS)
 
     def delivered(self, error, message):
         if not error:
