@@ -18,6 +18,7 @@ mod tally;
 mod waiting;
 mod worker;
 
+use std::net::TcpListener;
 use std::process::ExitCode;
 
 use plan::Plan;
@@ -44,6 +45,8 @@ fn run() -> Result<String> {
         "produce" => worker::produce(&plan),
         "fetch" => worker::fetch(&plan),
         "wait" => waiting::wait(&plan),
+        "ready" => plan.wait_for_answer(),
+        "port" => Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string()),
         "create" => plan.create_topic(0).map(|()| format!("created {}", plan.topic)),
         "delete" => plan.delete_topic().map(|()| format!("deleted {}", plan.topic)),
         other => Err(format!("no such work: {other}\n{}", plan::USAGE).into()),

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::Result;
 
-pub const USAGE: &str = "Usage: load produce|fetch|wait|create|delete [options]
+pub const USAGE: &str = "Usage: load produce|fetch|wait|create|delete|ready|port [options]
 
 produce   creates the topic if need be, and sends batches to its partitions in turn
 fetch     reads a topic that was produced before
 wait      opens connections that wait in a fetch each, and wakes them with one record
 create    only creates the topic
-delete    deletes the topic";
+delete    deletes the topic
+ready     waits until the broker has answered a request
+port      prints a port that is free";
 
 /// Name, default, what it is.
 const OPTIONS: &[(&str, &str, &str)] = &[

@@ -3,7 +3,7 @@
 //! Always true: what goes out is a version that every broker since Kafka 2.3 serves, Kafka 4 included.
 //! Not done: an error that comes back is final, nothing is tried again.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sendlog::base::ErrorCode;
 use sendlog::record::BatchBuilder;
@@ -115,6 +115,20 @@ impl Plan {
     fn metadata_request(&self) -> MetadataRequest {
         let topic = MetadataRequestTopic { name: Some(self.topic.clone()), ..MetadataRequestTopic::default() };
         MetadataRequest { topics: Some(vec![topic]), ..MetadataRequest::default() }
+    }
+
+    /// Asks until there is an answer: a broker that starts refuses connections at first.
+    pub fn wait_for_answer(&self) -> Result<String> {
+        let began = Instant::now();
+        let mut request = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
+        loop {
+            let opened = Connection::open(&self.bootstrap);
+            match opened.and_then(|mut connection| call(&mut connection, METADATA_VERSION, &mut request)) {
+                Ok(_) => return Ok(format!("ready_ms={}", began.elapsed().as_millis())),
+                Err(error) if began.elapsed() > self.time => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Creates the topic, one that takes batches of this size, and waits until it can be used.
