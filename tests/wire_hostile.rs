@@ -8,7 +8,8 @@ mod wire_frames;
 use sendlog::base::{Error, Result};
 use sendlog::wire::frame::{decode_request_header, decode_response};
 use sendlog::wire::messages::{
-    CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, JoinGroupRequest, LeaveGroupRequest, MetadataRequest,
+    CreatePartitionsRequest, CreateTopicsRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest, FetchRequest,
+    FindCoordinatorRequest, JoinGroupRequest, LeaveGroupRequest, MetadataRequest,
 };
 use sendlog::wire::{ApiKey, Request};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -145,6 +146,26 @@ fn a_claimed_count_takes_no_memory() {
     assert!(held_max < 2_000, "{held_max} bytes held");
 }
 
+/// Kafka writes -1 or 1 in front of a struct that may be null, and takes all that is negative for null.
+#[test]
+fn a_struct_that_may_be_null_is_there_unless_a_negative_number_says_no() {
+    let no_topics_and_a_limit = [0, 1, 0, 0, 0, 9];
+    let cursor = [2, b'a', 0, 0, 0, 3, 0];
+    let decode = |marker: u8, cursor: &[u8]| {
+        let body = [&no_topics_and_a_limit[..], &[marker], cursor, &[0]].concat();
+        let bytes = request(ApiKey::DESCRIBE_TOPIC_PARTITIONS, 0, &body);
+        let decoded = decode_request_header(&bytes).unwrap().1.message::<DescribeTopicPartitionsRequest>();
+        decoded.map(|request| request.cursor.map(|cursor| (cursor.topic_name, cursor.partition_index)))
+    };
+    for null in [0xff, 0x80] {
+        assert_eq!(decode(null, &[]).unwrap(), None);
+    }
+    for there in [0, 1, 0x7f] {
+        assert_eq!(decode(there, &cursor).unwrap(), Some(("a".to_string(), 3)));
+        assert!(matches!(decode(there, &[]), Err(Error::Malformed { .. })));
+    }
+}
+
 /// A compact array of `count` elements with these bytes.
 fn compact_array(count: usize, element: &[u8]) -> Vec<u8> {
     let length = count + 1;
@@ -175,4 +196,13 @@ fn many_of_the_smallest_elements_take_no_more_memory_than_allowed() {
     check_memory::<JoinGroupRequest>(6, &join);
     let empty_member = [1, 0, 0];
     check_memory::<LeaveGroupRequest>(4, &[&[1], &compact_array(count, &empty_member)[..], &[0]].concat());
+    let empty_keys = compact_array(count - 1, &[1]);
+    check_memory::<DescribeConfigsRequest>(4, &[&[2, 2, 1], &empty_keys[..], &[0, 0, 0, 0]].concat());
+    let resource_of_one_key = [2, 1, 2, 1, 0];
+    let half = compact_array(count / 2, &resource_of_one_key);
+    check_memory::<DescribeConfigsRequest>(4, &[&half[..], &[0, 0, 0]].concat());
+    let empty_assignment = [1, 0];
+    let assignments = compact_array(count - 1, &empty_assignment);
+    let partitions = [&[2, 1, 0, 0, 0, 1], &assignments[..], &[0, 0, 0, 0, 0, 0, 0]].concat();
+    check_memory::<CreatePartitionsRequest>(2, &partitions);
 }

@@ -4,6 +4,8 @@
 //! Every field holds something else than its default and than its neighbours, so that a wrong order shows. Where a
 //! version lacks a field, the crate wants its default ([`since`], [`until`]); ours leaves it out by itself.
 
+mod wire_admin;
+mod wire_configs;
 mod wire_groups;
 
 use kafka_protocol::messages as theirs;
@@ -57,7 +59,19 @@ where
     Q: Encodable + Decodable + HeaderVersion,
     A: Encodable + Decodable + HeaderVersion,
 {
-    for version in R::api().lowest..=R::api().highest {
+    check_from(R::api().lowest, request, response);
+}
+
+/// The same from this version on: the first that the crate knows.
+fn check_from<R: Request, Q, A>(
+    lowest: i16,
+    request: impl Fn(i16) -> (R, Q),
+    response: impl Fn(i16) -> (R::Response, A),
+) where
+    Q: Encodable + Decodable + HeaderVersion,
+    A: Encodable + Decodable + HeaderVersion,
+{
+    for version in lowest..=R::api().highest {
         let (mut ours, theirs) = request(version);
         check_request(version, &mut ours, theirs);
         let (mut ours, theirs) = response(version);

@@ -196,6 +196,8 @@ impl Walk for Printer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::messages::describe_client_quotas::{EntryData, ValueData};
+    use crate::wire::messages::describe_topic_partitions::{Cursor, DescribeTopicPartitionsRequest};
     use crate::wire::messages::{DeleteTopicsRequest, FindCoordinatorRequest, FindCoordinatorResponse};
 
     #[test]
@@ -221,5 +223,15 @@ mod tests {
         assert_eq!(print(0), r#"FindCoordinator v0 NONE 0 "" 0"#);
         assert_eq!(print(15), r#"FindCoordinator v0 COORDINATOR_NOT_AVAILABLE 0 "" 0"#);
         assert_eq!(print(999), r#"FindCoordinator v0 error 999 0 "" 0"#);
+    }
+
+    #[test]
+    fn a_struct_prints_as_an_element_does_and_a_fraction_as_it_is() {
+        let cursor = Some(Cursor { topic_name: "a".to_string(), partition_index: 1 });
+        let mut request = DescribeTopicPartitionsRequest { cursor, ..Default::default() };
+        assert_eq!(print("Describe", 0, &mut request), r#"Describe v0 [] 2000 ["a" 1]"#);
+        let mut entry =
+            EntryData { values: vec![ValueData { key: "k".to_string(), value: 0.5 }], ..Default::default() };
+        assert_eq!(print("Entry", 0, &mut entry), r#"Entry v0 [] [["k" 0.5]]"#);
     }
 }

@@ -24,17 +24,21 @@ pub fn describe_quotas(
     Ok(DescribeClientQuotasResponse { entries: Some(Vec::new()), ..DescribeClientQuotasResponse::default() })
 }
 
-/// There are no users: all of them are an empty list, and a named one does not exist.
+/// There are no users: all of them are an empty list, and a named one does not exist. As with Kafka, a name that comes
+/// twice is a mistake of its own.
 pub fn describe_scram_users(
     _call: &Call,
     request: DescribeUserScramCredentialsRequest,
 ) -> Result<DescribeUserScramCredentialsResponse, Closed> {
-    let unknown = |user: UserName| DescribeUserScramCredentialsResult {
-        error_code: ErrorCode::RESOURCE_NOT_FOUND,
-        error_message: Some(format!("there is no SCRAM user '{}': nobody authenticates here", user.name)),
-        user: user.name,
-        ..DescribeUserScramCredentialsResult::default()
+    let users = request.users.unwrap_or_default();
+    let unknown = |user: &UserName| {
+        let (error_code, what) = match users.iter().filter(|other| other.name == user.name).count() {
+            1 => (ErrorCode::RESOURCE_NOT_FOUND, "there is no such SCRAM user: nobody authenticates here"),
+            _ => (ErrorCode::DUPLICATE_RESOURCE, "the request names this SCRAM user twice"),
+        };
+        let (user, error_message) = (user.name.clone(), Some(format!("{}: {what}", user.name)));
+        DescribeUserScramCredentialsResult { user, error_code, error_message, ..Default::default() }
     };
-    let results = request.users.unwrap_or_default().into_iter().map(unknown).collect();
+    let results = users.iter().map(unknown).collect();
     Ok(DescribeUserScramCredentialsResponse { results, ..DescribeUserScramCredentialsResponse::default() })
 }

@@ -2,7 +2,8 @@
 //!
 //! Versions: 1 is flexible.
 //!
-//! Errors: one for the response: INVALID_REQUEST for an unknown type of entity or of match.
+//! Errors: one for the response: UNSUPPORTED_VERSION for an unknown type of entity, INVALID_REQUEST for one of match, or
+//! for a type of entity that comes twice.
 
 use crate::base::{ErrorCode, Result};
 use crate::wire::api::{ApiKey, Request};

@@ -3,7 +3,8 @@
 //! Versions: 1 names the kind of election (KIP-460) and has an error for the whole response; 2 is flexible.
 //!
 //! Errors: one per partition: ELECTION_NOT_NEEDED when the leader is the right one, as it always is where there is one
-//! broker; UNKNOWN_TOPIC_OR_PARTITION. One for the response: INVALID_REQUEST for another kind of election.
+//! broker; UNKNOWN_TOPIC_OR_PARTITION. When all are asked for, those that need no election are left out of the answer.
+//! One for the response: INVALID_REQUEST for another kind of election.
 
 use crate::base::{ErrorCode, Result};
 use crate::wire::api::{ApiKey, Request};

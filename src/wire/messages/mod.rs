@@ -2,8 +2,9 @@
 //!
 //! Fields are named and ordered as in Kafka's message definitions, so that its protocol guide reads along; units are
 //! at the end of a name (`_ms`). `Default` is Kafka's default, which is also what a field has in a version without it;
-//! only what every version has may differ, where Kafka's default is of no use (an empty error message instead of null,
-//! a consumer with a broker's replica id, a producer whose transactional id is empty).
+//! only what every version has, or what none but a broker writes, may differ, where Kafka's default is of no use (an
+//! empty error message or documentation instead of null, a consumer with a broker's replica id, a producer whose
+//! transactional id is empty).
 //!
 //! `throttle_time_ms` is 0 in every response: there are no quotas.
 
