@@ -126,7 +126,7 @@ impl Log {
     /// file that a power cut forgets. A roll that fails takes its files away again, durably: the closed segment is
     /// written on, and a start that found the name would believe that the segment ends there.
     fn roll(&mut self) -> Result<()> {
-        self.active_mut().finish_time_index();
+        self.active_mut().finish_indexes();
         let base = self.end_offset;
         let next = Segment::create(&self.folder, base)
             .and_then(|segment| fs::sync_dir(&self.folder).map(|()| segment))
@@ -171,6 +171,8 @@ impl Log {
     pub fn flushed(&mut self, end: Offset) {
         let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
         self.recovery_point = self.recovery_point.max(end);
+        // A start looks for index entries below the recovery point in the files.
+        self.active_mut().write_indexes();
         let mut segment_end = self.end_offset;
         for segment in self.segments[first.saturating_sub(1)..].iter().rev() {
             if segment_end <= self.recovery_point {
@@ -182,7 +184,7 @@ impl Log {
 
     /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.
     pub fn finish(&mut self) -> Result<()> {
-        self.active_mut().finish_time_index();
+        self.active_mut().finish_indexes();
         self.segments.iter().try_for_each(Segment::sync_indexes)
     }
 

@@ -144,7 +144,7 @@ impl Restore<'_> {
             return Ok((segment, next_base, false));
         }
         let (mut segment, end) = self.scan(segment, later)?;
-        segment.finish_time_index();
+        segment.finish_indexes();
         // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log.
         let is_last = end != next_base && !is_durable;
         if is_last {
@@ -305,7 +305,7 @@ fn indexes_look_right(segment: &Segment) -> Result<bool> {
     let base = segment.base_offset();
     let file = segment.log_file().get()?;
     let Some(indexed) = view.last_indexed(&file)? else { return Ok(false) };
-    let rises = match view.offset_index.count.checked_sub(2) {
+    let rises = match view.offset_index.count().checked_sub(2) {
         Some(before) => view.offset_index.entry(base, before)?.last_offset < indexed.header.last_offset(),
         None => true,
     };

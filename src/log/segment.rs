@@ -183,6 +183,18 @@ impl Segment {
         self.bytes_since_entry += bytes;
     }
 
+    /// The indexes as a closed segment has them: the largest timestamp at the end, and all of it in their files.
+    pub fn finish_indexes(&mut self) {
+        self.finish_time_index();
+        self.write_indexes();
+    }
+
+    /// What the indexes have in memory alone goes into their files.
+    pub fn write_indexes(&mut self) {
+        self.offset_index.write_out();
+        self.time_index.write_out();
+    }
+
     pub fn sync_indexes(&self) -> Result<()> {
         self.offset_index.sync()?;
         self.time_index.sync()

@@ -37,7 +37,7 @@ impl TimeIndexView {
     }
 
     pub fn last(&self, base: Offset) -> Result<Option<TimeEntry>> {
-        self.count.checked_sub(1).map(|number| self.entry(base, number)).transpose()
+        self.count().checked_sub(1).map(|number| self.entry(base, number)).transpose()
     }
 
     /// The last entry with a timestamp of at most `timestamp_ms`: nothing before it is later.

@@ -114,7 +114,7 @@ impl SegmentView {
 
     /// The batch that an entry of the offset index points to; `None` when there is no such entry, or it lies.
     pub(super) fn indexed_batch(&self, file: &File, number: u32) -> Result<Option<Batch>> {
-        if number >= self.offset_index.count {
+        if number >= self.offset_index.count() {
             return Ok(None);
         }
         let entry = self.offset_index.entry(self.base_offset, number)?;
@@ -132,7 +132,7 @@ impl SegmentView {
 
     /// The batch that the last entry of the offset index points to; `None` when there is none, or it lies.
     pub(super) fn last_indexed(&self, file: &File) -> Result<Option<Batch>> {
-        match self.offset_index.count.checked_sub(1) {
+        match self.offset_index.count().checked_sub(1) {
             Some(number) => self.indexed_batch(file, number),
             None => Ok(None),
         }
