@@ -12,7 +12,7 @@ use crate::base::{Error, Result};
 use crate::log::LazyFile;
 use crate::os::fs;
 
-/// Bytes that a look-up reads at once, where halving further would take a read for each step.
+/// Bytes that a look-up reads at once: one read instead of one for each step of halving.
 const BLOCK: usize = 4 << 10;
 
 /// Fast path: entries that are written at once. A batch of 16 KiB has an entry in both indexes, and two more `write(2)`
@@ -123,22 +123,27 @@ impl<const N: usize> EntryView<N> {
         }
     }
 
-    /// How many entries at the front satisfy `wanted`, found by halving; the entries are sorted that way.
-    pub fn partition_point(&self, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
+    /// How many entries at the front satisfy `wanted`; the entries are sorted that way.
+    ///
+    /// A block of entries around `guess` is read, then one in the middle of what is left, until one holds the answer.
+    pub fn partition_point(&self, guess: u32, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
         if self.tail.first().is_some_and(|entry| wanted(*entry)) {
             return Ok(self.written + self.tail.partition_point(|entry| wanted(*entry)) as u32);
         }
+        let half = (BLOCK / N / 2) as u32;
         let (mut low, mut high) = (0, self.written);
-        while (high - low) as usize > BLOCK / N {
-            let middle = low + (high - low) / 2;
-            if wanted(self.get(middle)?) {
-                low = middle + 1;
-            } else {
-                high = middle;
+        let mut middle = guess;
+        loop {
+            let from = middle.saturating_sub(half).clamp(low, high);
+            let to = (from + 2 * half).min(high);
+            let point = self.read(from..to)?.partition_point(|entry| wanted(*entry)) as u32;
+            match from + point {
+                found if found == from && low < from => high = from,
+                found if found == to && to < high => low = to,
+                found => return Ok(found),
             }
+            middle = low + (high - low) / 2;
         }
-        let block = self.read(low..high)?;
-        Ok(low + block.partition_point(|entry| wanted(*entry)) as u32)
     }
 
     /// The entries with these numbers, which are in the file.
@@ -163,8 +168,10 @@ mod tests {
     fn contents(view: &EntryView<8>) -> Vec<u64> {
         let entries: Vec<u64> = (0..view.count()).map(|n| u64::from_be_bytes(view.get(n).unwrap())).collect();
         for (number, entry) in entries.iter().enumerate() {
-            let point = view.partition_point(|bytes| u64::from_be_bytes(bytes) < *entry).unwrap();
-            assert_eq!(point as usize, number);
+            for guess in [0, 999, number as u32, view.count(), u32::MAX] {
+                let point = view.partition_point(guess, |bytes| u64::from_be_bytes(bytes) < *entry).unwrap();
+                assert_eq!(point as usize, number, "guess {guess}");
+            }
         }
         entries
     }
