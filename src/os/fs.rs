@@ -88,14 +88,29 @@ pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Resul
     file.read_exact_at(buffer, position)
 }
 
+/// Bytes of a file that is read in one go.
+const SMALL: usize = 1 << 10;
+
 /// Reads a small file whole; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut file = match options().read(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(at(path))?,
     };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(at(path))?;
+    // One read mostly, where the standard library asks for size and place first: a start reads thousands of these.
+    let mut bytes = vec![0; SMALL];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(got) => filled += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(at(path)(error)),
+        }
+        match filled == bytes.len() {
+            true => bytes.resize(2 * filled, 0),
+            false => bytes.truncate(filled), // a file gives all that it has
+        }
+    }
     Ok(Some(bytes))
 }
 
