@@ -6,7 +6,7 @@
 
 use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -64,9 +64,22 @@ pub fn space(path: &Path) -> Result<Space> {
 }
 
 /// Appends all of `bytes` with one `write(2)` where the kernel takes them at once.
-pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    append_all(file, path, &mut [IoSlice::new(bytes)])
+}
+
+/// Appends all slices, one behind the other, with one `writev(2)` where the kernel takes them at once.
+pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> Result<()> {
     step("append", path)?;
-    file.write_all(bytes).map_err(at(path))
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(at(path)(io::ErrorKind::WriteZero.into())),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(at(path)(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Fills `buffer` from `position` on, and returns how much of it: less only at the file's end.

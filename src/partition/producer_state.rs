@@ -118,6 +118,20 @@ impl ProducerState {
         }
     }
 
+    /// What is known of these producers, to be put back with [`ProducerState::restore_entries`].
+    pub fn entries(&self, ids: impl Iterator<Item = i64>) -> Vec<(i64, Option<Producer>)> {
+        ids.filter(|id| *id >= 0).map(|id| (id, self.producers.get(&id).cloned())).collect()
+    }
+
+    pub fn restore_entries(&mut self, entries: Vec<(i64, Option<Producer>)>) {
+        for (id, known) in entries {
+            match known {
+                Some(producer) => drop(self.producers.insert(id, producer)),
+                None => drop(self.producers.remove(&id)),
+            }
+        }
+    }
+
     /// Forgets producers whose last batch is older than this.
     pub fn expire(&mut self, before_ms: i64) {
         self.producers.retain(|_, producer| producer.last().timestamp_ms >= before_ms);

@@ -10,7 +10,7 @@ use crate::record::BatchBuilder;
 
 const FIRST_START: Opening = Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: 0 };
 
-fn config(flush_mode: FlushMode) -> PartitionConfig {
+pub(super) fn config(flush_mode: FlushMode) -> PartitionConfig {
     PartitionConfig {
         log: LogConfig { segment_bytes: 1000, segment_ms: i64::MAX, index_interval_bytes: 100 },
         rules: Rules { depth: Depth::Header, size_max: 1 << 20, keys_required: false },
@@ -20,7 +20,7 @@ fn config(flush_mode: FlushMode) -> PartitionConfig {
     }
 }
 
-fn partition(folder: &tempfile::TempDir, config: PartitionConfig) -> Partition {
+pub(super) fn partition(folder: &tempfile::TempDir, config: PartitionConfig) -> Partition {
     let name = TopicPartition { topic: "demo".to_string(), partition: 0 };
     Partition::open(name, folder.path().to_path_buf(), config, FIRST_START).unwrap().0
 }
