@@ -1,6 +1,6 @@
 //! A member of a group: what it said when it joined, and what it waits for.
 //!
-//! Always true: metadata and assignment are the client's bytes, never looked into.
+//! Always true: metadata and assignment are the client's bytes; [`super::subscription`] alone looks into them.
 
 /// One way of working together that a member supports: a partition assignor, for consumers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +27,11 @@ pub struct Joining {
     pub needs_known_id: bool,
 }
 
+/// Names one request that waits. A client that lost its connection may ask again while its old request is still
+/// waiting, so a member id would not do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     pub id: String,
@@ -40,14 +45,30 @@ pub struct Member {
     /// When the session ends unless it shows life; a member that waits in a join or a sync is alive.
     pub session_ends_ms: i64,
     pub waits: Waits,
+    /// No answer to a join has reached its client yet.
+    pub is_new: bool,
+    /// It has asked for its assignment in this generation.
+    pub has_synced: bool,
 }
 
 /// Whether one of the member's requests waits for the group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waits {
     No,
-    Join,
-    Sync,
+    Join(Ticket),
+    Sync(Ticket),
+    /// It has joined this rebalance, and then its client was gone: it belongs to the next generation, for as long as
+    /// its session lasts.
+    Gone,
+}
+
+impl Waits {
+    pub fn ticket(self) -> Option<Ticket> {
+        match self {
+            Waits::Join(ticket) | Waits::Sync(ticket) => Some(ticket),
+            Waits::No | Waits::Gone => None,
+        }
+    }
 }
 
 impl Member {
@@ -63,6 +84,8 @@ impl Member {
             assignment: Vec::new(),
             session_ends_ms: now_ms + joining.session_timeout_ms,
             waits: Waits::No,
+            is_new: true,
+            has_synced: false,
         }
     }
 
@@ -79,8 +102,17 @@ impl Member {
         self.session_ends_ms = now_ms + self.session_timeout_ms;
     }
 
-    pub fn supports(&self, protocol: &str) -> bool {
-        self.protocols.iter().any(|known| known.name == protocol)
+    /// When its session ends; `None` while one of its requests waits.
+    pub fn silent_from_ms(&self) -> Option<i64> {
+        self.waits.ticket().is_none().then_some(self.session_ends_ms)
+    }
+
+    pub fn has_joined(&self) -> bool {
+        matches!(self.waits, Waits::Join(_) | Waits::Gone)
+    }
+
+    pub fn is_static(&self) -> bool {
+        self.instance_id.is_some()
     }
 
     /// What it said about the protocol that was chosen.
