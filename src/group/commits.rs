@@ -30,56 +30,60 @@ pub struct Commit {
 impl GroupCoordinator {
     /// Commits offsets: what they point at is flushed, then the offsets, then they are published.
     pub fn commit(&self, topics: &TopicRegistry, id: &str, who: Who, commits: &[Commit], now: Now) -> Outcomes {
-        if let Err(error) = self.log.ensure(topics) {
-            return vec![Err(error.code()); commits.len()];
-        }
+        let on_its_way = match self.begin_commit(topics, id, who, commits, now) {
+            Ok(on_its_way) => on_its_way,
+            Err(refused) => return refused,
+        };
+        let flushed = on_its_way.end().and_then(|end| self.log.flush_to(end));
+        on_its_way.publish(flushed)
+    }
+
+    /// As far as the append; or what is wrong with every one of them.
+    pub(super) fn begin_commit(
+        &self,
+        topics: &TopicRegistry,
+        id: &str,
+        who: Who,
+        commits: &[Commit],
+        now: Now,
+    ) -> std::result::Result<OnItsWay, Outcomes> {
+        self.log.ensure(topics).map_err(|error| vec![Err(code_of(&error)); commits.len()])?;
         let targets: Vec<_> = commits.iter().map(|commit| flush_target(topics, commit)).collect();
-        if targets.iter().all(|target| target.is_err()) {
-            return targets.iter().map(|target| still_lives(target, None)).collect();
-        }
-        let refuse = |error: ErrorCode| {
+        let refuse = |error: ErrorCode| -> Outcomes {
             let code = |target: &Result<_>| Err(target.as_ref().err().map_or(error, |error| error.code()));
             targets.iter().map(code).collect()
         };
-        let appended = self.with(id, who.generation < 0, |shared, entry| {
-            entry.group.check_commit(who, now.monotonic_ms)?;
-            Ok((shared.clone(), self.append_commits(entry, &targets, commits, now)))
-        });
-        let (entry, (mut results, appended)) = match appended {
-            None => return refuse(ErrorCode::ILLEGAL_GENERATION),
-            Some(Err(error)) => return refuse(error),
-            Some(Ok(appended)) => appended,
-        };
-        let good: Vec<usize> = (0..commits.len()).filter(|index| results[*index].is_ok()).collect();
-        let flushed = appended.and_then(|first| self.log.flush_to(first + good.len() as i64).map(|()| first));
-        let mut entry = entry.lock().unwrap();
-        for (index, position) in good.into_iter().zip(0..) {
-            match &flushed {
-                Ok(first) => entry.offsets.publish(&commits[index].key(), commits[index].at(*first + position, now)),
-                Err(error) => results[index] = Err(error.code()),
-            }
+        if targets.iter().all(|target| target.is_err()) {
+            return Err(refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         }
-        results
+        let begun = self.with(id, who.generation < 0, |shared, entry| {
+            entry.group.check_commit(who, now.monotonic_ms)?;
+            Ok(self.append_commits(shared, entry, &targets, commits, now))
+        });
+        begun.unwrap_or(Err(ErrorCode::ILLEGAL_GENERATION)).map_err(refuse)
     }
 
     /// Under the group's lock: a topic that is deleted from here on takes these offsets with it.
-    fn append_commits(
+    pub(super) fn append_commits(
         &self,
+        shared: &Arc<Mutex<Entry>>,
         entry: &mut Entry,
         targets: &[Result<Arc<Partition>>],
         commits: &[Commit],
         now: Now,
-    ) -> (Outcomes, Result<Offset>) {
+    ) -> OnItsWay {
         let judge = |(target, commit): (&Result<_>, &Commit)| still_lives(target, commit.refused);
         let results: Outcomes = targets.iter().zip(commits).map(judge).collect();
         let good: Vec<&Commit> = commits.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|(c, _)| c).collect();
         let records: Vec<_> = good.iter().map(|commit| commit.record(&entry.group.id, now)).collect();
-        let appended = self.log.append(&records, now.wall_ms);
-        if let Ok(first) = appended {
+        let appended = self.log.append(&records, now.wall_ms).map(|first| {
             let placed = good.iter().zip(first.0..);
-            placed.for_each(|(commit, at)| entry.offsets.append(commit.key(), commit.at(Offset(at), now)));
+            placed.map(|(commit, at)| (commit.key(), commit.at(Offset(at), now))).collect::<Vec<_>>()
+        });
+        for (key, published) in appended.iter().flatten() {
+            entry.offsets.append(key.clone(), published.clone());
         }
-        (results, appended)
+        OnItsWay { entry: shared.clone(), results, appended }
     }
 
     /// The published offsets of a group; `stable` ones take in what was committed last and waits for its flush.
@@ -92,7 +96,7 @@ impl GroupCoordinator {
         });
         let found = found.unwrap_or_default();
         if let (true, Some(last)) = (stable, found.iter().map(|(_, published)| published.log_offset).max()) {
-            self.log.flush_to(last + 1)?;
+            self.log.flush_to(last + 1).map_err(|error| code_of(&error))?;
         }
         Ok(found.into_iter().map(|(key, published)| (key, published.committed)).collect())
     }
@@ -114,11 +118,11 @@ impl GroupCoordinator {
             let codes: Vec<_> = keys.iter().map(code).collect();
             let free = keys.iter().zip(&codes).filter(|(key, code)| code.is_none() && entry.offsets.contains(key));
             let free: Vec<_> = free.map(|(key, _)| key.clone()).collect();
-            let end = self.forget(entry, &free, now).map_err(|error| error.code())?;
+            let end = self.forget(entry, &free, now).map_err(|error| code_of(&error))?;
             Ok((codes, end))
         });
         let (codes, end) = deleted.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
-        self.log.flush_to(end).map_err(|error| error.code())?;
+        self.log.flush_to(end).map_err(|error| code_of(&error))?;
         Ok(codes)
     }
 
@@ -171,6 +175,36 @@ impl GroupCoordinator {
     }
 }
 
+/// A commit between its append and its flush.
+pub(super) struct OnItsWay {
+    entry: Arc<Mutex<Entry>>,
+    results: Outcomes,
+    /// One for each result that is good.
+    appended: Result<Vec<(SlotKey, Published)>>,
+}
+
+impl OnItsWay {
+    /// Up to where the log has to be flushed.
+    fn end(&self) -> Result<Offset> {
+        let appended = self.appended.as_ref().map_err(|error| error.code())?;
+        Ok(appended.last().map_or(Offset(0), |(_, last)| last.log_offset + 1))
+    }
+
+    pub(super) fn publish(self, flushed: Result<()>) -> Outcomes {
+        let OnItsWay { entry, mut results, appended } = self;
+        match flushed.and(appended) {
+            Ok(appended) => {
+                let mut entry = entry.lock().unwrap();
+                appended.into_iter().for_each(|(key, published)| entry.offsets.publish(&key, published));
+            }
+            Err(error) => results.iter_mut().filter(|result| result.is_ok()).for_each(|result| {
+                *result = Err(code_of(&error));
+            }),
+        }
+        results
+    }
+}
+
 impl Commit {
     fn key(&self) -> SlotKey {
         (self.topic.clone(), self.partition)
@@ -197,7 +231,7 @@ impl Commit {
 }
 
 /// What a committed offset points past is on the disk before the offset is.
-fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Arc<Partition>> {
+pub(super) fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Arc<Partition>> {
     let partition = topics.find_partition(&commit.topic, commit.partition)?;
     let end = partition.bounds()?.log_end;
     partition.flush_unless_os(commit.offset.min(end))?;

@@ -1,17 +1,18 @@
 //! Committed offsets under the crash order of ARCHITECTURE.md: stopped between every two steps, and started again.
 
-use std::path::Path;
+pub(super) use std::path::Path;
 
 use super::*;
 use crate::base::config::{Config, Source, TopicConfig};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 
-const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
-const LIMITS: Limits = Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10 };
-const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
-const RETENTION_MS: i64 = 60_000;
-const NOTHING: Commit = Commit {
+pub(super) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
+pub(super) const LIMITS: Limits =
+    Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10 };
+pub(super) const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
+pub(super) const RETENTION_MS: i64 = 60_000;
+pub(super) const NOTHING: Commit = Commit {
     topic: String::new(),
     partition: 0,
     offset: Offset(0),
@@ -21,7 +22,7 @@ const NOTHING: Commit = Commit {
     refused: None,
 };
 
-fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
+pub(super) fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
     let mut config = Config::default();
     config.set("log.dirs", root.to_str().unwrap(), Source::CommandLine)?;
     let topics = TopicRegistry::open(config)?;
@@ -30,7 +31,7 @@ fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
 }
 
 /// A topic with ten records, group "g" at offset 3 of it, after a clean stop.
-fn prepared() -> tempfile::TempDir {
+pub(super) fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let (topics, groups) = open(folder.path()).unwrap();
     let topic = topics.create("t", 1, TopicConfig::default()).unwrap();
@@ -43,18 +44,21 @@ fn prepared() -> tempfile::TempDir {
     folder
 }
 
-fn commit(
+pub(super) fn commit(
     topics: &TopicRegistry,
     groups: &GroupCoordinator,
     group: &str,
     offset: i64,
 ) -> std::result::Result<(), ErrorCode> {
-    let (topic, metadata) = ("t".to_string(), "why".to_string());
-    let commit = Commit { topic, partition: 0, offset: Offset(offset), leader_epoch: 0, metadata, ..NOTHING };
-    groups.commit(topics, group, NOBODY, &[commit], NOW).remove(0)
+    groups.commit(topics, group, NOBODY, &[to_offset(offset)], NOW).remove(0)
 }
 
-fn committed(groups: &GroupCoordinator, group: &str) -> Option<i64> {
+pub(super) fn to_offset(offset: i64) -> Commit {
+    let (topic, metadata) = ("t".to_string(), "why".to_string());
+    Commit { topic, offset: Offset(offset), leader_epoch: 0, metadata, ..NOTHING }
+}
+
+pub(super) fn committed(groups: &GroupCoordinator, group: &str) -> Option<i64> {
     groups
         .committed(group, false)
         .unwrap()

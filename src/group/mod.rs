@@ -15,6 +15,8 @@ mod crash_tests;
 mod join;
 pub mod member;
 pub mod offsets;
+#[cfg(test)]
+mod race_tests;
 pub mod records;
 mod requests;
 mod slots;
@@ -27,7 +29,7 @@ mod waits;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::base::{ErrorCode, Offset, Result};
+use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
 use crate::topic::{Topic, TopicRegistry};
 
@@ -275,7 +277,7 @@ impl GroupCoordinator {
         let id = &entry.group.id;
         let mut records: Vec<_> = entry.offsets.keys().map(|key| tombstone(id, key)).collect();
         records.extend(entry.saved.iter().map(|_| (Key::Group { group: id.clone() }.encode(), None)));
-        let first = self.log.append(&records, now.wall_ms).map_err(|error| error.code())?;
+        let first = self.log.append(&records, now.wall_ms).map_err(|error| code_of(&error))?;
         entry.group.delete()?;
         entry.offsets.clear();
         entry.saved = None;
@@ -321,7 +323,15 @@ impl GroupCoordinator {
         });
         let end = ended.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
         self.bury(id);
-        self.log.flush_to(end).map_err(|error| error.code())
+        self.log.flush_to(end).map_err(|error| code_of(&error))
+    }
+}
+
+/// What clients are told when the offsets log fails: something that they try again after.
+fn code_of(error: &Error) -> ErrorCode {
+    match error.code() {
+        ErrorCode::KAFKA_STORAGE_ERROR => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        other => other,
     }
 }
 
