@@ -13,6 +13,8 @@ mod compaction;
 #[cfg(test)]
 mod crash_tests;
 mod join;
+#[cfg(test)]
+mod life_tests;
 pub mod member;
 pub mod offsets;
 #[cfg(test)]

@@ -365,14 +365,14 @@ impl Group {
         soonest.min(self.phase_ends_ms)
     }
 
-    /// What a restart should find, of a group that is stable or empty.
+    /// What a restart should find, of a group that has just become stable or empty.
     pub fn record(&self, wall_ms: i64) -> GroupRecord {
         GroupRecord {
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
             generation: self.generation,
             protocol: self.protocol.clone(),
             leader: self.leader.clone(),
-            state_since_ms: if self.state == State::Empty { self.empty_since_ms } else { wall_ms },
+            state_since_ms: wall_ms,
             members: self.members.values().cloned().collect(),
         }
     }
@@ -392,10 +392,9 @@ impl Group {
         }
     }
 
-    /// Nobody is in it, about to be, or yet to be told that it is out.
+    /// Nobody is in it, or about to be.
     pub fn is_unused(&self) -> bool {
-        let is_empty = matches!(self.state, State::Empty | State::Dead);
-        is_empty && self.pending.is_empty() && self.answers.is_empty()
+        self.state == State::Empty && self.pending.is_empty()
     }
 
     /// When the group became empty, in ms since 1970, as far as that is known.
