@@ -275,4 +275,6 @@ impl State {
 }
 
 #[cfg(test)]
+mod producer_tests;
+#[cfg(test)]
 mod tests;
