@@ -3,7 +3,7 @@
 //! Always true: a member that waits in a join is in the table of members; its answer names the generation it is part of.
 
 use crate::base::ErrorCode;
-use crate::group::member::{Joining, Member, Waits};
+use crate::group::member::{Joining, Member, Pending, Waits};
 use crate::group::state::{joined_error, synced_error, Answer, Group, Joined, Outcome, State};
 
 impl Group {
@@ -66,10 +66,11 @@ impl Group {
     /// more, the one whose time is up first has to ask again.
     fn hand_out(&mut self, joining: &Joining, new_id: &str, now_ms: i64) -> Outcome<Joined> {
         if self.pending.len() >= self.limits.size_max {
-            let oldest = self.pending.iter().min_by_key(|(_, ends_ms)| **ends_ms).map(|(id, _)| id.clone());
+            let oldest = self.pending.iter().min_by_key(|(_, pending)| pending.ends_ms).map(|(id, _)| id.clone());
             self.pending.remove(&oldest.unwrap_or_default());
         }
-        self.pending.insert(new_id.to_string(), now_ms + joining.session_timeout_ms);
+        let ends_ms = now_ms + joining.session_timeout_ms;
+        self.pending.insert(new_id.to_string(), Pending { ends_ms, is_awaited: true });
         Outcome::Now(joined_error(ErrorCode::MEMBER_ID_REQUIRED, new_id))
     }
 
@@ -142,7 +143,6 @@ impl Group {
             return Outcome::Now(joined_error(ErrorCode::UNKNOWN_MEMBER_ID, id));
         };
         member.shows_life(now_ms);
-        member.is_new = false;
         let says_the_same = member.protocols == joining.protocols;
         let is_leader = self.leader.as_ref() == Some(id);
         match self.state {

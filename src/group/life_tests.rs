@@ -1,5 +1,7 @@
 //! What of a group outlives what: restarts, snapshots of the log, its last member, clients that vanish.
 
+use std::sync::LazyLock;
+
 use super::crash_tests::*;
 use super::member::Protocol;
 use super::*;
@@ -10,8 +12,10 @@ impl Wake for Nobody {
     fn wake(&self) {}
 }
 
+/// Of a connection that stays open.
 fn waker() -> Arc<dyn Wake> {
-    Arc::new(Nobody)
+    static OPEN: LazyLock<Arc<Nobody>> = LazyLock::new(|| Arc::new(Nobody));
+    OPEN.clone()
 }
 
 fn later(ms: i64) -> Now {
@@ -187,12 +191,36 @@ fn clients_that_ask_for_an_id_or_join_and_vanish_are_forgotten() {
     let kept = |id: &str| {
         let shared = groups.find(id)?;
         let entry = shared.lock().unwrap();
-        Some((entry.group.members.len(), entry.group.pending.len(), entry.group.answers.len(), entry.waiting.len()))
+        let Entry { group, waiting, newcomers, .. } = &*entry;
+        Some([group.members.len(), group.pending.len(), group.answers.len(), waiting.len(), newcomers.len()])
     };
-    assert_eq!(kept("g"), Some((2, 0, 0, 0)));
+    groups.tick(NOW);
+    assert_eq!(kept("g"), Some([2, 0, 0, 0, 0]));
     assert_eq!(groups.list().unwrap().len(), 1001);
     groups.tick(later(10_000));
-    assert_eq!(groups.list().unwrap().len(), 1, "ids that nobody came back with");
+    assert_eq!(groups.groups.lock().unwrap().len(), 1, "ids that nobody came back with");
+}
+
+#[test]
+fn a_connection_that_ends_takes_its_newcomers_with_it() {
+    let folder = prepared();
+    let (topics, groups) = open(folder.path()).unwrap();
+    with_members(&topics, &groups);
+    let [with_an_id, joined] = [Arc::new(Nobody), Arc::new(Nobody)];
+    groups.join("g", &joining("", true), "c", with_an_id.clone(), NOW);
+    let Outcome::Wait(waiting) = groups.join("g", &joining("", false), "d", joined.clone(), NOW) else { panic!() };
+    let waits: Vec<_> = ["a", "b"].iter().map(|id| join(&groups, &joining(id, false), "")).collect();
+    let told = |waiting: &Waiting| groups.take_answer(waiting, NOW).0.is_some();
+    assert!(!told(&waiting), "c is to come");
+    drop(with_an_id);
+    groups.tick(NOW);
+    assert!(told(&waiting), "c is gone");
+    assert!(waits.iter().all(|outcome| matches!(outcome, Outcome::Wait(waiting) if told(waiting))));
+    drop(joined);
+    assert!(matches!(join(&groups, &joining("", false), "e"), Outcome::Wait(_)), "whatever happens next");
+    let described = groups.describe("g").unwrap().unwrap();
+    let ids: Vec<_> = described.members.iter().map(|member| member.id.as_str()).collect();
+    assert_eq!((described.state, ids), (State::PreparingRebalance, vec!["a", "b", "e"]));
 }
 
 #[test]

@@ -32,6 +32,15 @@ pub struct Joining {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(pub u64);
 
+/// An id that was handed out, and with which nobody has joined yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pending {
+    /// Until then it may be used.
+    pub ends_ms: i64,
+    /// A rebalance waits for it: its client is still connected.
+    pub is_awaited: bool,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     pub id: String,
@@ -45,7 +54,7 @@ pub struct Member {
     /// When the session ends unless it shows life; a member that waits in a join or a sync is alive.
     pub session_ends_ms: i64,
     pub waits: Waits,
-    /// No answer to a join has reached its client yet.
+    /// It has joined, and shown no sign of life since then.
     pub is_new: bool,
     /// It has asked for its assignment in this generation.
     pub has_synced: bool,
@@ -98,7 +107,13 @@ impl Member {
         self.protocols.clone_from(&joining.protocols);
     }
 
+    /// Its session goes on from now.
     pub fn shows_life(&mut self, now_ms: i64) {
+        self.is_new = false;
+        self.renew_session(now_ms);
+    }
+
+    pub fn renew_session(&mut self, now_ms: i64) {
         self.session_ends_ms = now_ms + self.session_timeout_ms;
     }
 

@@ -29,7 +29,7 @@ mod tests;
 mod waits;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
@@ -69,6 +69,8 @@ struct Entry {
     /// The group's last record in the log, which a snapshot has to repeat.
     saved: Option<Vec<u8>>,
     waiting: HashMap<Ticket, Arc<dyn Wake>>,
+    /// Who has done nothing but to come; a waker goes with its connection.
+    newcomers: HashMap<String, Weak<dyn Wake>>,
 }
 
 /// A request that waits for its group.
@@ -160,7 +162,14 @@ impl GroupCoordinator {
     ) -> Outcome<Joined, Waiting> {
         let is_newcomer = joining.member_id.is_empty();
         let joined = self.with(id, is_newcomer, |shared, entry| {
-            let outcome = entry.group.join(joining, new_id, now.monotonic_ms);
+            let outcome = self.change(entry, now, |entry| {
+                entry.look_after_newcomers(now);
+                entry.group.join(joining, new_id, now.monotonic_ms)
+            });
+            let member_id = if is_newcomer { new_id } else { &joining.member_id };
+            if entry.group.is_newcomer(member_id) {
+                entry.newcomers.insert(member_id.to_string(), Arc::downgrade(&waker));
+            }
             let is_back = matches!(&outcome, Outcome::Now(joined) if joined.error.is_none()) && is_newcomer;
             if is_back && entry.group.state() == State::Stable {
                 self.save(entry, now); // a static member has a new id, which a restart must not fence
@@ -220,7 +229,7 @@ impl GroupCoordinator {
     /// The client of a request that waits is gone.
     pub fn abandon(&self, waiting: &Waiting, now: Now) {
         let mut entry = waiting.entry.lock().unwrap();
-        self.change(&mut entry, now, |group| group.abandon(waiting.ticket, now.monotonic_ms));
+        self.change(&mut entry, now, |entry| entry.group.abandon(waiting.ticket, now.monotonic_ms));
         entry.waiting.remove(&waiting.ticket);
     }
 
@@ -237,19 +246,22 @@ impl GroupCoordinator {
         now: Now,
     ) -> std::result::Result<(), ErrorCode> {
         let left = self.with(id, false, |_, entry| {
-            self.change(entry, now, |group| group.leave(member_id, instance_id, now.monotonic_ms))
+            self.change(entry, now, |entry| entry.group.leave(member_id, instance_id, now.monotonic_ms))
         });
         left.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
     }
 
     fn tick_entry(&self, entry: &mut Entry, now: Now) {
-        self.change(entry, now, |group| group.tick(now.monotonic_ms));
+        self.change(entry, now, |entry| {
+            entry.look_after_newcomers(now);
+            entry.group.tick(now.monotonic_ms);
+        });
     }
 
     /// Changes a group; wakes who has an answer then, and writes down that it has become empty.
-    fn change<T>(&self, entry: &mut Entry, now: Now, change: impl FnOnce(&mut Group) -> T) -> T {
+    fn change<T>(&self, entry: &mut Entry, now: Now, change: impl FnOnce(&mut Entry) -> T) -> T {
         let before = entry.group.state();
-        let changed = change(&mut entry.group);
+        let changed = change(entry);
         if entry.group.state() == State::Empty && before != State::Empty {
             entry.group.became_empty(now.wall_ms);
             self.save(entry, now);
@@ -262,7 +274,7 @@ impl GroupCoordinator {
     pub fn tick(&self, now: Now) {
         for entry in self.all() {
             let mut entry = entry.lock().unwrap();
-            if entry.group.next_tick_ms() <= now.monotonic_ms {
+            if entry.group.next_tick_ms() <= now.monotonic_ms || !entry.newcomers.is_empty() {
                 self.tick_entry(&mut entry, now);
             }
             let is_idle = entry.group.is_unused() && entry.offsets.is_empty();
@@ -339,7 +351,20 @@ fn code_of(error: &Error) -> ErrorCode {
 
 impl Entry {
     fn new(id: &str, limits: Limits) -> Entry {
-        Entry { group: Group::new(id, limits), offsets: Slots::default(), saved: None, waiting: HashMap::new() }
+        let (waiting, newcomers) = (HashMap::new(), HashMap::new());
+        Entry { group: Group::new(id, limits), offsets: Slots::default(), saved: None, waiting, newcomers }
+    }
+
+    /// Clients that came and vanished hold nobody up.
+    fn look_after_newcomers(&mut self, now: Now) {
+        let Entry { group, newcomers, .. } = self;
+        newcomers.retain(|id, waker| {
+            let is_here = waker.strong_count() > 0;
+            if !is_here {
+                group.vanish(id, now.monotonic_ms);
+            }
+            is_here && group.is_newcomer(id)
+        });
     }
 
     fn wait_if_needed<T>(

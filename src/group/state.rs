@@ -11,7 +11,7 @@
 //! | state | what it is | join | sync | heartbeat | commit of a member | goes to |
 //! |---|---|---|---|---|---|---|
 //! | *Empty* | no member | the first one in | UNKNOWN_MEMBER_ID | UNKNOWN_MEMBER_ID | UNKNOWN_MEMBER_ID; without a generation it is taken | *PreparingRebalance* with a join, *Dead* when it is deleted |
-//! | *PreparingRebalance* | collects who is there | waits | REBALANCE_IN_PROGRESS | REBALANCE_IN_PROGRESS, and the session goes on | taken | *CompletingRebalance* when all have joined and no id that was handed out is missing, or at the longest rebalance timeout without those that have not; the first time `group.initial.rebalance.delay.ms` decides instead. *Empty* when nobody is left |
+//! | *PreparingRebalance* | collects who is there | waits | REBALANCE_IN_PROGRESS | REBALANCE_IN_PROGRESS, and the session goes on | taken | *CompletingRebalance* when all have joined, also the clients that were just given an id and are still connected, or at the longest rebalance timeout without those that have not; the first time `group.initial.rebalance.delay.ms` decides instead. *Empty* when nobody is left |
 //! | *CompletingRebalance* | all know the generation, none its assignment | of a member that says the same: the same answer again; any other: *PreparingRebalance* | waits; the leader's ends it | taken | REBALANCE_IN_PROGRESS | *Stable* with the leader's sync; *PreparingRebalance* when a member comes, goes, expires, or has not synced within the longest rebalance timeout |
 //! | *Stable* | everybody has an assignment | of a follower that says the same: the generation again; any other: *PreparingRebalance*; a static member that comes back takes its old place | the assignment | taken | taken | *PreparingRebalance* as above, and with the leader's join |
 //! | *Dead* | deleted | COORDINATOR_NOT_AVAILABLE | the same | the same | the same | nowhere; who asks again finds a new group |
@@ -31,7 +31,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::ErrorCode;
-use crate::group::member::{Member, Ticket, Waits};
+use crate::group::member::{Member, Pending, Ticket, Waits};
 use crate::group::records::GroupRecord;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,8 +115,7 @@ pub struct Group {
     pub(super) protocol: Option<String>,
     pub(super) leader: Option<String>,
     pub(super) members: BTreeMap<String, Member>,
-    /// Ids that were handed out and have not joined yet, with the end of their patience.
-    pub(super) pending: BTreeMap<String, i64>,
+    pub(super) pending: BTreeMap<String, Pending>,
     /// Answers that wait to be taken, and the member that each is for.
     pub(super) answers: BTreeMap<Ticket, (String, Answer)>,
     /// Requests whose answer is there since the last look.
@@ -203,6 +202,11 @@ impl Group {
         self.members.values()
     }
 
+    /// Whether its client has done nothing but to come: it was given the id, or has joined with it.
+    pub fn is_newcomer(&self, id: &str) -> bool {
+        self.pending.contains_key(id) || self.members.get(id).is_some_and(|member| member.is_new && !member.is_static())
+    }
+
     pub(super) fn longest_rebalance_ms(&self) -> i64 {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
@@ -229,7 +233,7 @@ impl Group {
         for id in waiting {
             let synced = if error.is_none() { self.assignment_of(&id) } else { synced_error(error) };
             let member = self.members.get_mut(&id).expect("listed");
-            member.shows_life(now_ms);
+            member.renew_session(now_ms);
             let waits = std::mem::replace(&mut member.waits, Waits::No);
             self.answer(waits, &id, Answer::Sync(synced));
         }
@@ -241,7 +245,8 @@ impl Group {
             return;
         }
         let is_over = now_ms >= self.phase_ends_ms;
-        let all_joined = self.pending.is_empty() && self.members.values().all(Member::has_joined);
+        let is_awaited = self.pending.values().any(|pending| pending.is_awaited);
+        let all_joined = !is_awaited && self.members.values().all(Member::has_joined);
         match &mut self.initial {
             Some(initial) if is_over && initial.has_grown && initial.left_ms > 0 => {
                 let delay_ms = initial.delay_ms.min(initial.left_ms);
@@ -277,7 +282,7 @@ impl Group {
             let joined = self.current(&id);
             let member = self.members.get_mut(&id).expect("listed");
             member.has_synced = false;
-            member.shows_life(now_ms);
+            member.renew_session(now_ms);
             let waits = std::mem::replace(&mut member.waits, Waits::No);
             self.answer(waits, &id, Answer::Join(joined));
         }
@@ -334,7 +339,7 @@ impl Group {
 
     /// Lets time pass: sessions end, and phases whose patience is over.
     pub fn tick(&mut self, now_ms: i64) {
-        self.pending.retain(|_, ends_ms| *ends_ms > now_ms);
+        self.pending.retain(|_, pending| pending.ends_ms > now_ms);
         let is_silent = |member: &&Member| member.silent_from_ms().is_some_and(|end_ms| end_ms <= now_ms);
         let expired: Vec<String> = self.members.values().filter(is_silent).map(|member| member.id.clone()).collect();
         for id in expired {
@@ -361,7 +366,7 @@ impl Group {
     /// The time at which [`Group::tick`] has something to do.
     pub fn next_tick_ms(&self) -> i64 {
         let sessions = self.members.values().filter_map(Member::silent_from_ms);
-        let soonest = sessions.chain(self.pending.values().copied()).min().unwrap_or(i64::MAX);
+        let soonest = sessions.chain(self.pending.values().map(|pending| pending.ends_ms)).min().unwrap_or(i64::MAX);
         soonest.min(self.phase_ends_ms)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `at MS` moves the clock and lets time pass; every other command is a request. `a`, `b`, ... name members; what a
 //! waiting request is answered is printed as soon as it is there, unless its client is `lost`. `gone` is when that, or
-//! the end of any other connection, is noticed.
+//! the end of any other connection, is noticed; `vanish` is the end of one over which nothing waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -66,6 +66,10 @@ impl Bench {
                 let ticket = ticket.expect("a request that waits").0;
                 self.waiting.retain(|(known, ..)| *known != ticket);
                 self.group.abandon(ticket, self.now_ms);
+                Vec::new()
+            }
+            "vanish" => {
+                self.group.vanish(&self.ids[&name].clone(), self.now_ms);
                 Vec::new()
             }
             "restart" => {

@@ -13,13 +13,8 @@ impl Group {
         std::mem::take(&mut self.woken)
     }
 
-    /// The answer, if it is there; by taking it the member's client is known to be there too.
     pub fn take_answer(&mut self, ticket: Ticket) -> Option<Answer> {
-        let (member_id, answer) = self.answers.remove(&ticket)?;
-        if let Some(member) = self.members.get_mut(&member_id) {
-            member.is_new = false;
-        }
-        Some(answer)
+        self.answers.remove(&ticket).map(|(_, answer)| answer)
     }
 
     /// A request of the member waits from now on.
@@ -46,8 +41,7 @@ impl Group {
 
     /// A request lost its client, before its answer was there or after.
     ///
-    /// A member that the client knows lives on until its session ends: it may come back over another connection. One
-    /// that is new goes at once, so that clients that join and vanish hold nobody up and get no share.
+    /// A member that the client knows lives on until its session ends: it may come back over another connection.
     pub fn abandon(&mut self, ticket: Ticket, now_ms: i64) {
         let answered = self.answers.remove(&ticket).map(|(member_id, _)| member_id);
         let mut members = self.members.values();
@@ -59,9 +53,18 @@ impl Group {
             Waits::Sync(waiting) if waiting == ticket => member.waits = Waits::No,
             _ => {}
         }
-        member.shows_life(now_ms);
-        if member.is_new && !member.is_static() {
-            self.remove(&member_id, now_ms);
+        member.renew_session(now_ms);
+        self.vanish(&member_id, now_ms);
+    }
+
+    /// The connection over which this one came is gone. A newcomer goes at once, so that clients that join and vanish
+    /// hold nobody up and get no share; an id that was handed out is not waited for, though it may still be used.
+    pub fn vanish(&mut self, member_id: &str, now_ms: i64) {
+        if let Some(pending) = self.pending.get_mut(member_id) {
+            pending.is_awaited = false;
+            self.try_complete_join(now_ms);
+        } else if self.is_newcomer(member_id) {
+            self.remove(member_id, now_ms);
         }
     }
 }

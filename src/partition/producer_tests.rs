@@ -135,7 +135,7 @@ fn without_its_batches_the_last_one_is_known_from_kafkas_file_alone() {
     let partition = sent(folder.path());
     // Others write until a segment begins in which nothing of the producer lies.
     let others = || partition.append(&mut super::tests::batch(&[b'v'; 400]), 9, 0).unwrap().first;
-    let end = (0..3).map(|_| others()).last().unwrap() + 1;
+    let end = [others(), others(), others()][2] + 1;
     partition.prepare_start(end).unwrap();
     partition.advance_start(end).unwrap();
     stop(partition);

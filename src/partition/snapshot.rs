@@ -43,8 +43,8 @@ pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()>
     fs::replace_contents(&folder.join(name(offset, "batches")), &encode_batches(state))?;
     fs::replace(&folder.join(name(offset, "snapshot")), &encode(state))?;
     for suffix in ["snapshot", "batches"] {
-        let older = list(folder, suffix)?.into_iter().filter(|known| *known < offset);
-        older.map(|known| fs::unlink(&folder.join(name(known, suffix)))).collect::<Result<()>>()?;
+        let mut older = list(folder, suffix)?.into_iter().filter(|known| *known < offset);
+        older.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
     }
     Ok(())
 }
