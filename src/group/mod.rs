@@ -71,6 +71,8 @@ struct Entry {
     waiting: HashMap<Ticket, Arc<dyn Wake>>,
     /// Who has done nothing but to come; a waker goes with its connection.
     newcomers: HashMap<String, Weak<dyn Wake>>,
+    /// Before that time a tick changes nothing.
+    next_tick_ms: i64,
 }
 
 /// A request that waits for its group.
@@ -103,6 +105,7 @@ impl GroupCoordinator {
             let entry = groups.entry(id.clone()).or_insert_with(|| Entry::new(&id, limits));
             entry.saved = Some(record.encode());
             entry.group.restore(record, now.monotonic_ms);
+            entry.next_tick_ms = entry.group.next_tick_ms();
         }
         let groups = groups.into_iter().map(|(id, entry)| (id, Arc::new(Mutex::new(entry)))).collect();
         let coordinator = GroupCoordinator { limits, retention_ms, log, groups: Mutex::new(groups) };
@@ -195,7 +198,8 @@ impl GroupCoordinator {
     ) -> Outcome<Synced, Waiting> {
         let synced = self.with(id, false, |shared, entry| {
             let was_stable = entry.group.state() == State::Stable;
-            let outcome = entry.group.sync(who, protocol.0, protocol.1, assignments, now.monotonic_ms);
+            let sync = |entry: &mut Entry| entry.group.sync(who, protocol.0, protocol.1, assignments, now.monotonic_ms);
+            let outcome = self.change(entry, now, sync);
             if entry.group.state() == State::Stable && !was_stable {
                 self.save(entry, now);
             }
@@ -218,12 +222,14 @@ impl GroupCoordinator {
     /// The answer to a request that waited, if it is there, and when to look again.
     pub fn take_answer(&self, waiting: &Waiting, now: Now) -> (Option<Answer>, i64) {
         let mut entry = waiting.entry.lock().unwrap();
-        self.tick_entry(&mut entry, now);
+        if entry.next_tick_ms <= now.monotonic_ms {
+            self.tick_entry(&mut entry, now);
+        }
         let answer = entry.group.take_answer(waiting.ticket);
         if answer.is_some() {
             entry.waiting.remove(&waiting.ticket);
         }
-        (answer, entry.group.next_tick_ms())
+        (answer, entry.next_tick_ms)
     }
 
     /// The client of a request that waits is gone.
@@ -266,6 +272,7 @@ impl GroupCoordinator {
             entry.group.became_empty(now.wall_ms);
             self.save(entry, now);
         }
+        entry.next_tick_ms = entry.group.next_tick_ms();
         entry.wake();
         changed
     }
@@ -274,7 +281,7 @@ impl GroupCoordinator {
     pub fn tick(&self, now: Now) {
         for entry in self.all() {
             let mut entry = entry.lock().unwrap();
-            if entry.group.next_tick_ms() <= now.monotonic_ms || !entry.newcomers.is_empty() {
+            if entry.next_tick_ms <= now.monotonic_ms || !entry.newcomers.is_empty() {
                 self.tick_entry(&mut entry, now);
             }
             let is_idle = entry.group.is_unused() && entry.offsets.is_empty();
@@ -352,7 +359,14 @@ fn code_of(error: &Error) -> ErrorCode {
 impl Entry {
     fn new(id: &str, limits: Limits) -> Entry {
         let (waiting, newcomers) = (HashMap::new(), HashMap::new());
-        Entry { group: Group::new(id, limits), offsets: Slots::default(), saved: None, waiting, newcomers }
+        Entry {
+            group: Group::new(id, limits),
+            offsets: Slots::default(),
+            saved: None,
+            waiting,
+            newcomers,
+            next_tick_ms: i64::MAX,
+        }
     }
 
     /// Clients that came and vanished hold nobody up.

@@ -7,6 +7,9 @@ use crate::base::ErrorCode;
 use crate::group::member::{Ticket, Waits};
 use crate::group::state::{joined_error, synced_error, Answer, Group};
 
+/// How long an id that was handed out is good for after the connection that it went to has ended.
+const COMES_BACK_MS: i64 = 30_000;
+
 impl Group {
     /// Requests that have an answer now.
     pub fn woken(&mut self) -> Vec<Ticket> {
@@ -58,10 +61,11 @@ impl Group {
     }
 
     /// The connection over which this one came is gone. A newcomer goes at once, so that clients that join and vanish
-    /// hold nobody up and get no share; an id that was handed out is not waited for, though it may still be used.
+    /// hold nobody up and get no share; an id that was handed out is not waited for, though it may be used for a while.
     pub fn vanish(&mut self, member_id: &str, now_ms: i64) {
         if let Some(pending) = self.pending.get_mut(member_id) {
             pending.is_awaited = false;
+            pending.ends_ms = pending.ends_ms.min(now_ms + COMES_BACK_MS);
             self.try_complete_join(now_ms);
         } else if self.is_newcomer(member_id) {
             self.remove(member_id, now_ms);
