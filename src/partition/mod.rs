@@ -227,4 +227,6 @@ impl State {
 #[cfg(test)]
 mod append_tests;
 #[cfg(test)]
+mod producer_tests;
+#[cfg(test)]
 mod tests;
