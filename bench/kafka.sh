@@ -61,8 +61,8 @@ counted() {
 # ---- produce ----
 
 produce_once() {
-    load_on "$1" produce --topic produced "${@:2}" --bytes "$((megabytes * 1000000))" --seconds "$seconds"
-    forget "$1" produced
+    load_on "$1" produce --topic produced "${@:2}" --bytes "$((megabytes * 1000000))" --seconds "$seconds" &&
+        forget "$1" produced
 }
 
 produce_case() {
@@ -160,8 +160,8 @@ case_fetch_16kb() {
 messages=$((megabytes * 5000)) # of 30 bytes: 150 MB for 1,000
 
 librdkafka_produce_once() {
-    "$tools/rdkafka" produce "${address[$1]}" produced "$messages" 30 "${@:2}"
-    forget "$1" produced
+    "$tools/rdkafka" produce "${address[$1]}" produced "$messages" 30 "${@:2}" &&
+        forget "$1" produced
 }
 
 librdkafka_consume_once() {
@@ -189,11 +189,11 @@ case_librdkafka() {
 
 # The last line of ProducerPerformance: N records sent, N records/sec (N MB/sec), N ms avg latency, ...
 java_produce_once() {
-    "$release/examples/load" create --topic produced --bootstrap "${address[$1]}" >/dev/null
-    java_tool ProducerPerformance --topic produced --num-records "$messages" --record-size 30 --throughput -1 \
-        --producer-props bootstrap.servers="${address[$1]}" "${@:2}" | tail -n 1 |
-        awk '{ print "records/s=" $4 " records=" $1 }'
-    forget "$1" produced
+    "$release/examples/load" create --topic produced --bootstrap "${address[$1]}" >/dev/null &&
+        java_tool ProducerPerformance --topic produced --num-records "$messages" --record-size 30 --throughput -1 \
+            --producer-props bootstrap.servers="${address[$1]}" "${@:2}" | tail -n 1 |
+        awk '{ print "records/s=" $4 " records=" $1 }' &&
+        forget "$1" produced
 }
 
 # The last line of ConsumerPerformance; its last figure leaves joining the group out.

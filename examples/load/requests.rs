@@ -10,10 +10,13 @@ use sendlog::record::BatchBuilder;
 use sendlog::wire::frame::{decode_response, encode_request};
 use sendlog::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
 use sendlog::wire::messages::fetch::{FetchPartition, FetchTopic};
+use sendlog::wire::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, LATEST,
+};
 use sendlog::wire::messages::metadata::MetadataRequestTopic;
 use sendlog::wire::messages::produce::{PartitionProduceData, TopicProduceData};
 use sendlog::wire::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, FetchResponse, MetadataRequest, ProduceRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
 };
 use sendlog::wire::{Records, Request};
 
@@ -22,8 +25,9 @@ use crate::plan::Plan;
 use crate::Result;
 
 const PRODUCE_VERSION: i16 = 7;
-pub const FETCH_VERSION: i16 = 11;
+const FETCH_VERSION: i16 = 11;
 const METADATA_VERSION: i16 = 4;
+const LIST_OFFSETS_VERSION: i16 = 1;
 const CREATE_TOPICS_VERSION: i16 = 3;
 const DELETE_TOPICS_VERSION: i16 = 1;
 /// Where the correlation id lies in a request: behind size, API key and version.
@@ -57,15 +61,6 @@ pub fn check_produced(answer: &[u8], correlation_id: i32) -> Result<()> {
     }
     let mut results = response.responses.iter().flat_map(|topic| &topic.partition_responses);
     results.try_for_each(|result| check("produce", result.error_code))
-}
-
-/// The offset that the next record will get, from the answer to a small fetch.
-pub fn high_watermark(answer: &[u8]) -> Result<i64> {
-    let (_, response): (_, FetchResponse) = decode_response::<FetchRequest>(answer, FETCH_VERSION)?;
-    check("fetch", response.error_code)?;
-    let data = response.responses.first().and_then(|topic| topic.partitions.first()).ok_or("an empty answer")?;
-    check("fetch", data.error_code)?;
-    Ok(data.high_watermark)
 }
 
 impl Plan {
@@ -156,14 +151,35 @@ impl Plan {
 
     /// A broker of several parts may answer before its partitions can be used.
     fn wait_until_served(&self, connection: &mut Connection) -> Result<()> {
+        let began = Instant::now();
         loop {
-            let response = call(connection, METADATA_VERSION, &mut self.metadata_request())?;
-            let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
-            if partitions.filter(|partition| partition.leader_id >= 0).count() >= self.partitions as usize {
-                return Ok(());
+            match self.end_offsets(connection) {
+                Ok(offsets) if offsets.len() == self.partitions as usize => return Ok(()),
+                Ok(_) => {}
+                Err(error) if began.elapsed() > self.time => return Err(error),
+                Err(_) => {}
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The offset that the next record will get, of each partition of the topic.
+    pub fn end_offsets(&self, connection: &mut Connection) -> Result<Vec<i64>> {
+        let partition = |partition_index| ListOffsetsPartition {
+            partition_index,
+            timestamp: LATEST,
+            ..ListOffsetsPartition::default()
+        };
+        let partitions = (0..self.partitions).map(partition).collect();
+        let topics = vec![ListOffsetsTopic { name: self.topic.clone(), partitions }];
+        let mut request = ListOffsetsRequest { topics, ..ListOffsetsRequest::default() };
+        let mut response = call(connection, LIST_OFFSETS_VERSION, &mut request)?;
+        let mut answers: Vec<_> = response.topics.drain(..).flat_map(|topic| topic.partitions).collect();
+        answers.sort_by_key(|partition| partition.partition_index);
+        let checked = |partition: &ListOffsetsPartitionResponse| {
+            check("looking up the end offset", partition.error_code).map(|()| partition.offset)
+        };
+        answers.iter().map(checked).collect()
     }
 
     pub fn delete_topic(&self) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::plan::Plan;
-use crate::requests::{check_produced, high_watermark};
+use crate::requests::check_produced;
 use crate::tally::memory_words;
 use crate::Result;
 
@@ -28,8 +28,7 @@ pub fn wait(plan: &Plan) -> Result<String> {
     let connected_ms = began.elapsed().as_millis();
 
     let mut producer = Connection::open(&plan.bootstrap)?;
-    producer.send(&plan.fetch_request(0, 0, Duration::ZERO))?;
-    let log_end = high_watermark(producer.receive()?)?;
+    let log_end = plan.end_offsets(&mut producer)?[0];
     let request = plan.fetch_request(0, log_end, plan.time);
     connections.iter_mut().try_for_each(|connection| connection.send(&request))?;
     std::thread::sleep(SETTLE);

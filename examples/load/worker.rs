@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::connection::Connection;
 use crate::fetched::{head_bytes, Fetched};
 use crate::plan::Plan;
-use crate::requests::{check_produced, high_watermark, stamp};
+use crate::requests::{check_produced, stamp};
 use crate::tally::{self, Broker, Tally};
 use crate::Result;
 
@@ -118,17 +118,14 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Where each partition's reading begins; of the start of the log nothing is known yet, so that is asked at offset 0.
+    /// Where each partition's reading begins.
     fn first_offsets(&mut self) -> Result<Vec<i64>> {
+        if !self.plan.random {
+            return Ok(vec![0; self.partitions.len()]);
+        }
+        let ends = self.plan.end_offsets(&mut self.connection)?;
         let mut random = Random(!self.index);
-        let mut offset = |partition: &i32| match self.plan.random {
-            false => Ok(0),
-            true => {
-                self.connection.send(&self.plan.fetch_request(*partition, 0, Duration::ZERO))?;
-                Ok(random.between(0, high_watermark(self.connection.receive()?)?))
-            }
-        };
-        self.partitions.iter().map(&mut offset).collect()
+        Ok(self.partitions.iter().map(|partition| random.between(0, ends[*partition as usize])).collect())
     }
 }
 
