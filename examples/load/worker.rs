@@ -1,7 +1,7 @@
 //! One connection and its share of the work, in a thread of its own.
 //!
-//! Always true: the clock starts when all connections are open and all requests prepared. A connection sends up to
-//! `in-flight` requests ahead, then one for each answer.
+//! Always true: the clock starts when all connections are open, all requests prepared, and each has been sent once. A
+//! connection sends up to `in-flight` requests ahead, then one for each answer.
 
 use std::collections::VecDeque;
 use std::sync::Barrier;
@@ -91,6 +91,16 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// Each partition's first batch, whose files may have to be made: not what is to be measured.
+    fn produce_once(&mut self) -> Result<()> {
+        for request in self.requests.iter_mut().filter(|_| self.plan.acks != 0) {
+            stamp(&mut request.bytes, 0);
+            self.connection.send(&request.bytes)?;
+            check_produced(self.connection.receive()?, 0)?;
+        }
+        Ok(())
+    }
+
     fn fetch(&mut self) -> Result<()> {
         let head = head_bytes(&self.plan.topic);
         let mut random = Random(self.index);
@@ -154,21 +164,26 @@ fn in_threads<'a>(
     workers: Vec<Worker<'a>>,
     work: impl Fn(&mut Worker<'a>) -> Result<()> + Sync,
 ) -> Result<String> {
-    let start = Barrier::new(workers.len());
+    let (ready, start) = (Barrier::new(workers.len() + 1), Barrier::new(workers.len() + 1));
     let run = |mut worker: Worker<'a>| {
+        let prepared = worker.produce_once();
+        ready.wait();
         start.wait();
         worker.tally.began = Instant::now();
-        work(&mut worker)?;
+        prepared.and_then(|()| work(&mut worker))?;
         worker.tally.ended = Instant::now();
         Ok(worker.tally)
     };
-    let broker = Broker::at_start(plan.pid)?;
-    let tallies: Result<Vec<Tally>> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let thread = |worker| std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || run(worker));
         let threads: Vec<_> = workers.into_iter().map(thread).collect::<std::io::Result<_>>()?;
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-    });
-    tally::line(plan, &tallies?, broker)
+        ready.wait();
+        let broker = Broker::at_start(plan.pid);
+        start.wait();
+        let tallies = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+        let tallies = tallies.collect::<Result<Vec<Tally>>>()?;
+        tally::line(plan, &tallies, broker?)
+    })
 }
 
 /// Numbers without a pattern, the same ones in each run (a step of splitmix64).

@@ -103,9 +103,9 @@ impl Results {
         self.tables.iter_mut().find(|table| table.id == id).ok_or_else(|| format!("no table {id}").into())
     }
 
-    /// MB/s of a row of the table of limits.
-    pub fn limit(&self, name: &str) -> Option<f64> {
-        self.table("limits").ok()?.sample(name, "kernel", "wire_MB/s").map(|sample| sample.median())
+    /// A figure of a row of the table of limits.
+    pub fn limit(&self, name: &str, key: &str) -> Option<f64> {
+        self.table("limits").ok()?.sample(name, "kernel", key).map(|sample| sample.median())
     }
 }
 

@@ -18,7 +18,6 @@ const COLUMNS: &[(&str, &str)] = &[
     ("records/s", "records/s"),
     ("MB/s", "MB/s"),
     ("wire_MB/s", "wire MB/s"),
-    ("requests/s", "requests/s"),
     ("pieces/s", "pieces/s"),
     ("p50_us", "p50"),
     ("p99_us", "p99"),
@@ -45,7 +44,7 @@ fn rows(results: &Results, table: &Table) -> Vec<Vec<String>> {
     let columns: Vec<_> = COLUMNS.iter().filter(|(key, _)| has(key)).collect();
     let Some((first_key, _)) = columns.first() else { return Vec::new() };
     let first = table.rows.first().and_then(|row| table.sample(&row.group, table.side(), first_key));
-    let has_limits = table.rows.iter().any(|row| row.words.contains_key("limit"));
+    let has_limits = table.rows.iter().any(|row| row.words.keys().any(|key| key.starts_with("limit")));
 
     let mut heading: Vec<String> = columns.iter().map(|(_, heading)| heading.to_string()).collect();
     heading.insert(1, "ratio".to_string());
@@ -96,15 +95,16 @@ fn brokers(results: &Results, table: &Table) -> Vec<Vec<String>> {
     cells
 }
 
-/// Both in bytes on the wire.
+/// Both in bytes on the wire, or both in requests.
 fn share_of_limit(results: &Results, table: &Table, row: &Row, side: &str) -> String {
-    let share = || {
-        let name = row.words.get("limit")?;
-        let wire = table.sample(&row.group, side, "wire_MB/s")?.median();
+    let share = |word: &str, ours: &str, its: &str| {
+        let name = row.words.get(word)?;
+        let measured = table.sample(&row.group, side, ours)?.median();
         let wanted = row.words.get("share>").map_or(String::new(), |least| format!(", {least} wanted"));
-        Some(format!("{:.2} of {name}{wanted}", wire / results.limit(name)?))
+        Some(format!("{:.2} of {name}{wanted}", measured / results.limit(name, its)?))
     };
-    share().unwrap_or_default()
+    let wire = share("limit", "wire_MB/s", "wire_MB/s");
+    wire.or_else(|| share("limit-pieces", "requests/s", "pieces/s")).unwrap_or_default()
 }
 
 fn with_spread(sample: &Sample) -> String {
