@@ -15,10 +15,12 @@ part_ideas() {
     finish ideas
 }
 
-# compare ID TITLE [NAME SETTINGS LIMIT LOAD]...: a table with a row for each variant; SETTINGS and LIMIT may be empty.
+# compare ID TITLE NOTE [NAME SETTINGS LIMIT LOAD]...: a table with a row for each variant. NOTE, SETTINGS and LIMIT may
+# be empty.
 compare() {
-    local id=$1 variants=("${@:3}") round i settings load limit
-    put table "$id" "$2"
+    local id=$1 variants=("${@:4}") round i settings load limit
+    put table "$id" "$2" compared
+    if [ -n "$3" ]; then put note "$id" "$3"; fi
     for ((i = 0; i < ${#variants[@]}; i += 4)); do
         limit=${variants[i + 2]}
         put row "$id" "${variants[i]}" "${variants[i]}" ${limit:+"$limit"}
@@ -71,17 +73,17 @@ batching() {
     local bytes
     bytes="--bytes $((megabytes * 1000000)) --seconds $seconds"
     compare batching '1 Batching: records of 100 bytes in a batch' \
+        "One record in a request costs a system call or two of its own on both sides, its own header of 61 bytes, \
+its own lock and its own checksum; ten thousand share them." \
         '1' '' '' "produce --batch-records 1 $bytes" \
         '10' '' '' "produce --batch-records 10 $bytes" \
         '100' '' limit=recv+write-64k "produce --batch-records 100 $bytes" \
         '1,000' '' limit=recv+write-64k "produce --batch-records 1000 $bytes" \
         '10,000' '' limit=recv+write-1m "produce --batch-records 10000 $bytes"
-    put note batching "One record in a request costs a system call or two of its own on both sides, its own header of 61 bytes, \
-its own lock and its own checksum; ten thousand share them."
-    compare check '1 Batching: what the broker looks into (30 B records, 40 KB batches)' \
+    compare check '1 Batching: what the broker looks into (30 B records, 40 KB batches)' '' \
         'batch.check=header' batch.check=header limit=recv+write-64k "produce --record-bytes 30 $bytes" \
         'batch.check=records' batch.check=records limit=recv+write-64k "produce --record-bytes 30 $bytes"
-    compare fresh '1 Batching: what the load generator spends on building the same batches' \
+    compare fresh '1 Batching: what the load generator spends on building the same batches' '' \
         'prepared before' '' limit=recv+write-64k "produce --record-bytes 30 $bytes" \
         'built meanwhile' '' limit=recv+write-64k "produce --record-bytes 30 --fresh $bytes"
 }
@@ -89,7 +91,7 @@ its own lock and its own checksum; ten thousand share them."
 # Without a broker: examples/limits puts the same pieces in order and at random places.
 placement() {
     local round work
-    put table placement '2 Sequential writes: the same bytes in order and at random places of a file, 16 KB pieces'
+    put table placement '2 Sequential writes: the same bytes in order and at random places of a file, 16 KB pieces' compared
     put row placement 'written in order, then flushed' write-in-order
     put row placement 'written at random, then flushed' write-at-random
     put row placement 'read from the disk in order' read-in-order
@@ -111,10 +113,10 @@ page_cache() {
     local bytes once
     bytes="--bytes $((megabytes * 1000000)) --seconds $seconds"
     once="--bytes $((megabytes * 480000))"
-    compare cache-produce '3 Page cache: produce 100 B, 100 KB batches' \
+    compare cache-produce '3 Page cache: produce 100 B, 100 KB batches' '' \
         'log.page.cache=keep' log.page.cache=keep limit=recv+write-64k "produce $bytes" \
         'log.page.cache=drop' log.page.cache=drop limit=recv+write-64k "produce $bytes"
-    compare cache-fetch '3 Page cache: fetch everything once, 1 MiB at a time' \
+    compare cache-fetch '3 Page cache: fetch everything once, 1 MiB at a time' '' \
         'in the page cache' '' limit=ask-1m "fetch $once" \
         'cold: pages dropped before' 'cold' limit=ask-1m "fetch $once" \
         'log.page.cache=drop' log.page.cache=drop limit=ask-1m "fetch $once"
@@ -124,7 +126,7 @@ flushing() {
     local clients acks
     clients='--connections 16 --in-flight 1 --batch-records 100'
     for acks in 1 all; do
-        compare "flush-$acks" "3 Durability: acks=$acks, 16 connections, 1 in flight, 11 KB batches" \
+        compare "flush-$acks" "3 Durability: acks=$acks, 16 connections, 1 in flight, 11 KB batches" '' \
             'flush.mode=acks' flush.mode=acks '' "produce --acks $acks $clients --seconds 1" \
             'flush.mode=os' flush.mode=os '' "produce --acks $acks $clients --seconds 1" \
             'flush.mode=always' flush.mode=always '' "produce --acks $acks $clients --seconds 1"
@@ -132,17 +134,17 @@ flushing() {
 }
 
 zero_copy() {
-    local name size bytes="--bytes $((megabytes * 4000000)) --seconds $seconds"
-    for name in 1m:1048576 64k:65536 16k:16384; do
-        size=${name#*:}
-        compare "fetch-${name%:*}" "4 Zero copy: fetch $((size / 1024)) KiB at a time" \
-            'fetch.path=sendfile' fetch.path=sendfile "limit=ask-${name%:*}" "fetch --fetch-bytes $size $bytes" \
-            'fetch.path=copy' fetch.path=copy "limit=ask-${name%:*}" "fetch --fetch-bytes $size $bytes"
-    done
-    put note fetch-16k "Why sendfile is no clear win here: on loopback no card fetches the pages. The receiver's own recv(2) copies \
+    local why name size bytes="--bytes $((megabytes * 4000000)) --seconds $seconds"
+    why="Why sendfile is no clear win here: on loopback no card fetches the pages. The receiver's own recv(2) copies \
 them out of the page cache, so the copy that sendfile spares the broker is done by the client, from memory that is in \
 no core's cache; a broker that reads a piece into a small buffer and writes it has that piece in its cache when it is \
 copied on. What sendfile does spare is the broker's processor time, in the column CPU s/GB; on a network card that reads \
 memory by itself, nobody does that copy."
-    show fetch-16k
+    for name in 1m:1048576 64k:65536 16k:16384; do
+        size=${name#*:}
+        compare "fetch-${name%:*}" "4 Zero copy: fetch $((size / 1024)) KiB at a time" "$why" \
+            'fetch.path=sendfile' fetch.path=sendfile "limit=ask-${name%:*}" "fetch --fetch-bytes $size $bytes" \
+            'fetch.path=copy' fetch.path=copy "limit=ask-${name%:*}" "fetch --fetch-bytes $size $bytes"
+        why=
+    done
 }

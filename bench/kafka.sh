@@ -73,12 +73,12 @@ produce_case() {
 }
 
 case_produce_1mb() {
-    row 'produce 30 B, 1 MB batches, 8 in flight, M records/s' produce-1mb metric=records/s 'target=x>=3' limit=recv+write-256k
+    row 'produce 30 B, 1 MB batches, 8 in flight, records/s' produce-1mb metric=records/s 'target=x>=3' limit=recv+write-256k
     cpu_target='target=x<=0.167' produce_case produce-1mb --record-bytes 30 --batch-records 26800 --in-flight 8
 }
 
 case_produce_256kb() {
-    row 'produce 30 B, 256 KB batches, 8 in flight, M records/s' produce-256kb metric=records/s 'target=x>=5' \
+    row 'produce 30 B, 256 KB batches, 8 in flight, records/s' produce-256kb metric=records/s 'target=x>=5' \
         limit=recv+write-256k 'share>=0.7'
     produce_case produce-256kb --record-bytes 30 --batch-records 6700 --in-flight 8
 }

@@ -63,17 +63,21 @@ pub fn check_produced(answer: &[u8], correlation_id: i32) -> Result<()> {
     results.try_for_each(|result| check("produce", result.error_code))
 }
 
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970")
+}
+
 impl Plan {
     /// A batch as a producer would build it just now; all values are the same, the first bytes aside.
     pub fn batch(&self, number: u64) -> Vec<u8> {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+        let now_ms = since_1970().as_millis() as i64;
         let mut value: Vec<u8> = (b'a'..=b'z').cycle().take(self.record_bytes).collect();
         let mut batch = BatchBuilder::new();
         for record in 0..self.batch_records as u64 {
             let mark = (number + record).to_be_bytes();
             let marked = mark.len().min(value.len());
             value[..marked].copy_from_slice(&mark[..marked]);
-            batch.push(since_1970.as_millis() as i64, None, Some(&value));
+            batch.push(now_ms, None, Some(&value));
         }
         batch.build()
     }
@@ -112,14 +116,14 @@ impl Plan {
         MetadataRequest { topics: Some(vec![topic]), ..MetadataRequest::default() }
     }
 
-    /// Asks until there is an answer: a broker that starts refuses connections at first.
+    /// Asks until there is an answer, and says when it came: a broker that starts refuses connections at first.
     pub fn wait_for_answer(&self) -> Result<String> {
         let began = Instant::now();
         let mut request = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
         loop {
             let opened = Connection::open(&self.bootstrap);
             match opened.and_then(|mut connection| call(&mut connection, METADATA_VERSION, &mut request)) {
-                Ok(_) => return Ok(format!("ready_ms={}", began.elapsed().as_millis())),
+                Ok(_) => return Ok(format!("answered_us={}", since_1970().as_micros())),
                 Err(error) if began.elapsed() > self.time => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }

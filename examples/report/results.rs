@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! about  WHAT   TEXT                          the machine, the kernel, the commit, the date, the method
-//! table  ID     TITLE
+//! table  ID     TITLE  [compared]             compared: its rows with the first of them
 //! note   ID     TEXT
 //! row    ID     LABEL  GROUP  KEY=VALUE...    what a table shows, in this order, and of which runs
 //! run    ID     GROUP  SIDE   KEY=VALUE...    one run: its figures
@@ -24,6 +24,8 @@ pub struct Results {
 pub struct Table {
     pub id: String,
     pub title: String,
+    /// Whether a row is compared with the first one.
+    pub compared: bool,
     pub notes: Vec<String>,
     pub rows: Vec<Row>,
     runs: Vec<Run>,
@@ -77,9 +79,10 @@ impl Results {
     fn add(&mut self, words: &[&str]) -> Result<()> {
         match words {
             ["about", what, text @ ..] => self.about.push((what.to_string(), text.join(" "))),
-            ["table", id, title] => {
-                let (id, title) = (id.to_string(), title.to_string());
-                self.tables.push(Table { id, title, notes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
+            ["table", id, title, rest @ ..] => {
+                let (id, title, compared) = (id.to_string(), title.to_string(), rest == ["compared"]);
+                self.tables
+                    .push(Table { id, title, compared, notes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
             }
             ["note", id, text] => self.table_mut(id)?.notes.push(text.to_string()),
             ["row", id, label, group, words @ ..] => {
