@@ -3,7 +3,7 @@
 # Apache Kafka, and what happens as things grow. `./bench.sh help` explains; bench/ has a file for each part.
 #
 # Always true: whatever is started is ended and whatever is written is removed, however this ends; nothing is asserted.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "$0")"
 source bench/common.sh
 source bench/limits.sh
@@ -57,6 +57,7 @@ prepare() {
     cargo build --release --quiet --locked --bin sendlog --example load --example limits --example report
     scratch=$(mktemp -d)
     trap stop_all EXIT
+    trap 'echo "bench.sh: failed: $BASH_COMMAND" >&2' ERR
     trap 'exit 130' INT TERM HUP
 }
 

@@ -139,6 +139,13 @@ put() {
     echo "$*" >>"$results"
 }
 
+# record ID GROUP SIDE COMMAND...: one run, whose figures the command prints. In this shell, not in a subshell: what
+# the command starts must be known to stop_all.
+record() {
+    "${@:4}" >"$scratch/figures"
+    if [ -s "$scratch/figures" ]; then put run "$1" "$2" "$3" "$(<"$scratch/figures")"; fi
+}
+
 # begin PART: an empty file of results, headed by what was measured where.
 begin() {
     results=$scratch/$1.tsv

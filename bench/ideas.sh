@@ -6,7 +6,7 @@
 
 part_ideas() {
     begin ideas
-    measure_limits
+    measure_limits recv+write ask-1m ask-64k ask-16k
     batching
     placement
     page_cache
@@ -30,7 +30,7 @@ compare() {
             progress "$id: ${variants[i]}, run $round of $rounds"
             read -ra settings <<<"${variants[i + 1]}"
             read -ra load <<<"${variants[i + 3]}"
-            put run "$id" "${variants[i]}" sendlog "$(variant_once load_on)"
+            record "$id" "${variants[i]}" sendlog variant_once load_on
             settle
         done
     done
@@ -38,7 +38,7 @@ compare() {
         progress "$id: ${variants[i]}, system calls"
         read -ra settings <<<"${variants[i + 1]}"
         read -ra load <<<"${variants[i + 3]}"
-        put run "$id" "${variants[i]}" sendlog "$(variant_once counted_on)"
+        record "$id" "${variants[i]}" sendlog variant_once counted_on
         settle
     done
     show "$id"
@@ -99,8 +99,8 @@ placement() {
     for ((round = 1; round <= rounds; round++)); do
         for work in write-in-order write-at-random read-in-order read-at-random; do
             progress "placement: $work, run $round of $rounds"
-            put run placement "$work" kernel \
-                "$("$release/examples/limits" "$work" --piece 16000 --bytes "$((megabytes * 250000))" --seconds 60)"
+            record placement "$work" kernel \
+                "$release/examples/limits" "$work" --piece 16000 --bytes "$((megabytes * 250000))" --seconds 60
             settle
         done
     done

@@ -22,24 +22,30 @@ limits_table=(
 
 part_limits() {
     begin limits
-    measure_limits
+    measure_limits ''
     measure_shares
     finish limits
 }
 
-# measure_limits: each one in turn, as often as a load; the rows of other tables name them with limit=NAME.
+# measure_limits PREFIX...: those whose names begin so, as often as a load; the rows of other tables name them with
+# limit=NAME.
 measure_limits() {
-    local round i words
+    local round i words prefix chosen=()
     put table limits 'What the kernel does without a broker'
     for ((i = 0; i < ${#limits_table[@]}; i += 2)); do
+        for prefix in "$@"; do
+            if [[ ${limits_table[i]} == "$prefix"* ]]; then chosen+=("$i"); fi
+        done
+    done
+    for i in "${chosen[@]}"; do
         put row limits "${limits_table[i]}" "${limits_table[i]}"
     done
     for ((round = 1; round <= rounds; round++)); do
-        for ((i = 0; i < ${#limits_table[@]}; i += 2)); do
+        for i in "${chosen[@]}"; do
             progress "limits: ${limits_table[i]}, run $round of $rounds"
             read -ra words <<<"${limits_table[i + 1]}"
-            put run limits "${limits_table[i]}" kernel \
-                "$("$release/examples/limits" "${words[@]}" --bytes "$((megabytes * 1000000))" --seconds 1)"
+            record limits "${limits_table[i]}" kernel \
+                "$release/examples/limits" "${words[@]}" --bytes "$((megabytes * 1000000))" --seconds 1
             settle
         done
     done
@@ -79,7 +85,7 @@ measure_shares() {
             if [ "${words[0]}" = fetch ]; then
                 load_on shares produce --batch-records 145 --bytes "$((megabytes * 500000))" >/dev/null
             fi
-            put run shares "${loads[i]}" sendlog "$(load_on shares "${words[@]}")"
+            record shares "${loads[i]}" sendlog load_on shares "${words[@]}"
             remove shares
             settle
         done

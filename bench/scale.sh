@@ -5,7 +5,7 @@ part_scale() {
     local log_gb=(1 5 20)
     if [ "${1:-}" = --log-gb ]; then read -ra log_gb <<<"${2:?the sizes, such as '1 5 20 100'}"; fi
     begin scale
-    measure_limits
+    measure_limits recv+write-1m ask-1m
     scale_partitions
     scale_connections
     scale_log "${log_gb[@]}"
@@ -14,7 +14,7 @@ part_scale() {
 
 # as_it_grows ID NUMBER WORK [OPTION...]: one run of a table that has a row for each number.
 as_it_grows() {
-    put run "$1" "$2" sendlog "$(load_on grown "${@:3}" --seconds "$seconds")"
+    record "$1" "$2" sendlog load_on grown "${@:3}" --seconds "$seconds"
 }
 
 # with_thousands NUMBER: 10000 as 10,000.
@@ -76,9 +76,9 @@ scale_connections() {
             as_it_grows connections "$number" produce --connections "$number" --in-flight 1 --batch-records 1 \
                 --bytes "$((megabytes * 1000000))"
             remove grown
-            start_sendlog grown
-            put run waiting "$number" sendlog \
-                "$(load_on grown wait --connections "$number" --batch-records 1 --seconds 120)"
+            start_sendlog grown max.connections=20000 # the producer is one more
+            record waiting "$number" sendlog \
+                load_on grown wait --connections "$number" --batch-records 1 --seconds 120
             remove grown
             settle
         done

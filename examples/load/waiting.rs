@@ -18,9 +18,9 @@ pub fn wait(plan: &Plan) -> Result<String> {
     let batch = plan.batch(0);
     plan.create_topic(batch.len())?;
     let began = Instant::now();
-    let open = |_| match began.elapsed() < plan.time {
+    let open = |index| match began.elapsed() < plan.time {
         true => Connection::with_buffer(&plan.bootstrap, 256),
-        false => Err(format!("not all {} were connected within {} s", plan.connections, plan.time.as_secs()).into()),
+        false => Err(format!("{index} of {} were connected within {:?}", plan.connections, plan.time).into()),
     };
     let mut connections: Vec<_> = (0..plan.connections).map(open).collect::<Result<_>>()?;
     connections.iter_mut().try_for_each(|connection| connection.send(&plan.small_request()))?;
