@@ -61,11 +61,15 @@ prepare() {
     trap 'exit 130' INT TERM HUP
 }
 
-case ${1:-help} in
-ideas | limits | kafka | scale)
-    prepare
-    "part_$1" "${@:2}"
-    ;;
-help | -h | --help) print_help ;;
-*) fail "no such part: $1; ./bench.sh help lists them" ;;
-esac
+main() {
+    case ${1:-help} in
+    ideas | limits | kafka | scale)
+        prepare
+        "part_$1" "${@:2}"
+        ;;
+    help | -h | --help) print_help ;;
+    *) fail "no such part: $1; ./bench.sh help lists them" ;;
+    esac
+}
+
+main "$@"
