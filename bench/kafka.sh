@@ -62,13 +62,13 @@ counted() {
 
 # ---- produce ----
 
-produce_once() {
-    load_on "$1" produce --topic produced "${@:2}" --bytes "$((megabytes * 1000000))" --seconds "$seconds"
+produce_new() {
+    load_on "$1" produce --topic produced "${@:2}"
     forget "$1" produced
 }
 
 produce_case() {
-    in_turns "$1" produce_once "${@:2}"
+    in_turns "$1" produce_new "${@:2}" --bytes "$((megabytes * 1000000))" --seconds "$seconds"
     counted "$1" produce "${@:2}" --bytes "$((megabytes * 200000))"
     row "  its broker's CPU, s per GB on the wire" "$1" metric=cpu_s/GB "${cpu_target:-}"
     row "  its broker's system calls for 1,000 records" "$1" metric=syscalls/k
@@ -101,10 +101,28 @@ case_produce_one_flushed() {
         --topic-config flush.messages=1
 }
 
+# What a new partition costs is in the first row: Kafka makes and maps its index files then, and spends most of the run on
+# that. The second row is what is left when all that is done.
 case_produce_1000_partitions() {
-    row 'produce 100 B, 10 KB batches over 1,000 partitions, 100 in a request' produce-1000-partitions \
+    local load=(--batch-records 92 --partitions 1000 --request-batches 100 --bytes "$((megabytes * 1000000))")
+    row 'produce 100 B, 10 KB batches over 1,000 new partitions, 100 in a request' produce-1000-new \
         metric=records/s 'target=x>=10' limit=recv+write-1m
-    produce_case produce-1000-partitions --batch-records 92 --partitions 1000 --request-batches 100
+    in_turns produce-1000-new produce_new "${load[@]}" --at-once --seconds 120
+    row '  the same into partitions that have records' produce-1000-old metric=records/s limit=recv+write-1m
+    row "  its broker's CPU, s per GB on the wire" produce-1000-old metric=cpu_s/GB
+    row "  its broker's system calls for 1,000 records" produce-1000-old metric=syscalls/k
+    local side
+    for side in kafka sendlog; do load_on "$side" produce --topic old "${load[@]}" --seconds 120 >/dev/null; done
+    settle
+    in_turns produce-1000-old load_to_old "${load[@]}" --seconds "$seconds"
+    for side in kafka sendlog; do
+        record kafka produce-1000-old "$side" counted_on "$side" produce --topic old "${load[@]}" --seconds 1
+        forget "$side" old
+    done
+}
+
+load_to_old() {
+    load_on "$1" produce --topic old "${@:2}"
 }
 
 case_produce_16_connections() {

@@ -30,6 +30,8 @@ const METADATA_VERSION: i16 = 4;
 const LIST_OFFSETS_VERSION: i16 = 1;
 const CREATE_TOPICS_VERSION: i16 = 3;
 const DELETE_TOPICS_VERSION: i16 = 1;
+/// A new topic of thousands of partitions takes some brokers this long.
+const SERVED_WITHIN: Duration = Duration::from_secs(120);
 /// Where the correlation id lies in a request: behind size, API key and version.
 const CORRELATION_ID: std::ops::Range<usize> = 8..12;
 
@@ -160,7 +162,7 @@ impl Plan {
             match self.end_offsets(connection) {
                 Ok(offsets) if offsets.len() == self.partitions as usize => return Ok(()),
                 Ok(_) => {}
-                Err(error) if began.elapsed() > self.time => return Err(error),
+                Err(error) if began.elapsed() > SERVED_WITHIN => return Err(error),
                 Err(_) => {}
             }
             std::thread::sleep(Duration::from_millis(20));

@@ -91,9 +91,10 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Each partition's first batch, whose files may have to be made: not what is to be measured.
+    /// Each partition's first batch, whose files may have to be made: usually not what is to be measured.
     fn produce_once(&mut self) -> Result<()> {
-        for request in self.requests.iter_mut().filter(|_| self.plan.acks != 0) {
+        let counted = self.plan.at_once || self.plan.acks == 0;
+        for request in self.requests.iter_mut().filter(|_| !counted) {
             stamp(&mut request.bytes, 0);
             self.connection.send(&request.bytes)?;
             check_produced(self.connection.receive()?, 0)?;
