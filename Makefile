@@ -25,8 +25,8 @@ lint:
 check: lint test
 
 bench:
-	MEGABYTES=300 SECONDS_MAX=1 ./bench.sh limits
-	MEGABYTES=300 SECONDS_MAX=1 ./bench.sh ideas
+	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh limits
+	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh ideas
 
 bench-all:
 	./bench.sh limits

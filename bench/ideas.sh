@@ -6,7 +6,7 @@
 
 part_ideas() {
     begin ideas
-    measure_limits recv+write ask-1m ask-64k ask-16k
+    measure_limits recv+write-64k recv+write-1m ask-1m ask-64k ask-16k
     batching
     placement
     page_cache
@@ -135,11 +135,11 @@ flushing() {
 
 zero_copy() {
     local why name size bytes="--bytes $((megabytes * 4000000)) --seconds $seconds"
-    why="Why sendfile is no clear win here: on loopback no card fetches the pages. The receiver's own recv(2) copies \
-them out of the page cache, so the copy that sendfile spares the broker is done by the client, from memory that is in \
-no core's cache; a broker that reads a piece into a small buffer and writes it has that piece in its cache when it is \
-copied on. What sendfile does spare is the broker's processor time, in the column CPU s/GB; on a network card that reads \
-memory by itself, nobody does that copy."
+    why="Zero copy is worth less here than its name says: on loopback no card fetches the pages, so the receiver's own \
+recv(2) copies them out of the page cache. One of two copies is spared, not all, and the one that is left reads memory \
+that is in no core's cache, while a broker that copies through a small buffer has each piece in its cache when it sends \
+it. What sendfile does spare is the broker's processor time (CPU s/GB). A network card that reads memory by itself would \
+spare the last copy too."
     for name in 1m:1048576 64k:65536 16k:16384; do
         size=${name#*:}
         compare "fetch-${name%:*}" "4 Zero copy: fetch $((size / 1024)) KiB at a time" "$why" \

@@ -1,55 +1,47 @@
 # shellcheck shell=bash
 # What the kernel does without a broker, measured by examples/limits.
 
-# limits_table: NAME, then the words of examples/limits.
-limits_table=(
-    'loopback' 'loopback'
-    'append-64k' 'append --piece 65536'
-    'append-256k' 'append --piece 262144'
-    'append-1m' 'append --piece 1048576'
-    'recv+write-64k' 'recv+write --piece 65536'
-    'recv+write-256k' 'recv+write --piece 262144'
-    'recv+write-1m' 'recv+write --piece 1048576'
-    'sendfile-16k' 'sendfile --piece 16384'
-    'sendfile-64k' 'sendfile --piece 65536'
-    'sendfile-1m' 'sendfile --piece 1048576'
-    'ask-16k' 'ask --piece 16384'
-    'ask-64k' 'ask --piece 65536'
-    'ask-1m' 'ask --piece 1048576'
-    'ask-100' 'ask --piece 100'
-    'fdatasync' 'fdatasync'
-)
+# Of large pieces the bytes count, of small ones their number.
+large_pieces=(loopback append-64k append-256k append-1m recv+write-64k recv+write-256k recv+write-1m
+    sendfile-16k sendfile-64k sendfile-1m ask-16k ask-64k ask-1m)
+small_pieces=(ask-100 fdatasync)
 
 part_limits() {
     begin limits
-    measure_limits ''
+    measure_limits "${large_pieces[@]}"
+    put table steps 'One step at a time: a round trip of 100 bytes, a flush of an append of 200 bytes'
+    measure_kernel steps "${small_pieces[@]}"
     measure_shares
     finish limits
 }
 
-# measure_limits PREFIX...: those whose names begin so, as often as a load; the rows of other tables name them with
-# limit=NAME.
+# measure_limits NAME...: as often as a load; the rows of other tables name them with limit=NAME.
 measure_limits() {
-    local round i words prefix chosen=()
     put table limits 'What the kernel does without a broker'
-    for ((i = 0; i < ${#limits_table[@]}; i += 2)); do
-        for prefix in "$@"; do
-            if [[ ${limits_table[i]} == "$prefix"* ]]; then chosen+=("$i"); fi
-        done
-    done
-    for i in "${chosen[@]}"; do
-        put row limits "${limits_table[i]}" "${limits_table[i]}"
-    done
+    measure_kernel limits "$@"
+}
+
+# measure_kernel TABLE NAME...: a name is the words of examples/limits, with the size of a piece behind a dash.
+measure_kernel() {
+    local round name size
+    for name in "${@:2}"; do put row "$1" "$name" "$name"; done
     for ((round = 1; round <= rounds; round++)); do
-        for i in "${chosen[@]}"; do
-            progress "limits: ${limits_table[i]}, run $round of $rounds"
-            read -ra words <<<"${limits_table[i + 1]}"
-            record limits "${limits_table[i]}" kernel \
-                "$release/examples/limits" "${words[@]}" --bytes "$((megabytes * 1000000))" --seconds 1
+        for name in "${@:2}"; do
+            progress "limits: $name, run $round of $rounds"
+            size=${name#*-}
+            case $name in
+            *-*k) size="--piece $((${size%k} << 10))" ;;
+            *-*m) size="--piece $((${size%m} << 20))" ;;
+            *-*) size="--piece $size" ;;
+            *) size= ;;
+            esac
+            # shellcheck disable=SC2086 # two words or none
+            record "$1" "$name" kernel "$release/examples/limits" "${name%%-*}" $size \
+                --bytes "$((megabytes * 1000000))" --seconds 1
             settle
         done
     done
-    show limits
+    show "$1"
 }
 
 # The broker's best cases, each as a share of its limit.

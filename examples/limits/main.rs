@@ -10,8 +10,8 @@
 //! write-in-order, write-at-random, read-in-order, read-at-random    see place.rs
 //! ```
 //!
-//! Prints MB/s and cpu_s/GB, the processor time of the thread in the broker's place; for fdatasync flushes/s.
-//! MB are 10^6 bytes, and all of them cross the wire.
+//! Prints wire_MB/s, pieces/s and cpu_s/GB, the processor time of the thread in the broker's place; of pieces smaller
+//! than 4 KiB pieces/s and cpu_us/piece. MB are 10^6 bytes, and all of them cross the wire.
 //!
 //! Always true: the sender writes 1 MiB at a time and the reader reads 128 KiB at a time, as examples/load does; the
 //! file is new, in $TMPDIR (/tmp without it), and removed afterwards.

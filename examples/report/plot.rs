@@ -7,20 +7,23 @@
 
 use crate::number::{brief, ratio};
 use crate::results::Table;
-use crate::tables::{compares_brokers, first_column, times_kafka};
+use crate::tables::{compares_brokers, first_column, more_is_better, times_kafka};
 use crate::target::Target;
 
 const WIDTH: f64 = 900.0;
-const LABELS: f64 = 460.0; //  pixels for the rows' labels
-const BARS: f64 = 330.0; //    pixels for the longest bar; what is left is for the figures
+const LETTER: f64 = 6.8; //    pixels of a letter of the labels, a little more than most fonts need
+const FIGURES: f64 = 80.0; //  pixels for the figure behind the longest bar
 const ROW: f64 = 24.0;
 const TOP: f64 = 40.0;
+const BLUE: &str = "#3a76c7";
+const ORANGE: &str = "#c77d3a";
 /// Figures that lie further apart than this need a logarithmic axis.
 const LINEAR_UP_TO: f64 = 30.0;
 
 struct Bar {
     label: String,
     figure: String,
+    color: &'static str,
     value: f64,
     low: f64,
     high: f64,
@@ -34,7 +37,7 @@ pub fn svg(table: &Table) -> Option<String> {
         return None;
     }
     let title = match compares_brokers(table) {
-        true => format!("{}: times Kafka's figure (dashes: the target)", table.title),
+        true => format!("{}: times Kafka's figure (blue: sendlog ahead, dashes: the target)", table.title),
         false => format!("{}: {}", table.title, first_column(table)?.1),
     };
     let axis = Axis::of(&bars, compares_brokers(table));
@@ -61,7 +64,7 @@ fn row_bars(table: &Table) -> Vec<Bar> {
     let bar = |row: &crate::results::Row| {
         let sample = table.sample(&row.group, table.side(), key)?;
         let (value, low, high) = (sample.median(), sample.low(), sample.high());
-        Some(Bar { label: row.label.clone(), figure: brief(value), value, low, high, mark: None })
+        Some(Bar { label: row.label.clone(), figure: brief(value), color: BLUE, value, low, high, mark: None })
     };
     table.rows.iter().filter_map(bar).collect()
 }
@@ -71,13 +74,17 @@ fn broker_bars(table: &Table) -> Vec<Bar> {
         let value = times_kafka(table, row)?;
         let target = row.words.get("target").and_then(|text| Target::parse(text));
         let mark = target.and_then(|target| target.times_kafka());
-        Some(Bar { label: row.label.clone(), figure: ratio(value), value, low: value, high: value, mark })
+        let ahead = value >= 1.0 && more_is_better(row) || value <= 1.0 && !more_is_better(row);
+        let color = if ahead { BLUE } else { ORANGE };
+        Some(Bar { label: row.label.clone(), figure: ratio(value), color, value, low: value, high: value, mark })
     };
     table.rows.iter().filter_map(bar).collect()
 }
 
 /// From a figure to a place in the picture.
 struct Axis {
+    /// Where the labels end.
+    left: f64,
     logarithmic: bool,
     low: f64,
     high: f64,
@@ -87,15 +94,17 @@ struct Axis {
 
 impl Axis {
     fn of(bars: &[Bar], ratios: bool) -> Axis {
+        let letters = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0);
+        let left = 20.0 + LETTER * letters as f64;
         let values = || bars.iter().flat_map(|bar| [Some(bar.low), Some(bar.high), bar.mark]).flatten();
         let high = values().fold(f64::MIN, f64::max).max(f64::MIN_POSITIVE);
         let low = values().filter(|value| *value > 0.0).fold(high, f64::min);
         if !ratios && high / low <= LINEAR_UP_TO {
-            return Axis { logarithmic: false, low: 0.0, high, origin: 0.0 };
+            return Axis { left, logarithmic: false, low: 0.0, high, origin: 0.0 };
         }
         let (low, high) = (10f64.powf(low.log10().floor()), 10f64.powf(high.log10().ceil()));
         let origin = if ratios { 1.0 } else { low };
-        Axis { logarithmic: true, low: low.min(origin), high: high.max(origin * 10.0), origin }
+        Axis { left, logarithmic: true, low: low.min(origin), high: high.max(origin * 10.0), origin }
     }
 
     fn x(&self, value: f64) -> f64 {
@@ -103,7 +112,7 @@ impl Axis {
             true => (value.max(self.low) / self.low).ln() / (self.high / self.low).ln(),
             false => value / self.high,
         };
-        LABELS + share * BARS
+        self.left + share * (WIDTH - FIGURES - self.left)
     }
 
     /// The powers of ten of a logarithmic axis; the origin of a linear one.
@@ -120,15 +129,15 @@ fn draw(bar: &Bar, axis: &Axis, top: f64) -> String {
     let (from, to) = (axis.x(axis.origin), axis.x(bar.value));
     let (left, width) = (from.min(to), (from - to).abs().max(1.0));
     let (middle, base) = (top + ROW / 2.0, top + ROW / 2.0 + 4.0);
-    let color = if axis.origin == 1.0 && bar.value < 1.0 { "#c77d3a" } else { "#3a76c7" };
     let mut drawn = format!(
         "<text x=\"{:.1}\" y=\"{base}\" text-anchor=\"end\">{}</text>\n\
-         <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{color}\"/>\n\
+         <rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{}\"/>\n\
          <text x=\"{:.1}\" y=\"{base}\">{}</text>\n",
-        LABELS - 8.0,
-        escape(bar.label.trim()),
+        axis.left - 8.0,
+        escape(&bar.label),
         top + 4.0,
         ROW - 8.0,
+        bar.color,
         axis.x(bar.high).max(left + width) + 8.0,
         escape(&bar.figure),
     );
@@ -164,7 +173,7 @@ mod tests {
     fn a_bar_is_as_long_as_its_figure() {
         let text = "table\tt\tT\nrow\tt\ta\ta\nrow\tt\tb\tb\nrun\tt\ta\ts\tMB/s=50\nrun\tt\tb\ts\tMB/s=100\n";
         let picture = picture(text);
-        assert!(picture.contains("width=\"165.0\"") && picture.contains("width=\"330.0\""), "{picture}");
+        assert!(picture.contains("width=\"396.6\"") && picture.contains("width=\"793.2\""), "{picture}");
     }
 
     #[test]
@@ -173,7 +182,7 @@ mod tests {
                     run\tt\ta\tkafka\tMB/s=1\nrun\tt\ta\tsendlog\tMB/s=100\n";
         let picture = picture(text);
         // From 1 to 100 on an axis of two decades: all of it; the target lies in the middle.
-        assert!(picture.contains("width=\"330.0\"") && picture.contains("M625.0"), "{picture}");
+        assert!(picture.contains("width=\"779.6\"") && picture.contains("M430.2"), "{picture}");
         assert!(picture.contains("&lt;a&gt;"), "{picture}");
     }
 }

@@ -24,6 +24,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("p99.9_us", "p99.9"),
     ("max_us", "max"),
     ("cpu_s/GB", "CPU s/GB"),
+    ("cpu_us/piece", "CPU us each"),
     ("syscalls/k", "syscalls/k"),
     ("rss_max_MB", "max RSS MB"),
 ];
@@ -48,6 +49,13 @@ pub fn first_column(table: &Table) -> Option<(&'static str, &'static str)> {
 fn columns(table: &Table) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
     let has = |key: &str| table.rows.iter().any(|row| table.sample(&row.group, table.side(), key).is_some());
     COLUMNS.iter().copied().filter(move |(key, _)| has(key))
+}
+
+/// Of a row's metric: throughput is, times and memory are not.
+pub fn more_is_better(row: &Row) -> bool {
+    row.words
+        .get("metric")
+        .is_some_and(|metric| ["records/s", "MB/s", "wire_MB/s"].contains(&metric.as_str()))
 }
 
 /// sendlog's median of a row's metric, compared with Kafka's.
