@@ -34,12 +34,12 @@ start_sendlog() {
 
 # launch SIDE COMMAND...: starts a broker and waits until it has answered a request; $started_ms says how long that took.
 launch() {
-    local before=${EPOCHREALTIME/./}
+    local before=${EPOCHREALTIME/./} answered
     "${@:2}" >"$scratch/$1.stdout" 2>"$scratch/$1.stderr" &
     pid[$1]=$!
-    load_on "$1" ready --seconds 300 >/dev/null ||
+    answered=$(load_on "$1" ready --seconds 300) ||
         fail "$1 did not start: $(tail -n 3 "$scratch/$1.stderr" "$scratch/$1.stdout")"
-    started_ms=$(awk -v us=$((${EPOCHREALTIME/./} - before)) 'BEGIN { printf "%.1f", us / 1e3 }')
+    started_ms=$(awk -v us=$(($(word answered_us "$answered") - before)) 'BEGIN { printf "%.1f", us / 1e3 }')
 }
 
 # need_space MEGABYTES: refuses what does not fit on the disk.
@@ -130,13 +130,20 @@ forget() {
 # ---- results ----
 
 # Each part writes one file: lines of words separated by tabs, which examples/report turns into tables and plots.
-#   table  ID     TITLE
+#   table  ID     TITLE  [compared]            compared: with its first row
 #   note   ID     TEXT
 #   row    ID     LABEL  GROUP  KEY=VALUE...   what is shown, and of which runs
 #   run    ID     GROUP  SIDE   KEY=VALUE...   one run
 put() {
     local IFS=$'\t'
     echo "$*" >>"$results"
+}
+
+# record ID GROUP SIDE COMMAND...: one run, whose figures the command prints. In this shell, not in a subshell: what
+# the command starts must be known to stop_all.
+record() {
+    "${@:4}" >"$scratch/figures"
+    if [ -s "$scratch/figures" ]; then put run "$1" "$2" "$3" "$(<"$scratch/figures")"; fi
 }
 
 # begin PART: an empty file of results, headed by what was measured where.

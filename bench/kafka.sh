@@ -18,7 +18,7 @@ part_kafka() {
     begin kafka
     put table kafka "sendlog and Apache Kafka $kafka_version, the same load in the same run"
     put note kafka "Records are 30 or 100 bytes, acks=1 and no flush on both sides unless a row says otherwise."
-    measure_limits
+    measure_limits recv+write-64k recv+write-256k recv+write-1m sendfile-16k sendfile-64k sendfile-1m
     start_kafka kafka
     start_sendlog sendlog
     for name in "${chosen[@]}"; do
@@ -35,12 +35,15 @@ row() {
 
 # in_turns GROUP FUNCTION [ARGUMENT...]: FUNCTION SIDE ARGUMENT... prints a line of figures; the first ones are warm-ups.
 in_turns() {
-    local group=$1 round side line
+    local group=$1 round side
     for ((round = 1 - warmups; round <= rounds; round++)); do
         for side in kafka sendlog; do
             progress "$group: $side, run $round of $rounds"
-            line=$("$2" "$side" "${@:3}") || fail "$group: $side: the load failed"
-            if [ "$round" -gt 0 ]; then put run kafka "$group" "$side" "$line"; fi
+            if [ "$round" -gt 0 ]; then
+                record kafka "$group" "$side" "$2" "$side" "${@:3}"
+            else
+                "$2" "$side" "${@:3}" >/dev/null
+            fi
             settle
         done
     done
@@ -48,11 +51,10 @@ in_turns() {
 
 # counted GROUP WORK [OPTION...]: one more run on both sides, for the system calls alone.
 counted() {
-    local side line
+    local side
     for side in kafka sendlog; do
         progress "$1: $side, system calls"
-        line=$(counted_on "$side" "${@:2}" --topic counted --seconds 1)
-        if [ -n "$line" ]; then put run kafka "$1" "$side" "$line"; fi
+        record kafka "$1" "$side" counted_on "$side" "${@:2}" --topic counted --seconds 1
         forget "$side" counted
         settle
     done
@@ -60,60 +62,78 @@ counted() {
 
 # ---- produce ----
 
-produce_once() {
-    load_on "$1" produce --topic produced "${@:2}" --bytes "$((megabytes * 1000000))" --seconds "$seconds"
+produce_new() {
+    load_on "$1" produce --topic produced "${@:2}"
     forget "$1" produced
 }
 
 produce_case() {
-    in_turns "$1" produce_once "${@:2}"
+    in_turns "$1" produce_new "${@:2}" --bytes "$((megabytes * 1000000))" --seconds "$seconds"
     counted "$1" produce "${@:2}" --bytes "$((megabytes * 200000))"
-    row "  its broker's CPU, s per GB on the wire" "$1" metric=cpu_s/GB "${cpu_target:-}"
-    row "  its broker's system calls for 1,000 records" "$1" metric=syscalls/k
+    row "$1: broker's CPU, s per GB on the wire" "$1" metric=cpu_s/GB "${cpu_target:-}"
+    row "$1: broker's system calls for 1,000 records" "$1" metric=syscalls/k
 }
 
 case_produce_1mb() {
-    row 'produce 30 B, 1 MB batches, 8 in flight, M records/s' produce-1mb metric=records/s 'target=x>=3' limit=recv+write-256k
+    row 'produce-1mb: 30 B, 1 MB batches, 8 in flight, records/s' produce-1mb metric=records/s 'target=x>=3' limit=recv+write-256k
     cpu_target='target=x<=0.167' produce_case produce-1mb --record-bytes 30 --batch-records 26800 --in-flight 8
 }
 
 case_produce_256kb() {
-    row 'produce 30 B, 256 KB batches, 8 in flight, M records/s' produce-256kb metric=records/s 'target=x>=5' \
+    row 'produce-256kb: 30 B, 256 KB batches, 8 in flight, records/s' produce-256kb metric=records/s 'target=x>=5' \
         limit=recv+write-256k 'share>=0.7'
     produce_case produce-256kb --record-bytes 30 --batch-records 6700 --in-flight 8
 }
 
 case_produce_16kb() {
-    row 'produce 100 B, 16 KB batches, 5 in flight' produce-16kb metric=records/s 'target=x>=5' limit=recv+write-64k
+    row 'produce-16kb: 100 B, 16 KB batches, 5 in flight, records/s' produce-16kb metric=records/s 'target=x>=5' limit=recv+write-64k
     produce_case produce-16kb --batch-records 145
 }
 
 case_produce_one() {
-    row 'produce 100 B, one record a request, 5 in flight' produce-one metric=records/s 'target=x>=8'
+    row 'produce-one: 100 B, one record a request, 5 in flight, records/s' produce-one metric=records/s 'target=x>=8'
     produce_case produce-one --batch-records 1
 }
 
 case_produce_one_flushed() {
-    row 'the same flushed to disk, acks=all, 64 connections, 1 in flight' produce-one-flushed metric=records/s 'target=x>=10'
+    row 'produce-one-flushed: one record a request, acks=all, flushed by both, 64 connections' produce-one-flushed metric=records/s 'target=x>=10'
     produce_case produce-one-flushed --batch-records 1 --acks all --connections 64 --in-flight 1 \
         --topic-config flush.messages=1
 }
 
+# What a new partition costs is in the first row: Kafka makes and maps its index files then, and spends most of the run on
+# that. The second row is what is left when all that is done.
 case_produce_1000_partitions() {
-    row 'produce 100 B, 10 KB batches over 1,000 partitions, 100 in a request' produce-1000-partitions \
+    local load=(--batch-records 92 --partitions 1000 --request-batches 100 --bytes "$((megabytes * 1000000))")
+    row 'produce-1000-partitions: 100 B, 10 KB batches, 100 in a request, new partitions' produce-1000-new \
         metric=records/s 'target=x>=10' limit=recv+write-1m
-    produce_case produce-1000-partitions --batch-records 92 --partitions 1000 --request-batches 100
+    in_turns produce-1000-new produce_new "${load[@]}" --at-once --seconds 120
+    row 'produce-1000-partitions: into partitions that have records' produce-1000-old metric=records/s limit=recv+write-1m
+    row "produce-1000-partitions: broker's CPU then, s per GB on the wire" produce-1000-old metric=cpu_s/GB
+    row "produce-1000-partitions: broker's system calls then, for 1,000 records" produce-1000-old metric=syscalls/k
+    local side
+    for side in kafka sendlog; do load_on "$side" produce --topic old "${load[@]}" --seconds 120 >/dev/null; done
+    settle
+    in_turns produce-1000-old load_to_old "${load[@]}" --seconds "$seconds"
+    for side in kafka sendlog; do
+        record kafka produce-1000-old "$side" counted_on "$side" produce --topic old "${load[@]}" --seconds 1
+        forget "$side" old
+    done
+}
+
+load_to_old() {
+    load_on "$1" produce --topic old "${@:2}"
 }
 
 case_produce_16_connections() {
-    row 'produce 100 B, 100 KB batches, 16 connections, 16 partitions' produce-16-connections \
+    row 'produce-16-connections: 100 B, 100 KB batches, 16 partitions, records/s' produce-16-connections \
         metric=records/s 'target=x>=2' limit=recv+write-64k
     produce_case produce-16-connections --batch-records 920 --partitions 16 --connections 16
 }
 
 case_latency() {
-    row 'one produce at a time: p50, microseconds' latency metric=p50_us 'target=x<=0.4'
-    row 'one produce at a time: p99.9, microseconds' latency metric=p99.9_us 'target=x<=0.3'
+    row 'latency: one produce at a time, p50, microseconds' latency metric=p50_us 'target=x<=0.4'
+    row 'latency: one produce at a time, p99.9, microseconds' latency metric=p99.9_us 'target=x<=0.3'
     produce_case latency --batch-records 1 --in-flight 1
 }
 
@@ -133,25 +153,25 @@ fetch_case() {
     done
     in_turns "$1" fetch_once "${@:3}"
     for side in kafka sendlog; do
-        put run kafka "$1" "$side" "$(counted_on "$side" fetch --topic fetched "${@:3}" --seconds 1)"
+        record kafka "$1" "$side" counted_on "$side" fetch --topic fetched "${@:3}" --seconds 1
         forget "$side" fetched
     done
-    row "  its broker's CPU, s per GB on the wire" "$1" metric=cpu_s/GB "${cpu_target:-}"
-    row "  its broker's system calls for 1,000 records" "$1" metric=syscalls/k
+    row "$1: broker's CPU, s per GB on the wire" "$1" metric=cpu_s/GB "${cpu_target:-}"
+    row "$1: broker's system calls for 1,000 records" "$1" metric=syscalls/k
 }
 
 case_fetch_1mb() {
-    row 'fetch, 1 MiB at a time, MB/s on the wire' fetch-1mb metric=wire_MB/s 'target=x>=1.2' limit=sendfile-1m 'share>=0.95'
+    row 'fetch-1mb: 1 MiB at a time, MB/s on the wire' fetch-1mb metric=wire_MB/s 'target=x>=1.2' limit=sendfile-1m 'share>=0.95'
     cpu_target='target=x<=0.5' fetch_case fetch-1mb 9200
 }
 
 case_fetch_64kb() {
-    row 'fetch of 16 KB batches, 64 KiB at a time, MB/s on the wire' fetch-64kb metric=wire_MB/s 'target=x>=2.5' limit=sendfile-64k
+    row 'fetch-64kb: 16 KB batches, 64 KiB at a time, MB/s on the wire' fetch-64kb metric=wire_MB/s 'target=x>=2.5' limit=sendfile-64k
     fetch_case fetch-64kb 145 --fetch-bytes 65536
 }
 
 case_fetch_16kb() {
-    row 'fetch of 16 KB batches, 16 KiB at a time, MB/s on the wire' fetch-16kb metric=wire_MB/s 'target=x>=4' limit=sendfile-16k
+    row 'fetch-16kb: 16 KB batches, 16 KiB at a time, MB/s on the wire' fetch-16kb metric=wire_MB/s 'target=x>=4' limit=sendfile-16k
     fetch_case fetch-16kb 145 --fetch-bytes 16384
 }
 
@@ -178,9 +198,9 @@ fill_with_30_bytes() {
 
 case_librdkafka() {
     install_librdkafka
-    row 'librdkafka producer, 30 B, acks=1' librdkafka-producer metric=records/s 'target=x>=1.15'
+    row 'librdkafka: producer, 30 B, acks=1, records/s' librdkafka-producer metric=records/s 'target=x>=1.15'
     in_turns librdkafka-producer librdkafka_produce_once acks=1
-    row 'librdkafka consumer, 30 B' librdkafka-consumer metric=records/s 'target=x>=1'
+    row 'librdkafka: consumer, 30 B, records/s' librdkafka-consumer metric=records/s 'target=x>=1'
     fill_with_30_bytes
     in_turns librdkafka-consumer librdkafka_consume_once
     forget kafka fetched
@@ -203,9 +223,9 @@ java_consume_once() {
 }
 
 case_java() {
-    row "Kafka's producer-perf-test, 30 B, acks=1" java-producer metric=records/s 'target=x>=1.1'
+    row "java: producer-perf-test, 30 B, acks=1, records/s" java-producer metric=records/s 'target=x>=1.1'
     in_turns java-producer java_produce_once acks=1
-    row "Kafka's consumer-perf-test, 30 B" java-consumer metric=records/s 'target=x>=1'
+    row "java: consumer-perf-test, 30 B, records/s" java-consumer metric=records/s 'target=x>=1'
     fill_with_30_bytes
     in_turns java-consumer java_consume_once
     forget kafka fetched
@@ -216,18 +236,18 @@ case_java() {
 # is compared in the rows with flush.mode=os.
 case_defaults() {
     install_librdkafka
-    row 'librdkafka producer, its defaults (acks=all); sendlog flushes, Kafka does not' defaults-librdkafka \
+    row 'defaults: librdkafka producer (acks=all); sendlog flushes, Kafka does not' defaults-librdkafka \
         metric=records/s 'target=x>=0.8'
     in_turns defaults-librdkafka librdkafka_produce_once
-    row "Kafka's producer-perf-test, its defaults (acks=all, idempotent); likewise" defaults-java \
+    row "defaults: producer-perf-test (acks=all, idempotent); sendlog flushes, Kafka does not" defaults-java \
         metric=records/s 'target=x>=0.8'
     in_turns defaults-java java_produce_once
     stop sendlog TERM
     start_sendlog sendlog flush.mode=os
-    row 'librdkafka producer, its defaults, flush.mode=os: nobody flushes' defaults-librdkafka-os \
+    row 'defaults: librdkafka producer; nobody flushes (flush.mode=os)' defaults-librdkafka-os \
         metric=records/s 'target=x>=1.1'
     in_turns defaults-librdkafka-os librdkafka_produce_once
-    row "Kafka's producer-perf-test, its defaults, flush.mode=os: nobody flushes" defaults-java-os \
+    row "defaults: producer-perf-test; nobody flushes (flush.mode=os)" defaults-java-os \
         metric=records/s 'target=x>=1.1'
     in_turns defaults-java-os java_produce_once
     stop sendlog TERM
@@ -237,9 +257,9 @@ case_defaults() {
 # ---- start, memory, connections ----
 
 case_start() {
-    row 'start to answering, empty directory, ms' start metric=start_ms 'target=<=10'
-    row 'memory when idle (RSS), MB' start metric=rss_MB 'target=<=10'
-    row 'memory under load (highest RSS), MB' start-loaded metric=rss_max_MB 'target=<=64'
+    row 'start: to the first answer, empty directory, ms' start metric=start_ms 'target=<=10'
+    row 'start: memory when idle (RSS), MB' start metric=rss_MB 'target=<=10'
+    row 'start: memory under load (highest RSS), MB' start-loaded metric=rss_max_MB 'target=<=64'
     local round side
     for ((round = 1; round <= rounds; round++)); do
         for side in kafka sendlog; do
@@ -254,7 +274,7 @@ case_start() {
                 "/proc/${pid[fresh]}/status")"
             load_on fresh produce --bytes "$((megabytes * 1000000))" --record-bytes 30 --batch-records 26800 \
                 --in-flight 8 >/dev/null
-            put run kafka start-loaded "$side" "$(load_on fresh fetch --record-bytes 30 --bytes "$((megabytes * 1000000))")"
+            record kafka start-loaded "$side" load_on fresh fetch --record-bytes 30 --bytes "$((megabytes * 1000000))"
             remove fresh
             settle
         done
@@ -263,7 +283,7 @@ case_start() {
 
 # 1,000 partitions that hold 10 GB (MEGABYTES x 10), stopped cleanly with SIGTERM.
 case_start_10gb() {
-    row "start to answering, 1,000 partitions of $((megabytes / 100)) GB after a clean stop, ms" start-10gb \
+    row "start-10gb: to the first answer, 1,000 partitions, clean stop, ms" start-10gb \
         metric=start_ms 'target=<=100'
     local side round
     need_space $((megabytes * 11))
@@ -285,21 +305,24 @@ case_start_10gb() {
     done
 }
 
+# Kafka takes minutes to connect them (its backlog is 50, and a client beyond it tries again a second later): one run.
 case_waiting() {
-    row '10,000 connections, each with a waiting fetch: connected, ms' waiting metric=connected_ms 'target=<=3000'
-    row '  all woken by one produce, ms' waiting metric=woken_ms 'target=<=500'
-    row '  memory with them (highest RSS), MB' waiting metric=rss_max_MB 'target=<=512'
-    local round side line
+    row 'waiting: 10,000 connections, each with a fetch that waits; connected, ms' waiting metric=connected_ms 'target=<=3000'
+    row 'waiting: all woken by one produce, ms' waiting metric=woken_ms 'target=<=500'
+    row 'waiting: memory with them (highest RSS), MB' waiting metric=rss_max_MB 'target=<=512'
+    local round
     for ((round = 1; round <= rounds; round++)); do
-        for side in kafka sendlog; do
-            progress "waiting: $side, run $round of $rounds"
-            "start_$side" crowded
-            if line=$(load_on crowded wait --connections 10000 --batch-records 1 --seconds 120 2>"$scratch/waiting"); then
-                put run kafka waiting "$side" "$line"
-            else
-                put note kafka "waiting: $side: $(cat "$scratch/waiting")"
-            fi
-            remove crowded
-        done
+        progress "waiting: sendlog, run $round of $rounds"
+        start_sendlog crowded max.connections=20000 # the producer is one more
+        record kafka waiting sendlog load_on crowded wait --connections 10000 --batch-records 1 --seconds 120
+        remove crowded
     done
+    progress "waiting: kafka"
+    start_kafka crowded
+    if load_on crowded wait --connections 10000 --batch-records 1 --seconds 290 >"$scratch/waiting" 2>&1; then
+        put run kafka waiting kafka "$(<"$scratch/waiting")"
+    else
+        put note kafka "10,000 connections to Kafka: $(<"$scratch/waiting")."
+    fi
+    remove crowded
 }

@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use crate::Result;
 
+/// Of smaller pieces the number counts, not the bytes.
+const SMALL: u64 = 4096;
+
 pub struct Clock {
     began: Instant,
     cpu_before: u64,
@@ -29,8 +32,13 @@ impl Clock {
 
     pub fn line(&self) -> Result<String> {
         let seconds = self.began.elapsed().as_secs_f64();
-        let cpu_per_gb = (cpu_ns()? - self.cpu_before) as f64 / self.bytes as f64;
-        let (mb_s, pieces_s) = (self.bytes as f64 / 1e6 / seconds, self.pieces as f64 / seconds);
+        let cpu_ns = cpu_ns()? - self.cpu_before;
+        let pieces_s = self.pieces as f64 / seconds;
+        if self.bytes < self.pieces * SMALL {
+            let cpu_us = cpu_ns as f64 / 1e3 / self.pieces as f64;
+            return Ok(format!("pieces/s={pieces_s:.0} cpu_us/piece={cpu_us:.2} seconds={seconds:.3}"));
+        }
+        let (mb_s, cpu_per_gb) = (self.bytes as f64 / 1e6 / seconds, cpu_ns as f64 / self.bytes as f64);
         Ok(format!("wire_MB/s={mb_s:.2} pieces/s={pieces_s:.0} cpu_s/GB={cpu_per_gb:.3} seconds={seconds:.3}"))
     }
 }

@@ -7,16 +7,18 @@
 //! sendfile   one thread sends pieces of a file that is in the page cache, another reads and forgets
 //! ask        the same, but each piece is sent when the reader has asked for it, as a fetch does
 //! fdatasync  a small append, then fdatasync(2), again and again
+//! write-in-order, write-at-random, read-in-order, read-at-random    see place.rs
 //! ```
 //!
-//! Prints MB/s and cpu_s/GB, the processor time of the thread in the broker's place; for fdatasync flushes/s.
-//! MB are 10^6 bytes, and all of them cross the wire.
+//! Prints wire_MB/s, pieces/s and cpu_s/GB, the processor time of the thread in the broker's place; of pieces smaller
+//! than 4 KiB pieces/s and cpu_us/piece. MB are 10^6 bytes, and all of them cross the wire.
 //!
 //! Always true: the sender writes 1 MiB at a time and the reader reads 128 KiB at a time, as examples/load does; the
 //! file is new, in $TMPDIR (/tmp without it), and removed afterwards.
 //! Not done: no protocol, no checksum, no second connection.
 
 mod clock;
+mod place;
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -25,11 +27,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clock::Clock;
+use place::Place;
 use sendlog::os::sendfile::send_file;
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-const USAGE: &str = "Usage: limits loopback|append|recv+write|sendfile|ask|fdatasync [options]";
+const USAGE: &str = "Usage:
+  limits loopback|append|recv+write|sendfile|ask|fdatasync|write-in-order|write-at-random|read-in-order|read-at-random [options]";
 const SENT_AT_ONCE: usize = 1 << 20;
 const READ_AT_ONCE: usize = 128 << 10;
 /// The file that sendfile reads: larger than the cores' caches, and whole in the page cache.
@@ -77,6 +81,10 @@ fn run() -> Result<String> {
         "sendfile" => plan.send_pieces(false),
         "ask" => plan.send_pieces(true),
         "fdatasync" => plan.fdatasync(),
+        "write-in-order" => plan.place(false).write(),
+        "write-at-random" => plan.place(true).write(),
+        "read-in-order" => plan.place(false).read(),
+        "read-at-random" => plan.place(true).read(),
         _ => Err(options.usage(USAGE).into()),
     };
     std::fs::remove_file(path)?;
@@ -85,7 +93,7 @@ fn run() -> Result<String> {
 
 fn new_file() -> Result<(std::path::PathBuf, File)> {
     let path = std::env::temp_dir().join(format!("sendlog-limits-{}", std::process::id()));
-    let file = File::options().read(true).append(true).create_new(true).open(&path)?;
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     Ok((path, file))
 }
 
@@ -100,6 +108,10 @@ fn connection() -> Result<(TcpStream, TcpStream)> {
 }
 
 impl Plan {
+    fn place(&self, at_random: bool) -> Place<'_> {
+        Place { file: &self.file, piece: self.piece, pieces: self.bytes / self.piece as u64, at_random }
+    }
+
     fn loopback(&self) -> Result<String> {
         self.against_a_writer(|server, clock| {
             let mut buffer = vec![0; READ_AT_ONCE];

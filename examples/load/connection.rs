@@ -6,11 +6,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::Result;
 
 /// Bytes read at once, unless an answer that must be seen as a whole is larger.
 const BUFFER_BYTES: usize = 4 << 10;
+/// An answer that takes longer never comes.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub struct Connection {
     socket: TcpStream,
@@ -28,6 +31,7 @@ impl Connection {
     pub fn with_buffer(address: &str, bytes: usize) -> Result<Connection> {
         let socket = TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))?;
         socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
         Ok(Connection { socket, buffer: vec![0; bytes], start: 0, end: 0 })
     }
 

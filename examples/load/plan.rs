@@ -47,6 +47,8 @@ pub struct Plan {
     pub request_batches: usize,
     /// Build the batches of each request while the clock runs.
     pub fresh: bool,
+    /// Count the first batch of each partition too, which makes files.
+    pub at_once: bool,
     pub in_flight: usize,
     pub acks: i16,
     pub fetch_bytes: i32,
@@ -65,6 +67,7 @@ impl Plan {
         }
         options.optmulti("", "topic-config", "a config of the topic, when it is created", "KEY=VALUE");
         options.optflag("", "fresh", "build the batches of each request while the clock runs");
+        options.optflag("", "at-once", "start the clock before the first batch of each partition");
         options.optflag("", "random", "fetch at random offsets");
         let found = options.parse(std::env::args().skip(1))?;
         let defaults: HashMap<_, _> = OPTIONS.iter().map(|(name, default, _)| (*name, *default)).collect();
@@ -86,6 +89,7 @@ impl Plan {
             in_flight: count("in-flight")?,
             acks: if text("acks") == "all" { -1 } else { number("acks")? as i16 },
             fetch_bytes: number("fetch-bytes")?,
+            at_once: found.opt_present("at-once"),
             random: found.opt_present("random"),
             bytes: text("bytes").parse()?,
             time: Duration::from_secs(number("seconds")?.max(1) as u64),

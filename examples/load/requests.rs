@@ -10,10 +10,13 @@ use sendlog::record::BatchBuilder;
 use sendlog::wire::frame::{decode_response, encode_request};
 use sendlog::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig};
 use sendlog::wire::messages::fetch::{FetchPartition, FetchTopic};
+use sendlog::wire::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, LATEST,
+};
 use sendlog::wire::messages::metadata::MetadataRequestTopic;
 use sendlog::wire::messages::produce::{PartitionProduceData, TopicProduceData};
 use sendlog::wire::messages::{
-    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, FetchResponse, MetadataRequest, ProduceRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest,
 };
 use sendlog::wire::{Records, Request};
 
@@ -22,10 +25,13 @@ use crate::plan::Plan;
 use crate::Result;
 
 const PRODUCE_VERSION: i16 = 7;
-pub const FETCH_VERSION: i16 = 11;
+const FETCH_VERSION: i16 = 11;
 const METADATA_VERSION: i16 = 4;
+const LIST_OFFSETS_VERSION: i16 = 1;
 const CREATE_TOPICS_VERSION: i16 = 3;
 const DELETE_TOPICS_VERSION: i16 = 1;
+/// A new topic of thousands of partitions takes some brokers this long.
+const SERVED_WITHIN: Duration = Duration::from_secs(120);
 /// Where the correlation id lies in a request: behind size, API key and version.
 const CORRELATION_ID: std::ops::Range<usize> = 8..12;
 
@@ -59,26 +65,21 @@ pub fn check_produced(answer: &[u8], correlation_id: i32) -> Result<()> {
     results.try_for_each(|result| check("produce", result.error_code))
 }
 
-/// The offset that the next record will get, from the answer to a small fetch.
-pub fn high_watermark(answer: &[u8]) -> Result<i64> {
-    let (_, response): (_, FetchResponse) = decode_response::<FetchRequest>(answer, FETCH_VERSION)?;
-    check("fetch", response.error_code)?;
-    let data = response.responses.first().and_then(|topic| topic.partitions.first()).ok_or("an empty answer")?;
-    check("fetch", data.error_code)?;
-    Ok(data.high_watermark)
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970")
 }
 
 impl Plan {
     /// A batch as a producer would build it just now; all values are the same, the first bytes aside.
     pub fn batch(&self, number: u64) -> Vec<u8> {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+        let now_ms = since_1970().as_millis() as i64;
         let mut value: Vec<u8> = (b'a'..=b'z').cycle().take(self.record_bytes).collect();
         let mut batch = BatchBuilder::new();
         for record in 0..self.batch_records as u64 {
             let mark = (number + record).to_be_bytes();
             let marked = mark.len().min(value.len());
             value[..marked].copy_from_slice(&mark[..marked]);
-            batch.push(since_1970.as_millis() as i64, None, Some(&value));
+            batch.push(now_ms, None, Some(&value));
         }
         batch.build()
     }
@@ -117,14 +118,14 @@ impl Plan {
         MetadataRequest { topics: Some(vec![topic]), ..MetadataRequest::default() }
     }
 
-    /// Asks until there is an answer: a broker that starts refuses connections at first.
+    /// Asks until there is an answer, and says when it came: a broker that starts refuses connections at first.
     pub fn wait_for_answer(&self) -> Result<String> {
         let began = Instant::now();
         let mut request = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
         loop {
             let opened = Connection::open(&self.bootstrap);
             match opened.and_then(|mut connection| call(&mut connection, METADATA_VERSION, &mut request)) {
-                Ok(_) => return Ok(format!("ready_ms={}", began.elapsed().as_millis())),
+                Ok(_) => return Ok(format!("answered_us={}", since_1970().as_micros())),
                 Err(error) if began.elapsed() > self.time => return Err(error),
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
@@ -156,14 +157,35 @@ impl Plan {
 
     /// A broker of several parts may answer before its partitions can be used.
     fn wait_until_served(&self, connection: &mut Connection) -> Result<()> {
+        let began = Instant::now();
         loop {
-            let response = call(connection, METADATA_VERSION, &mut self.metadata_request())?;
-            let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
-            if partitions.filter(|partition| partition.leader_id >= 0).count() >= self.partitions as usize {
-                return Ok(());
+            match self.end_offsets(connection) {
+                Ok(offsets) if offsets.len() == self.partitions as usize => return Ok(()),
+                Ok(_) => {}
+                Err(error) if began.elapsed() > SERVED_WITHIN => return Err(error),
+                Err(_) => {}
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The offset that the next record will get, of each partition of the topic.
+    pub fn end_offsets(&self, connection: &mut Connection) -> Result<Vec<i64>> {
+        let partition = |partition_index| ListOffsetsPartition {
+            partition_index,
+            timestamp: LATEST,
+            ..ListOffsetsPartition::default()
+        };
+        let partitions = (0..self.partitions).map(partition).collect();
+        let topics = vec![ListOffsetsTopic { name: self.topic.clone(), partitions }];
+        let mut request = ListOffsetsRequest { topics, ..ListOffsetsRequest::default() };
+        let mut response = call(connection, LIST_OFFSETS_VERSION, &mut request)?;
+        let mut answers: Vec<_> = response.topics.drain(..).flat_map(|topic| topic.partitions).collect();
+        answers.sort_by_key(|partition| partition.partition_index);
+        let checked = |partition: &ListOffsetsPartitionResponse| {
+            check("looking up the end offset", partition.error_code).map(|()| partition.offset)
+        };
+        answers.iter().map(checked).collect()
     }
 
     pub fn delete_topic(&self) -> Result<()> {

@@ -1,7 +1,8 @@
 //! What the connections of a run did, and the line that says so.
 //!
 //! ```text
-//! records/s=  MB/s=  wire_MB/s=  p50_us=  p99_us=  p99.9_us=  max_us=  requests=  records=  wire_bytes=  seconds=
+//! records/s=  MB/s=  wire_MB/s=  p50_us=  p99_us=  p99.9_us=  max_us=
+//! requests/s=  requests=  records=  wire_bytes=  seconds=
 //! and of a broker on this machine, if its process is named:  cpu_s/GB=  rss_MB=  rss_max_MB=
 //! ```
 //!
@@ -94,10 +95,11 @@ pub fn line(plan: &Plan, all: &[Tally], broker: Option<Broker>) -> Result<String
         let place = (requests.max(1) - 1) as f64 * share;
         f64::from(latencies.get(place as usize).copied().unwrap_or(0)) / 10.0
     };
+    let requests_s = requests as f64 / seconds;
     let (p50, p99, p999, max) = (at(0.5), at(0.99), at(0.999), at(1.0));
     let broker = broker.map_or(Ok(String::new()), |broker| broker.words(wire_bytes))?;
     Ok(format!(
         "records/s={records_s:.0} MB/s={mb_s:.2} wire_MB/s={wire_mb_s:.2} p50_us={p50} p99_us={p99} p99.9_us={p999} \
-         max_us={max} requests={requests} records={records} wire_bytes={wire_bytes} seconds={seconds:.3}{broker}"
+         max_us={max} requests/s={requests_s:.0} requests={requests} records={records} wire_bytes={wire_bytes} seconds={seconds:.3}{broker}"
     ))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::plan::Plan;
-use crate::requests::{check_produced, high_watermark};
+use crate::requests::check_produced;
 use crate::tally::memory_words;
 use crate::Result;
 
@@ -18,9 +18,9 @@ pub fn wait(plan: &Plan) -> Result<String> {
     let batch = plan.batch(0);
     plan.create_topic(batch.len())?;
     let began = Instant::now();
-    let open = |_| match began.elapsed() < plan.time {
+    let open = |index| match began.elapsed() < plan.time {
         true => Connection::with_buffer(&plan.bootstrap, 256),
-        false => Err(format!("not all {} were connected within {} s", plan.connections, plan.time.as_secs()).into()),
+        false => Err(format!("{index} of {} were connected within {:?}", plan.connections, plan.time).into()),
     };
     let mut connections: Vec<_> = (0..plan.connections).map(open).collect::<Result<_>>()?;
     connections.iter_mut().try_for_each(|connection| connection.send(&plan.small_request()))?;
@@ -28,8 +28,7 @@ pub fn wait(plan: &Plan) -> Result<String> {
     let connected_ms = began.elapsed().as_millis();
 
     let mut producer = Connection::open(&plan.bootstrap)?;
-    producer.send(&plan.fetch_request(0, 0, Duration::ZERO))?;
-    let log_end = high_watermark(producer.receive()?)?;
+    let log_end = plan.end_offsets(&mut producer)?[0];
     let request = plan.fetch_request(0, log_end, plan.time);
     connections.iter_mut().try_for_each(|connection| connection.send(&request))?;
     std::thread::sleep(SETTLE);

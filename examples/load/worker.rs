@@ -1,7 +1,7 @@
 //! One connection and its share of the work, in a thread of its own.
 //!
-//! Always true: the clock starts when all connections are open and all requests prepared. A connection sends up to
-//! `in-flight` requests ahead, then one for each answer.
+//! Always true: the clock starts when all connections are open, all requests prepared, and each has been sent once. A
+//! connection sends up to `in-flight` requests ahead, then one for each answer.
 
 use std::collections::VecDeque;
 use std::sync::Barrier;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::connection::Connection;
 use crate::fetched::{head_bytes, Fetched};
 use crate::plan::Plan;
-use crate::requests::{check_produced, high_watermark, stamp};
+use crate::requests::{check_produced, stamp};
 use crate::tally::{self, Broker, Tally};
 use crate::Result;
 
@@ -91,6 +91,17 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// Each partition's first batch, whose files may have to be made: usually not what is to be measured.
+    fn produce_once(&mut self) -> Result<()> {
+        let counted = self.plan.at_once || self.plan.acks == 0;
+        for request in self.requests.iter_mut().filter(|_| !counted) {
+            stamp(&mut request.bytes, 0);
+            self.connection.send(&request.bytes)?;
+            check_produced(self.connection.receive()?, 0)?;
+        }
+        Ok(())
+    }
+
     fn fetch(&mut self) -> Result<()> {
         let head = head_bytes(&self.plan.topic);
         let mut random = Random(self.index);
@@ -118,17 +129,14 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Where each partition's reading begins; of the start of the log nothing is known yet, so that is asked at offset 0.
+    /// Where each partition's reading begins.
     fn first_offsets(&mut self) -> Result<Vec<i64>> {
+        if !self.plan.random {
+            return Ok(vec![0; self.partitions.len()]);
+        }
+        let ends = self.plan.end_offsets(&mut self.connection)?;
         let mut random = Random(!self.index);
-        let mut offset = |partition: &i32| match self.plan.random {
-            false => Ok(0),
-            true => {
-                self.connection.send(&self.plan.fetch_request(*partition, 0, Duration::ZERO))?;
-                Ok(random.between(0, high_watermark(self.connection.receive()?)?))
-            }
-        };
-        self.partitions.iter().map(&mut offset).collect()
+        Ok(self.partitions.iter().map(|partition| random.between(0, ends[*partition as usize])).collect())
     }
 }
 
@@ -157,21 +165,26 @@ fn in_threads<'a>(
     workers: Vec<Worker<'a>>,
     work: impl Fn(&mut Worker<'a>) -> Result<()> + Sync,
 ) -> Result<String> {
-    let start = Barrier::new(workers.len());
+    let (ready, start) = (Barrier::new(workers.len() + 1), Barrier::new(workers.len() + 1));
     let run = |mut worker: Worker<'a>| {
+        let prepared = worker.produce_once();
+        ready.wait();
         start.wait();
         worker.tally.began = Instant::now();
-        work(&mut worker)?;
+        prepared.and_then(|()| work(&mut worker))?;
         worker.tally.ended = Instant::now();
         Ok(worker.tally)
     };
-    let broker = Broker::at_start(plan.pid)?;
-    let tallies: Result<Vec<Tally>> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let thread = |worker| std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || run(worker));
         let threads: Vec<_> = workers.into_iter().map(thread).collect::<std::io::Result<_>>()?;
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-    });
-    tally::line(plan, &tallies?, broker)
+        ready.wait();
+        let broker = Broker::at_start(plan.pid);
+        start.wait();
+        let tallies = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+        let tallies = tallies.collect::<Result<Vec<Tally>>>()?;
+        tally::line(plan, &tallies, broker?)
+    })
 }
 
 /// Numbers without a pattern, the same ones in each run (a step of splitmix64).

@@ -1,10 +1,12 @@
-//! Turns the results of a part of bench.sh into tables.
+//! Turns the results of a part of bench.sh into tables and pictures.
 //!
-//! `report table FILE ID` prints one table; `report write FILE PART FOLDER` writes FOLDER/PART.md.
+//! `report table FILE ID` prints one table; `report write FILE PART FOLDER` writes FOLDER/PART.md, with a picture
+//! FOLDER/PART-ID.svg for each table.
 //!
 //! Always true: nothing is measured here, and the same results give the same files.
 
 mod number;
+mod plot;
 mod results;
 mod tables;
 mod target;
@@ -48,7 +50,14 @@ fn run() -> Result<()> {
 fn write(results: &Results, part: &str, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let about: String = results.about.iter().map(|(what, text)| format!("* {what}: {text}\n")).collect();
-    let tables: Vec<String> = results.tables.iter().map(|table| tables::render(results, table)).collect();
-    let text = format!("# bench.sh {part}\n\n{about}\n{}", tables.join("\n"));
+    let mut text = format!("# bench.sh {part}\n\n{about}");
+    for table in &results.tables {
+        text += &format!("\n{}", tables::render(results, table));
+        if let Some(picture) = plot::svg(table) {
+            let name = format!("{part}-{}.svg", table.id);
+            std::fs::write(folder.join(&name), picture)?;
+            text += &format!("\n![{}]({name})\n", table.title);
+        }
+    }
     Ok(std::fs::write(folder.join(format!("{part}.md")), text)?)
 }

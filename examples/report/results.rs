@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! about  WHAT   TEXT                          the machine, the kernel, the commit, the date, the method
-//! table  ID     TITLE
+//! table  ID     TITLE  [compared]             compared: its rows with the first of them
 //! note   ID     TEXT
 //! row    ID     LABEL  GROUP  KEY=VALUE...    what a table shows, in this order, and of which runs
 //! run    ID     GROUP  SIDE   KEY=VALUE...    one run: its figures
@@ -24,6 +24,8 @@ pub struct Results {
 pub struct Table {
     pub id: String,
     pub title: String,
+    /// Whether a row is compared with the first one.
+    pub compared: bool,
     pub notes: Vec<String>,
     pub rows: Vec<Row>,
     runs: Vec<Run>,
@@ -77,9 +79,10 @@ impl Results {
     fn add(&mut self, words: &[&str]) -> Result<()> {
         match words {
             ["about", what, text @ ..] => self.about.push((what.to_string(), text.join(" "))),
-            ["table", id, title] => {
-                let (id, title) = (id.to_string(), title.to_string());
-                self.tables.push(Table { id, title, notes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
+            ["table", id, title, rest @ ..] => {
+                let (id, title, compared) = (id.to_string(), title.to_string(), rest == ["compared"]);
+                self.tables
+                    .push(Table { id, title, compared, notes: Vec::new(), rows: Vec::new(), runs: Vec::new() });
             }
             ["note", id, text] => self.table_mut(id)?.notes.push(text.to_string()),
             ["row", id, label, group, words @ ..] => {
@@ -103,9 +106,9 @@ impl Results {
         self.tables.iter_mut().find(|table| table.id == id).ok_or_else(|| format!("no table {id}").into())
     }
 
-    /// MB/s of a row of the table of limits.
-    pub fn limit(&self, name: &str) -> Option<f64> {
-        self.table("limits").ok()?.sample(name, "kernel", "wire_MB/s").map(|sample| sample.median())
+    /// A figure of a row that was measured without a broker.
+    pub fn limit(&self, name: &str, key: &str) -> Option<f64> {
+        self.tables.iter().find_map(|table| table.sample(name, "kernel", key)).map(|sample| sample.median())
     }
 }
 

@@ -25,6 +25,11 @@ impl Target {
         Some(Target { of_kafka, at_least, value })
     }
 
+    /// `None` for a bound that does not depend on Kafka's figure.
+    pub fn times_kafka(&self) -> Option<f64> {
+        self.of_kafka.then_some(self.value)
+    }
+
     /// `None` when the figure it is about is missing.
     pub fn reached(&self, times_kafka: Option<f64>, figure: Option<f64>) -> Option<bool> {
         let measured = if self.of_kafka { times_kafka? } else { figure? };
