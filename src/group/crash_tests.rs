@@ -140,6 +140,33 @@ fn offsets_go_with_their_topic_before_its_name_is_free() {
 }
 
 #[test]
+fn a_group_is_deleted_with_its_offsets_or_not_at_all() {
+    stop_everywhere(
+        |topics, groups| {
+            commit(topics, groups, "h", 7)?;
+            groups.delete("g", NOW)
+        },
+        |_, groups, done, before| {
+            let (g, h) = (committed(groups, "g"), committed(groups, "h"));
+            assert!(!done || (g, h) == (None, Some(7)), "stopped before {before}: {g:?} {h:?}");
+            assert!(matches!(g, Some(3) | None), "stopped before {before}: {g:?}");
+            assert_eq!(groups.describe("g").unwrap().is_some(), g.is_some(), "stopped before {before}");
+        },
+    );
+}
+
+#[test]
+fn what_was_deleted_is_on_the_disk_when_that_is_said() {
+    let folder = prepared();
+    let (topics, groups) = open(folder.path()).unwrap();
+    commit(&topics, &groups, "h", 7).unwrap();
+    let (group, steps) = faults::record(|| groups.delete("g", NOW));
+    assert!(group.is_ok() && steps.last().is_some_and(|step| step.starts_with("sync")), "{steps:?}");
+    let (offsets, steps) = faults::record(|| groups.delete_offsets("h", &[("t".to_string(), 0)], NOW));
+    assert!(offsets.is_ok() && steps.last().is_some_and(|step| step.starts_with("sync")), "{steps:?}");
+}
+
+#[test]
 fn a_commit_flushes_the_data_that_it_points_past_first() {
     let folder = prepared();
     let (topics, groups) = open(folder.path()).unwrap();
