@@ -2,9 +2,10 @@
 # make test          unit tests, golden scripts, byte goldens, black-box tests; needs Rust alone
 # make test-clients  stock Kafka clients against the broker; installs them into target/ by itself
 # make check         formatting, lints, documentation, tests
-# make bench         each idea on and off, measured on this machine
+# make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
+# make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: over an hour
 
-.PHONY: run test test-clients check lint bench
+.PHONY: run test test-clients check lint bench bench-all
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -24,4 +25,11 @@ lint:
 check: lint test
 
 bench:
+	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh limits
+	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh ideas
+
+bench-all:
+	./bench.sh limits
 	./bench.sh ideas
+	./bench.sh kafka
+	./bench.sh scale

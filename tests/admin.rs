@@ -162,7 +162,7 @@ fn no_election_is_needed_and_there_are_no_acls_quotas_or_users() {
     let broker = Broker::start();
     let mut client = broker.connect();
     client.create("demo", 1);
-    let partitions = vec![TopicPartitions { topic: "demo".to_string(), partitions: vec![0, 1] }];
+    let partitions = [TopicPartitions { topic: "demo".to_string(), partitions: vec![0, 1] }];
     for election_type in [0, 1] {
         let topic_partitions = Some(
             partitions

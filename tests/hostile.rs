@@ -16,7 +16,8 @@ use sendlog::wire::decoder::ELEMENTS_MAX;
 use sendlog::wire::frame::{decode_request_header, decode_response};
 use sendlog::wire::messages::metadata::MetadataRequestTopic;
 use sendlog::wire::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, MetadataRequest,
+    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest,
+    MetadataRequest,
 };
 use sendlog::wire::Request;
 
@@ -260,13 +261,19 @@ fn random_bytes_close_their_connection_and_nothing_else() {
 
 /// Whether a change made it a request for thousands of partitions: legal, and only slow.
 fn asks_for_many_partitions(body: &[u8]) -> bool {
-    let Ok((header, decoder)) = decode_request_header(body) else { return false };
-    let serves = CreateTopicsRequest::api().serves(header.api_version);
-    if header.api_key != CreateTopicsRequest::KEY || !serves {
-        return false;
+    fn counts<R: Request>(body: &[u8], counts: impl Fn(R) -> Vec<i32>) -> Vec<i32> {
+        let Ok((header, decoder)) = decode_request_header(body) else { return Vec::new() };
+        if header.api_key != R::KEY || !R::api().serves(header.api_version) {
+            return Vec::new();
+        }
+        decoder.message::<R>().map_or(Vec::new(), counts)
     }
-    let topics = decoder.message::<CreateTopicsRequest>().map_or(Vec::new(), |request| request.topics);
-    topics.iter().any(|topic| topic.num_partitions > 100)
+    let created = counts(body, |request: CreateTopicsRequest| {
+        request.topics.iter().map(|topic| topic.num_partitions).collect()
+    });
+    let added =
+        counts(body, |request: CreatePartitionsRequest| request.topics.iter().map(|topic| topic.count).collect());
+    created.iter().chain(&added).any(|count| *count > 100)
 }
 
 #[test]

@@ -210,8 +210,9 @@ fn this_broker_coordinates_every_group_and_no_transaction() {
         for (key_type, code, node) in [
             (GROUP, ErrorCode::NONE, (1, port)),
             (TRANSACTION, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, (-1, -1)),
+            (9, ErrorCode::INVALID_REQUEST, (-1, -1)),
         ] {
-            if version == 0 && key_type == TRANSACTION {
+            if version == 0 && key_type != GROUP {
                 continue;
             }
             let coordinator_keys = vec!["one".to_string(), "two".to_string()];

@@ -76,7 +76,7 @@ fn bad_configs_are_named() {
         ("segment.bytes", "99999999999", "2147483647"),
         ("cleanup.policy", "forget", "forget"),
         ("message.timestamp.type", "Never", "Never"),
-        ("compression.type", "gzip", "gzip"),
+        ("compression.type", "brotli", "brotli"),
         ("max.message.bytes", "-1", "-1"),
     ] {
         let (code, why) = create(&mut client, vec![new_topic("demo", 1, &[(name, value)])]).remove(0);

@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::slots::{Published, SlotKey};
 use super::*;
+use crate::group::records::{Committed, Record};
 use crate::partition::Partition;
+
+type Outcomes = Vec<std::result::Result<(), ErrorCode>>;
 
 /// One offset to commit.
 #[derive(Clone, Debug)]
@@ -17,97 +21,116 @@ pub struct Commit {
     pub offset: Offset,
     pub leader_epoch: i32,
     pub metadata: String,
+    /// ms since 1970, if the client has said how long it is to be kept.
+    pub expires_ms: Option<i64>,
+    /// An error that is not the group's: said if the group has no objection.
+    pub refused: Option<ErrorCode>,
 }
 
 impl GroupCoordinator {
     /// Commits offsets: what they point at is flushed, then the offsets, then they are published.
-    pub fn commit(
+    pub fn commit(&self, topics: &TopicRegistry, id: &str, who: Who, commits: &[Commit], now: Now) -> Outcomes {
+        let on_its_way = match self.begin_commit(topics, id, who, commits, now) {
+            Ok(on_its_way) => on_its_way,
+            Err(refused) => return refused,
+        };
+        let flushed = on_its_way.end().and_then(|end| self.log.flush_to(end));
+        on_its_way.publish(flushed)
+    }
+
+    /// As far as the append; or what is wrong with every one of them.
+    pub(super) fn begin_commit(
         &self,
         topics: &TopicRegistry,
         id: &str,
         who: Who,
         commits: &[Commit],
         now: Now,
-    ) -> Vec<std::result::Result<(), ErrorCode>> {
-        if let Err(error) = self.log.ensure(topics) {
-            return vec![Err(error.code()); commits.len()];
-        }
+    ) -> std::result::Result<OnItsWay, Outcomes> {
+        self.log.ensure(topics).map_err(|error| vec![Err(code_of(&error)); commits.len()])?;
         let targets: Vec<_> = commits.iter().map(|commit| flush_target(topics, commit)).collect();
-        let is_member = who.generation >= 0 || !who.member_id.is_empty();
-        let entry = match self.find(id) {
-            Some(entry) => entry,
-            None if is_member => return vec![Err(ErrorCode::ILLEGAL_GENERATION); commits.len()],
-            None => self.find_or_create(id, now),
+        let refuse = |error: ErrorCode| -> Outcomes {
+            let code = |target: &Result<_>| Err(target.as_ref().err().map_or(error, |error| error.code()));
+            targets.iter().map(code).collect()
         };
-        let mut guard = entry.lock().unwrap();
-        if let Err(error) = guard.group.check_commit(who, now.monotonic_ms) {
-            return vec![Err(error); commits.len()];
+        if targets.iter().all(|target| target.is_err()) {
+            return Err(refuse(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
         }
-        // Under the group's lock: a topic that is deleted from here on takes these offsets with it.
-        let mut results: Vec<_> = targets.into_iter().map(still_lives).collect();
-        let good: Vec<usize> = (0..commits.len()).filter(|index| results[*index].is_ok()).collect();
-        let record = |index: &usize| commits[*index].record(id, now.wall_ms);
-        let records: Vec<_> = good.iter().map(record).collect();
-        let appended = self.log.append(&records, now.wall_ms);
-        if let Ok(first) = appended {
-            good.iter()
-                .zip(first.0..)
-                .for_each(|(index, at)| guard.append(&commits[*index], now.wall_ms, Offset(at)));
-        }
-        drop(guard);
-        let flushed = appended.and_then(|first| {
-            self.log.flush_to(first + good.len() as i64)?;
-            Ok(first)
+        let begun = self.with(id, who.generation < 0, |shared, entry| {
+            entry.group.check_commit(who, now.monotonic_ms)?;
+            Ok(self.append_commits(shared, entry, &targets, commits, now))
         });
-        let mut guard = entry.lock().unwrap();
-        for (index, position) in good.into_iter().zip(0..) {
-            match &flushed {
-                Ok(first) => guard.publish(&commits[index], now.wall_ms, *first + position),
-                Err(error) => results[index] = Err(error.code()),
-            }
+        begun.unwrap_or(Err(ErrorCode::ILLEGAL_GENERATION)).map_err(refuse)
+    }
+
+    /// Under the group's lock: a topic that is deleted from here on takes these offsets with it.
+    pub(super) fn append_commits(
+        &self,
+        shared: &Arc<Mutex<Entry>>,
+        entry: &mut Entry,
+        targets: &[Result<Arc<Partition>>],
+        commits: &[Commit],
+        now: Now,
+    ) -> OnItsWay {
+        let judge = |(target, commit): (&Result<_>, &Commit)| still_lives(target, commit.refused);
+        let results: Outcomes = targets.iter().zip(commits).map(judge).collect();
+        let good: Vec<&Commit> = commits.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|(c, _)| c).collect();
+        let records: Vec<_> = good.iter().map(|commit| commit.record(&entry.group.id, now)).collect();
+        let appended = self.log.append(&records, now.wall_ms).map(|first| {
+            let placed = good.iter().zip(first.0..);
+            placed.map(|(commit, at)| (commit.key(), commit.at(Offset(at), now))).collect::<Vec<_>>()
+        });
+        for (key, published) in appended.iter().flatten() {
+            entry.offsets.append(key.clone(), published.clone());
         }
-        results
+        OnItsWay { entry: shared.clone(), results, appended }
     }
 
-    /// The published offsets of a group.
-    pub fn committed(&self, id: &str) -> Result<BTreeMap<(String, i32), Committed>> {
+    /// The published offsets of a group; `stable` ones take in what was committed last and waits for its flush.
+    pub fn committed(&self, id: &str, stable: bool) -> Result<BTreeMap<SlotKey, Committed>> {
         self.log.check()?;
-        let Some(entry) = self.find(id) else { return Ok(BTreeMap::new()) };
-        let entry = entry.lock().unwrap();
-        Ok(entry.offsets.iter().map(|(key, published)| (key.clone(), published.committed.clone())).collect())
+        let copy = |(key, published): (&SlotKey, &Published)| (key.clone(), published.clone());
+        let found: Option<Vec<_>> = self.with(id, false, |_, entry| match stable {
+            true => entry.offsets.last().map(copy).collect(),
+            false => entry.offsets.published().map(copy).collect(),
+        });
+        let found = found.unwrap_or_default();
+        if let (true, Some(last)) = (stable, found.iter().map(|(_, published)| published.log_offset).max()) {
+            self.log.flush_to(last + 1).map_err(|error| code_of(&error))?;
+        }
+        Ok(found.into_iter().map(|(key, published)| (key, published.committed)).collect())
     }
 
-    /// Forgets a group's offsets of these partitions, unless a member may be subscribed to their topic.
+    /// Forgets a group's offsets of these partitions, unless a member reads their topic.
     pub fn delete_offsets(
         &self,
         id: &str,
-        keys: &[(String, i32)],
+        keys: &[SlotKey],
         now: Now,
     ) -> std::result::Result<Vec<ErrorCode>, ErrorCode> {
-        let entry = self.find(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
-        let mut guard = entry.lock().unwrap();
-        if guard.group.state() != State::Empty {
-            // Subscriptions are opaque here, so every topic may be one of them.
-            return Ok(vec![ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC; keys.len()]);
-        }
-        let known: Vec<_> = keys.iter().filter(|key| guard.offsets.contains_key(key)).cloned().collect();
-        let end = self.forget(&mut guard, &known, now).map_err(|error| error.code())?;
-        drop(guard);
-        self.log.flush_to(end).map_err(|error| error.code())?;
-        Ok(vec![ErrorCode::NONE; keys.len()])
+        self.log.check().map_err(|error| error.code())?;
+        let deleted = self.with(id, false, |_, entry| {
+            if entry.group.state() != State::Empty && !entry.group.is_of_consumers() {
+                return Err(ErrorCode::NON_EMPTY_GROUP);
+            }
+            let is_read = |key: &SlotKey| entry.group.may_read(&key.0);
+            let code = |key| if is_read(key) { ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC } else { ErrorCode::NONE };
+            let codes: Vec<_> = keys.iter().map(code).collect();
+            let free = keys.iter().zip(&codes).filter(|(key, code)| code.is_none() && entry.offsets.contains(key));
+            let free: Vec<_> = free.map(|(key, _)| key.clone()).collect();
+            let end = self.forget(entry, &free, now).map_err(|error| code_of(&error))?;
+            Ok((codes, end))
+        });
+        let (codes, end) = deleted.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
+        self.log.flush_to(end).map_err(|error| code_of(&error))?;
+        Ok(codes)
     }
 
     /// Appends tombstones and takes the offsets out of the table; the log offset to flush to.
-    pub(super) fn forget(&self, entry: &mut Entry, keys: &[(String, i32)], now: Now) -> Result<Offset> {
-        if keys.is_empty() {
-            return Ok(Offset(0));
-        }
-        let records = tombstones(&entry.group.id, keys.iter());
+    fn forget(&self, entry: &mut Entry, keys: &[SlotKey], now: Now) -> Result<Offset> {
+        let records: Vec<_> = keys.iter().map(|key| tombstone(&entry.group.id, key)).collect();
         let first = self.log.append(&records, now.wall_ms)?;
-        keys.iter().for_each(|key| {
-            entry.offsets.remove(key);
-            entry.unflushed.remove(key);
-        });
+        keys.iter().for_each(|key| entry.offsets.forget(key));
         Ok(first + records.len() as i64)
     }
 
@@ -120,7 +143,7 @@ impl GroupCoordinator {
         self.forget_where(now, |name| topics.find(name).is_none())
     }
 
-    pub(super) fn forget_where(&self, now: Now, is_gone: impl Fn(&str) -> bool) -> Result<()> {
+    fn forget_where(&self, now: Now, is_gone: impl Fn(&str) -> bool) -> Result<()> {
         let mut end = Offset(0);
         for entry in self.all() {
             let mut entry = entry.lock().unwrap();
@@ -130,7 +153,8 @@ impl GroupCoordinator {
         self.log.flush_to(end)
     }
 
-    /// Offsets that nobody has renewed for `offsets.retention.minutes` go, while their group is empty (KIP-211).
+    /// Offsets that nobody has renewed for `offsets.retention.minutes` go, while their group is empty (KIP-211); those
+    /// of a client that has said how long, after that time.
     pub fn expire_offsets(&self, now: Now) -> Result<()> {
         let mut end = Offset(0);
         for entry in self.all() {
@@ -138,108 +162,84 @@ impl GroupCoordinator {
             if entry.group.state() != State::Empty {
                 continue;
             }
-            let since = now.wall_ms - self.retention_ms;
-            let is_old =
-                |published: &Published| published.committed.timestamp_ms.max(entry.group.empty_since_ms()) < since;
-            let keys: Vec<_> = entry.offsets.iter().filter(|(_, p)| is_old(p)).map(|(key, _)| key.clone()).collect();
+            let empty_since_ms = entry.group.empty_since_ms();
+            let is_old = |committed: &Committed| {
+                let unused_since_ms = committed.timestamp_ms.max(empty_since_ms);
+                now.wall_ms >= committed.expires_ms.unwrap_or(unused_since_ms.saturating_add(self.retention_ms))
+            };
+            let old = entry.offsets.last().filter(|(_, last)| is_old(&last.committed));
+            let keys: Vec<_> = old.map(|(key, _)| key.clone()).collect();
             end = end.max(self.forget(&mut entry, &keys, now)?);
         }
         self.log.flush_to(end)
     }
-
-    /// Keeps the offsets log small: what lives is appended again, and the log starts there.
-    ///
-    /// Each group is written under its lock, so no commit falls between its snapshot and the new start.
-    pub fn compact(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
-        if !self.log.is_large() {
-            return Ok(());
-        }
-        self.compact_now(topics, now)
-    }
-
-    pub(super) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
-        let mut start = None;
-        for entry in self.all() {
-            let entry = entry.lock().unwrap();
-            let records = entry.snapshot(now);
-            if !records.is_empty() {
-                let first = self.log.append(&records, now.wall_ms)?;
-                start.get_or_insert(first);
-            }
-        }
-        let end = self.log.end()?;
-        self.log.flush_to(end)?;
-        self.log.start_at(topics, start.unwrap_or(end))
-    }
 }
 
-impl Entry {
-    fn append(&mut self, commit: &Commit, wall_ms: i64, log_offset: Offset) {
-        let published = Published { committed: commit.committed(wall_ms), log_offset };
-        self.unflushed.insert((commit.topic.clone(), commit.partition), published);
+/// A commit between its append and its flush.
+pub(super) struct OnItsWay {
+    entry: Arc<Mutex<Entry>>,
+    results: Outcomes,
+    /// One for each result that is good.
+    appended: Result<Vec<(SlotKey, Published)>>,
+}
+
+impl OnItsWay {
+    /// Up to where the log has to be flushed.
+    fn end(&self) -> Result<Offset> {
+        let appended = self.appended.as_ref().map_err(|error| error.code())?;
+        Ok(appended.last().map_or(Offset(0), |(_, last)| last.log_offset + 1))
     }
 
-    /// The record at `log_offset` is on the disk; an older one that was flushed later changes nothing.
-    fn publish(&mut self, commit: &Commit, wall_ms: i64, log_offset: Offset) {
-        let key = (commit.topic.clone(), commit.partition);
-        if self.unflushed.get(&key).is_some_and(|known| known.log_offset <= log_offset) {
-            self.unflushed.remove(&key);
+    pub(super) fn publish(self, flushed: Result<()>) -> Outcomes {
+        let OnItsWay { entry, mut results, appended } = self;
+        match flushed.and(appended) {
+            Ok(appended) => {
+                let mut entry = entry.lock().unwrap();
+                appended.into_iter().for_each(|(key, published)| entry.offsets.publish(&key, published));
+            }
+            Err(error) => results.iter_mut().filter(|result| result.is_ok()).for_each(|result| {
+                *result = Err(code_of(&error));
+            }),
         }
-        if self.offsets.get(&key).is_none_or(|known| known.log_offset < log_offset) {
-            self.offsets.insert(key, Published { committed: commit.committed(wall_ms), log_offset });
-        }
-    }
-
-    fn snapshot(&self, now: Now) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-        let group = &self.group.id;
-        let mut last_appended = self.offsets.clone();
-        last_appended.extend(self.unflushed.clone());
-        let mut records: Vec<_> = last_appended
-            .iter()
-            .map(|((topic, partition), published)| {
-                let key = Key::Offset { group: group.clone(), topic: topic.clone(), partition: *partition };
-                (key.encode(), Some(published.committed.encode()))
-            })
-            .collect();
-        if self.group.members().next().is_some() {
-            let key = Key::Group { group: group.clone() };
-            records.push((key.encode(), Some(self.group.record(now.wall_ms).encode())));
-        }
-        records
+        results
     }
 }
 
 impl Commit {
-    fn record(&self, group: &str, wall_ms: i64) -> (Vec<u8>, Option<Vec<u8>>) {
+    fn key(&self) -> SlotKey {
+        (self.topic.clone(), self.partition)
+    }
+
+    fn record(&self, group: &str, now: Now) -> Record {
         let key = Key::Offset { group: group.to_string(), topic: self.topic.clone(), partition: self.partition };
-        (key.encode(), Some(self.committed(wall_ms).encode()))
+        (key.encode(), Some(self.committed(now).encode()))
     }
 
-    fn committed(&self, wall_ms: i64) -> Committed {
-        let (offset, leader_epoch) = (self.offset, self.leader_epoch);
-        Committed { offset, leader_epoch, metadata: self.metadata.clone(), timestamp_ms: wall_ms }
+    fn at(&self, log_offset: Offset, now: Now) -> Published {
+        Published { committed: self.committed(now), log_offset }
     }
-}
 
-pub(super) fn tombstones<'a>(
-    group: &str,
-    keys: impl Iterator<Item = &'a (String, i32)>,
-) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-    keys.map(|(topic, partition)| {
-        let key = Key::Offset { group: group.to_string(), topic: topic.clone(), partition: *partition };
-        (key.encode(), None)
-    })
-    .collect()
+    fn committed(&self, now: Now) -> Committed {
+        Committed {
+            offset: self.offset,
+            leader_epoch: self.leader_epoch,
+            metadata: self.metadata.clone(),
+            timestamp_ms: now.wall_ms,
+            expires_ms: self.expires_ms,
+        }
+    }
 }
 
 /// What a committed offset points past is on the disk before the offset is.
-fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Arc<Partition>> {
+pub(super) fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Arc<Partition>> {
     let partition = topics.find_partition(&commit.topic, commit.partition)?;
     let end = partition.bounds()?.log_end;
     partition.flush_unless_os(commit.offset.min(end))?;
     Ok(partition)
 }
 
-fn still_lives(target: Result<Arc<Partition>>) -> std::result::Result<(), ErrorCode> {
-    target.and_then(|partition| partition.bounds().map(drop)).map_err(|error| error.code())
+fn still_lives(target: &Result<Arc<Partition>>, refused: Option<ErrorCode>) -> std::result::Result<(), ErrorCode> {
+    let partition = target.as_ref().map_err(|error| error.code())?;
+    partition.bounds().map_err(|error| error.code())?;
+    refused.map_or(Ok(()), Err)
 }

@@ -1,18 +1,28 @@
 //! Committed offsets under the crash order of ARCHITECTURE.md: stopped between every two steps, and started again.
 
-use std::path::Path;
+pub(super) use std::path::Path;
 
 use super::*;
 use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 
-const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
-const LIMITS: Limits = Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10 };
-const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
-const RETENTION_MS: i64 = 60_000;
+pub(super) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
+pub(super) const LIMITS: Limits =
+    Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10 };
+pub(super) const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
+pub(super) const RETENTION_MS: i64 = 60_000;
+pub(super) const NOTHING: Commit = Commit {
+    topic: String::new(),
+    partition: 0,
+    offset: Offset(0),
+    leader_epoch: -1,
+    metadata: String::new(),
+    expires_ms: None,
+    refused: None,
+};
 
-fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
+pub(super) fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
     let mut config = Config::default();
     config.set("log.dirs", root.to_str().unwrap(), Source::CommandLine)?;
     let topics = TopicRegistry::open(config)?;
@@ -21,7 +31,7 @@ fn open(root: &Path) -> Result<(TopicRegistry, GroupCoordinator)> {
 }
 
 /// A topic with ten records, group "g" at offset 3 of it, after a clean stop.
-fn prepared() -> tempfile::TempDir {
+pub(super) fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let (topics, groups) = open(folder.path()).unwrap();
     let topic = topics.create("t", 1, Overrides::new(Scope::Topic)).unwrap();
@@ -34,19 +44,26 @@ fn prepared() -> tempfile::TempDir {
     folder
 }
 
-fn commit(
+pub(super) fn commit(
     topics: &TopicRegistry,
     groups: &GroupCoordinator,
     group: &str,
     offset: i64,
 ) -> std::result::Result<(), ErrorCode> {
-    let (topic, metadata) = ("t".to_string(), "why".to_string());
-    let commit = Commit { topic, partition: 0, offset: Offset(offset), leader_epoch: 0, metadata };
-    groups.commit(topics, group, NOBODY, &[commit], NOW).remove(0)
+    groups.commit(topics, group, NOBODY, &[to_offset(offset)], NOW).remove(0)
 }
 
-fn committed(groups: &GroupCoordinator, group: &str) -> Option<i64> {
-    groups.committed(group).unwrap().get(&("t".to_string(), 0)).map(|committed| committed.offset.0)
+pub(super) fn to_offset(offset: i64) -> Commit {
+    let (topic, metadata) = ("t".to_string(), "why".to_string());
+    Commit { topic, offset: Offset(offset), leader_epoch: 0, metadata, ..NOTHING }
+}
+
+pub(super) fn committed(groups: &GroupCoordinator, group: &str) -> Option<i64> {
+    groups
+        .committed(group, false)
+        .unwrap()
+        .get(&("t".to_string(), 0))
+        .map(|committed| committed.offset.0)
 }
 
 /// Runs `change`, stopped before each of its steps in turn; `check` looks at what the next start finds.
@@ -123,6 +140,33 @@ fn offsets_go_with_their_topic_before_its_name_is_free() {
 }
 
 #[test]
+fn a_group_is_deleted_with_its_offsets_or_not_at_all() {
+    stop_everywhere(
+        |topics, groups| {
+            commit(topics, groups, "h", 7)?;
+            groups.delete("g", NOW)
+        },
+        |_, groups, done, before| {
+            let (g, h) = (committed(groups, "g"), committed(groups, "h"));
+            assert!(!done || (g, h) == (None, Some(7)), "stopped before {before}: {g:?} {h:?}");
+            assert!(matches!(g, Some(3) | None), "stopped before {before}: {g:?}");
+            assert_eq!(groups.describe("g").unwrap().is_some(), g.is_some(), "stopped before {before}");
+        },
+    );
+}
+
+#[test]
+fn what_was_deleted_is_on_the_disk_when_that_is_said() {
+    let folder = prepared();
+    let (topics, groups) = open(folder.path()).unwrap();
+    commit(&topics, &groups, "h", 7).unwrap();
+    let (group, steps) = faults::record(|| groups.delete("g", NOW));
+    assert!(group.is_ok() && steps.last().is_some_and(|step| step.starts_with("sync")), "{steps:?}");
+    let (offsets, steps) = faults::record(|| groups.delete_offsets("h", &[("t".to_string(), 0)], NOW));
+    assert!(offsets.is_ok() && steps.last().is_some_and(|step| step.starts_with("sync")), "{steps:?}");
+}
+
+#[test]
 fn a_commit_flushes_the_data_that_it_points_past_first() {
     let folder = prepared();
     let (topics, groups) = open(folder.path()).unwrap();
@@ -140,12 +184,12 @@ fn offsets_expire_while_their_group_is_empty() {
     let folder = prepared();
     let (_topics, groups) = open(folder.path()).unwrap();
     let later = |ms| Now { monotonic_ms: NOW.monotonic_ms + ms, wall_ms: NOW.wall_ms + ms };
-    groups.expire_offsets(later(RETENTION_MS)).unwrap();
+    groups.expire_offsets(later(RETENTION_MS - 1)).unwrap();
     assert_eq!(committed(&groups, "g"), Some(3));
-    groups.expire_offsets(later(RETENTION_MS + 1)).unwrap();
+    groups.expire_offsets(later(RETENTION_MS)).unwrap();
     assert_eq!(committed(&groups, "g"), None);
-    groups.tick(later(RETENTION_MS + 1));
-    assert!(groups.list().is_empty(), "and nothing of the group is left");
+    groups.tick(later(RETENTION_MS));
+    assert!(groups.list().unwrap().is_empty(), "and nothing of the group is left");
 }
 
 #[test]
@@ -157,7 +201,11 @@ fn groups_whose_offsets_cannot_be_read_are_not_served_and_the_broker_starts() {
     std::fs::write(&path, &bytes).unwrap();
     let (topics, groups) = open(folder.path()).unwrap();
     let unavailable = ErrorCode::COORDINATOR_NOT_AVAILABLE;
-    assert_eq!(groups.committed("g").unwrap_err().code(), unavailable, "no answer beats 'nothing was committed'");
+    assert_eq!(
+        groups.committed("g", false).unwrap_err().code(),
+        unavailable,
+        "no answer beats 'nothing was committed'"
+    );
     assert_eq!(groups.ensure_log(&topics).unwrap_err().code(), unavailable);
     assert_eq!(commit(&topics, &groups, "g", 5), Err(unavailable));
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
@@ -167,13 +215,8 @@ fn groups_whose_offsets_cannot_be_read_are_not_served_and_the_broker_starts() {
 fn a_commit_to_a_topic_that_does_not_exist_is_refused_alone() {
     let folder = prepared();
     let (topics, groups) = open(folder.path()).unwrap();
-    let commit = |topic: &str, offset| Commit {
-        topic: topic.to_string(),
-        partition: 0,
-        offset: Offset(offset),
-        leader_epoch: -1,
-        metadata: String::new(),
-    };
+    let commit =
+        |topic: &str, offset| Commit { topic: topic.to_string(), partition: 0, offset: Offset(offset), ..NOTHING };
     let results = groups.commit(&topics, "g", NOBODY, &[commit("gone", 1), commit("t", 9)], NOW);
     assert_eq!(results, [Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), Ok(())]);
     assert_eq!(committed(&groups, "g"), Some(9));

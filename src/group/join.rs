@@ -3,56 +3,78 @@
 //! Always true: a member that waits in a join is in the table of members; its answer names the generation it is part of.
 
 use crate::base::ErrorCode;
-use crate::group::member::{Joining, Member, Waits};
+use crate::group::member::{Joining, Member, Pending, Waits};
 use crate::group::state::{joined_error, synced_error, Answer, Group, Joined, Outcome, State};
 
 impl Group {
     /// A join; `new_id` names the member if it has no id yet.
     pub fn join(&mut self, joining: &Joining, new_id: &str, now_ms: i64) -> Outcome<Joined> {
         let refuse = |error| Outcome::Now(joined_error(error, &joining.member_id));
+        if !self.limits.allow_session(joining.session_timeout_ms) {
+            return refuse(ErrorCode::INVALID_SESSION_TIMEOUT);
+        }
         if self.state == State::Dead {
             return refuse(ErrorCode::COORDINATOR_NOT_AVAILABLE);
         }
-        if !(self.limits.session_min_ms..=self.limits.session_max_ms).contains(&joining.session_timeout_ms) {
-            return refuse(ErrorCode::INVALID_SESSION_TIMEOUT);
+        if !self.has_room_for(joining) {
+            self.pending.remove(&joining.member_id);
+            self.remove(&joining.member_id, now_ms);
+            return Outcome::Now(joined_error(ErrorCode::GROUP_MAX_SIZE_REACHED, ""));
         }
         if !self.fits(joining) {
             return refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
         }
-        let is_known = self.members.contains_key(&joining.member_id) || self.pending.contains_key(&joining.member_id);
-        if !is_known && self.members.len() >= self.limits.size_max {
-            return refuse(ErrorCode::GROUP_MAX_SIZE_REACHED);
-        }
         match &joining.instance_id {
             Some(instance_id) => self.join_static(joining, instance_id, new_id, now_ms),
-            None if joining.member_id.is_empty() && joining.needs_known_id => {
-                self.pending.insert(new_id.to_string(), now_ms + joining.session_timeout_ms);
-                Outcome::Now(joined_error(ErrorCode::MEMBER_ID_REQUIRED, new_id))
-            }
+            None if joining.member_id.is_empty() && joining.needs_known_id => self.hand_out(joining, new_id, now_ms),
             None if joining.member_id.is_empty() => self.add(joining, new_id, now_ms),
             None if self.pending.remove(&joining.member_id).is_some() => self.add(joining, &joining.member_id, now_ms),
             None => self.rejoin(joining, now_ms),
         }
     }
 
-    /// The protocol type is the group's, and some protocol is supported by every member.
-    pub(super) fn fits(&self, joining: &Joining) -> bool {
-        if joining.protocols.is_empty() || joining.protocol_type.is_empty() {
-            return false;
-        }
-        let others: Vec<&Member> = self.members.values().filter(|member| member.id != joining.member_id).collect();
-        others.is_empty()
-            || self.protocol_type.as_ref().is_none_or(|known| *known == joining.protocol_type)
-                && joining.protocols.iter().any(|protocol| others.iter().all(|other| other.supports(&protocol.name)))
+    /// Whether `group.max.size` lets it in. In a rebalance those count that have joined it: when the limit was lowered,
+    /// the last ones to come are out.
+    fn has_room_for(&self, joining: &Joining) -> bool {
+        let comes_back = joining.member_id.is_empty()
+            && joining.instance_id.as_deref().is_some_and(|instance_id| self.find_instance(instance_id).is_some());
+        let known = self.members.get(&joining.member_id);
+        let size_max = self.limits.size_max;
+        comes_back
+            || match self.state {
+                State::Empty | State::Dead => true,
+                State::PreparingRebalance => {
+                    let joined = self.members.values().filter(|member| member.has_joined()).count();
+                    known.is_some_and(Member::has_joined) || joined < size_max
+                }
+                State::CompletingRebalance | State::Stable => known.is_some() || self.members.len() < size_max,
+            }
     }
 
-    pub(super) fn join_static(
-        &mut self,
-        joining: &Joining,
-        instance_id: &str,
-        new_id: &str,
-        now_ms: i64,
-    ) -> Outcome<Joined> {
+    /// The protocol type is the group's, and every member supports one of the protocols.
+    fn fits(&self, joining: &Joining) -> bool {
+        if self.state == State::Empty {
+            return !joining.protocol_type.is_empty() && !joining.protocols.is_empty();
+        }
+        let support = self.support();
+        let is_common = |name: &str| support.get(name).copied().unwrap_or(0) == self.members.len();
+        self.protocol_type() == Some(&joining.protocol_type)
+            && joining.protocols.iter().any(|protocol| is_common(&protocol.name))
+    }
+
+    /// KIP-394: a new member is given an id, and its session to come back with it. Only so many are remembered: of
+    /// more, the one whose time is up first has to ask again.
+    fn hand_out(&mut self, joining: &Joining, new_id: &str, now_ms: i64) -> Outcome<Joined> {
+        if self.pending.len() >= self.limits.size_max {
+            let oldest = self.pending.iter().min_by_key(|(_, pending)| pending.ends_ms).map(|(id, _)| id.clone());
+            self.pending.remove(&oldest.unwrap_or_default());
+        }
+        let ends_ms = now_ms + joining.session_timeout_ms;
+        self.pending.insert(new_id.to_string(), Pending { ends_ms, is_awaited: true });
+        Outcome::Now(joined_error(ErrorCode::MEMBER_ID_REQUIRED, new_id))
+    }
+
+    fn join_static(&mut self, joining: &Joining, instance_id: &str, new_id: &str, now_ms: i64) -> Outcome<Joined> {
         let known = self.find_instance(instance_id);
         match known {
             None if joining.member_id.is_empty() => self.add(joining, new_id, now_ms),
@@ -73,13 +95,7 @@ impl Group {
     }
 
     /// A static member came back under a new id: the old one is fenced, and a stable group does not notice (KIP-345).
-    pub(super) fn replace_static(
-        &mut self,
-        joining: &Joining,
-        old_id: &str,
-        new_id: &str,
-        now_ms: i64,
-    ) -> Outcome<Joined> {
+    fn replace_static(&mut self, joining: &Joining, old_id: &str, new_id: &str, now_ms: i64) -> Outcome<Joined> {
         let mut member = self.members.remove(old_id).expect("found by its instance id");
         self.fence(old_id, member.waits);
         let old_leader = self.leader.clone().unwrap_or_default();
@@ -101,41 +117,42 @@ impl Group {
     }
 
     /// Whoever waits under the old id of a static member is told that another took its place.
-    pub(super) fn fence(&mut self, old_id: &str, waits: Waits) {
+    fn fence(&mut self, old_id: &str, waits: Waits) {
         let error = ErrorCode::FENCED_INSTANCE_ID;
         match waits {
-            Waits::No => {}
-            Waits::Join => self.answer(old_id, Answer::Join(joined_error(error, old_id))),
-            Waits::Sync => self.answer(old_id, Answer::Sync(synced_error(error))),
+            Waits::Sync(_) => self.answer(waits, old_id, Answer::Sync(synced_error(error))),
+            _ => self.answer(waits, old_id, Answer::Join(joined_error(error, old_id))),
         }
     }
 
-    pub(super) fn add(&mut self, joining: &Joining, id: &str, now_ms: i64) -> Outcome<Joined> {
+    fn add(&mut self, joining: &Joining, id: &str, now_ms: i64) -> Outcome<Joined> {
         if self.members.is_empty() {
             self.protocol_type = Some(joining.protocol_type.clone());
         }
         self.members.insert(id.to_string(), Member::new(id.to_string(), joining, now_ms));
         self.leader.get_or_insert_with(|| id.to_string());
-        if let (State::PreparingRebalance, Some(end)) = (self.state, self.delay_ends_ms) {
-            self.phase_ends_ms = (now_ms + self.limits.initial_delay_ms).min(end);
+        if let Some(initial) = &mut self.initial {
+            initial.has_grown = true;
         }
         self.wait_for_rebalance(id, now_ms)
     }
 
-    pub(super) fn rejoin(&mut self, joining: &Joining, now_ms: i64) -> Outcome<Joined> {
-        let Some(member) = self.members.get_mut(&joining.member_id) else {
-            return Outcome::Now(joined_error(ErrorCode::UNKNOWN_MEMBER_ID, &joining.member_id));
+    fn rejoin(&mut self, joining: &Joining, now_ms: i64) -> Outcome<Joined> {
+        let id = &joining.member_id;
+        let Some(member) = self.members.get_mut(id) else {
+            return Outcome::Now(joined_error(ErrorCode::UNKNOWN_MEMBER_ID, id));
         };
-        let says_the_same = member.protocols == joining.protocols;
-        let is_leader = self.leader.as_ref() == Some(&joining.member_id);
-        member.update(joining);
         member.shows_life(now_ms);
+        let says_the_same = member.protocols == joining.protocols;
+        let is_leader = self.leader.as_ref() == Some(id);
         match self.state {
             // The answer to an earlier join was lost on its way, or a follower makes sure.
-            State::CompletingRebalance if says_the_same => Outcome::Now(self.current(&joining.member_id)),
-            State::Stable if says_the_same && !is_leader => Outcome::Now(self.current(&joining.member_id)),
-            State::Empty | State::Dead => Outcome::Now(joined_error(ErrorCode::UNKNOWN_MEMBER_ID, &joining.member_id)),
-            _ => self.wait_for_rebalance(&joining.member_id, now_ms),
+            State::CompletingRebalance if says_the_same => Outcome::Now(self.current(id)),
+            State::Stable if says_the_same && !is_leader => Outcome::Now(self.current(id)),
+            _ => {
+                member.update(joining);
+                self.wait_for_rebalance(id, now_ms)
+            }
         }
     }
 
@@ -159,18 +176,18 @@ impl Group {
         }
     }
 
-    pub(super) fn wait_for_rebalance(&mut self, member_id: &str, now_ms: i64) -> Outcome<Joined> {
-        self.members.get_mut(member_id).expect("just joined").waits = Waits::Join;
+    fn wait_for_rebalance(&mut self, member_id: &str, now_ms: i64) -> Outcome<Joined> {
         if self.state != State::PreparingRebalance {
             self.prepare_rebalance(now_ms);
         }
-        self.complete_join_if_all_are_here(now_ms);
-        match self.answers.remove(member_id) {
+        let ticket = self.begin_wait(member_id, Waits::Join);
+        self.try_complete_join(now_ms);
+        match self.take_answer(ticket) {
             Some(Answer::Join(joined)) => {
-                self.woken.retain(|woken| woken != member_id);
+                self.woken.retain(|woken| *woken != ticket);
                 Outcome::Now(joined)
             }
-            _ => Outcome::Wait(member_id.to_string()),
+            _ => Outcome::Wait(ticket),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A member of a group: what it said when it joined, and what it waits for.
 //!
-//! Always true: metadata and assignment are the client's bytes, never looked into.
+//! Always true: metadata and assignment are the client's bytes; [`super::subscription`] alone looks into them.
 
 /// One way of working together that a member supports: a partition assignor, for consumers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +27,20 @@ pub struct Joining {
     pub needs_known_id: bool,
 }
 
+/// Names one request that waits. A client that lost its connection may ask again while its old request is still
+/// waiting, so a member id would not do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// An id that was handed out, and with which nobody has joined yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pending {
+    /// Until then it may be used.
+    pub ends_ms: i64,
+    /// A rebalance waits for it: its client is still connected.
+    pub is_awaited: bool,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     pub id: String,
@@ -40,14 +54,30 @@ pub struct Member {
     /// When the session ends unless it shows life; a member that waits in a join or a sync is alive.
     pub session_ends_ms: i64,
     pub waits: Waits,
+    /// It has joined, and shown no sign of life since then.
+    pub is_new: bool,
+    /// It has asked for its assignment in this generation.
+    pub has_synced: bool,
 }
 
 /// Whether one of the member's requests waits for the group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waits {
     No,
-    Join,
-    Sync,
+    Join(Ticket),
+    Sync(Ticket),
+    /// It has joined this rebalance, and then its client was gone: it belongs to the next generation, for as long as
+    /// its session lasts.
+    Gone,
+}
+
+impl Waits {
+    pub fn ticket(self) -> Option<Ticket> {
+        match self {
+            Waits::Join(ticket) | Waits::Sync(ticket) => Some(ticket),
+            Waits::No | Waits::Gone => None,
+        }
+    }
 }
 
 impl Member {
@@ -63,6 +93,8 @@ impl Member {
             assignment: Vec::new(),
             session_ends_ms: now_ms + joining.session_timeout_ms,
             waits: Waits::No,
+            is_new: true,
+            has_synced: false,
         }
     }
 
@@ -75,12 +107,27 @@ impl Member {
         self.protocols.clone_from(&joining.protocols);
     }
 
+    /// Its session goes on from now.
     pub fn shows_life(&mut self, now_ms: i64) {
+        self.is_new = false;
+        self.renew_session(now_ms);
+    }
+
+    pub fn renew_session(&mut self, now_ms: i64) {
         self.session_ends_ms = now_ms + self.session_timeout_ms;
     }
 
-    pub fn supports(&self, protocol: &str) -> bool {
-        self.protocols.iter().any(|known| known.name == protocol)
+    /// When its session ends; `None` while one of its requests waits.
+    pub fn silent_from_ms(&self) -> Option<i64> {
+        self.waits.ticket().is_none().then_some(self.session_ends_ms)
+    }
+
+    pub fn has_joined(&self) -> bool {
+        matches!(self.waits, Waits::Join(_) | Waits::Gone)
+    }
+
+    pub fn is_static(&self) -> bool {
+        self.instance_id.is_some()
     }
 
     /// What it said about the protocol that was chosen.

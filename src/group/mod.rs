@@ -1,37 +1,46 @@
 //! Consumer groups: who is in them, and which offsets they have committed.
 //!
-//! [`state::Group`] is the state machine of one group, [`offsets`] its committed offsets and the log that both survive
-//! in. This file joins them: one lock for each group, and wakers for requests that wait.
+//! [`state::Group`] is the state machine of one group, [`offsets`] the log that groups survive in, [`slots`] the
+//! offsets of one group. This file joins them: one lock for each group, and wakers for requests that wait.
 //!
 //! Always true: an offset is published when its record is on the disk (`flush.mode`), and what it points at was flushed
 //! before, so that no durable offset points past data that a power cut may take. No lock is held across a flush.
+//! What a group was when it was last stable, or empty, is in the log; a restart goes on from there.
 //! Not done: no clock; times are arguments, monotonic for sessions, since 1970 for what is stored.
 
 mod commits;
+mod compaction;
 #[cfg(test)]
 mod crash_tests;
 mod join;
+#[cfg(test)]
+mod life_tests;
 pub mod member;
 pub mod offsets;
+#[cfg(test)]
+mod race_tests;
 pub mod records;
 mod requests;
+mod slots;
 pub mod state;
+mod subscription;
 #[cfg(test)]
 mod tests;
+mod waits;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
 
-use crate::base::{ErrorCode, Offset, Result};
+use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
 use crate::topic::{Topic, TopicRegistry};
 
-use commits::tombstones;
 pub use commits::Commit;
-use member::Joining;
-use offsets::{OffsetsLog, Published};
-use records::{Committed, Key};
-use state::{Answer, Group, Joined, Limits, Outcome, State, Synced, Who};
+use member::{Joining, Ticket};
+use offsets::OffsetsLog;
+use records::{tombstone, Key};
+use slots::Slots;
+use state::{joined_error, synced_error, Answer, Group, Joined, Limits, Outcome, State, Synced, Who};
 
 /// The two clocks of one moment.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +65,20 @@ pub struct GroupCoordinator {
 /// Lock order: registry, group, partition. Never held during a socket write, nor while a flush is waited for.
 struct Entry {
     group: Group,
-    offsets: BTreeMap<(String, i32), Published>,
-    /// Appended, and not known to be on the disk yet: what a snapshot has to repeat.
-    unflushed: BTreeMap<(String, i32), Published>,
-    waiting: HashMap<String, Arc<dyn Wake>>,
+    offsets: Slots,
+    /// The group's last record in the log, which a snapshot has to repeat.
+    saved: Option<Vec<u8>>,
+    waiting: HashMap<Ticket, Arc<dyn Wake>>,
+    /// Who has done nothing but to come; a waker goes with its connection.
+    newcomers: HashMap<String, Weak<dyn Wake>>,
+    /// Before that time a tick changes nothing.
+    next_tick_ms: i64,
+}
+
+/// A request that waits for its group.
+pub struct Waiting {
+    entry: Arc<Mutex<Entry>>,
+    ticket: Ticket,
 }
 
 /// A group as the calls of tools describe it.
@@ -75,19 +94,20 @@ impl GroupCoordinator {
     /// Reads back what groups there are.
     pub fn open(topics: &TopicRegistry, limits: Limits, retention_ms: i64, now: Now) -> Result<GroupCoordinator> {
         let (log, contents) = OffsetsLog::open(topics, now.monotonic_ms);
-        let mut groups: HashMap<String, Arc<Mutex<Entry>>> = HashMap::new();
-        let mut entry = |id: &str| {
-            let fresh = || Arc::new(Mutex::new(Entry::new(id, limits, now)));
-            groups.entry(id.to_string()).or_insert_with(fresh).clone()
-        };
+        let mut groups: HashMap<String, Entry> = HashMap::new();
         for (key, published) in contents.offsets {
             if let Key::Offset { group, topic, partition } = key {
-                entry(&group).lock().unwrap().offsets.insert((topic, partition), published);
+                let entry = groups.entry(group.clone()).or_insert_with(|| Entry::new(&group, limits));
+                entry.offsets.restore((topic, partition), published);
             }
         }
         for (id, record) in contents.groups {
-            entry(&id).lock().unwrap().group.restore(record, now.monotonic_ms);
+            let entry = groups.entry(id.clone()).or_insert_with(|| Entry::new(&id, limits));
+            entry.saved = Some(record.encode());
+            entry.group.restore(record, now.monotonic_ms);
+            entry.next_tick_ms = entry.group.next_tick_ms();
         }
+        let groups = groups.into_iter().map(|(id, entry)| (id, Arc::new(Mutex::new(entry)))).collect();
         let coordinator = GroupCoordinator { limits, retention_ms, log, groups: Mutex::new(groups) };
         coordinator.forget_deleted_topics(topics, now)?;
         Ok(coordinator)
@@ -97,10 +117,32 @@ impl GroupCoordinator {
         self.groups.lock().unwrap().get(id).cloned()
     }
 
-    fn find_or_create(&self, id: &str, now: Now) -> Arc<Mutex<Entry>> {
+    fn find_or_create(&self, id: &str) -> Arc<Mutex<Entry>> {
         let mut groups = self.groups.lock().unwrap();
-        let fresh = || Arc::new(Mutex::new(Entry::new(id, self.limits, now)));
+        let fresh = || Arc::new(Mutex::new(Entry::new(id, self.limits)));
         groups.entry(id.to_string()).or_insert_with(fresh).clone()
+    }
+
+    /// Does something to a group, under its lock; `None` if there is no such group, and none is made. One that died in
+    /// the meantime is none.
+    fn with<T>(&self, id: &str, makes: bool, act: impl FnOnce(&Arc<Mutex<Entry>>, &mut Entry) -> T) -> Option<T> {
+        loop {
+            let entry = if makes { self.find_or_create(id) } else { self.find(id)? };
+            let mut guard = entry.lock().unwrap();
+            if guard.group.state() != State::Dead {
+                return Some(act(&entry, &mut guard));
+            }
+            drop(guard);
+            self.bury(id);
+        }
+    }
+
+    /// Takes a dead group out of the table.
+    fn bury(&self, id: &str) {
+        let mut groups = self.groups.lock().unwrap();
+        if groups.get(id).is_some_and(|entry| entry.lock().unwrap().group.state() == State::Dead) {
+            groups.remove(id);
+        }
     }
 
     fn all(&self) -> Vec<Arc<Mutex<Entry>>> {
@@ -113,15 +155,35 @@ impl GroupCoordinator {
     }
 
     /// A join; if it has to wait, `waker` is called when [`GroupCoordinator::take_answer`] has something.
-    pub fn join(&self, id: &str, joining: &Joining, new_id: &str, waker: Arc<dyn Wake>, now: Now) -> Outcome<Joined> {
-        let entry = self.find_or_create(id, now);
-        let mut entry = entry.lock().unwrap();
-        let outcome = entry.group.join(joining, new_id, now.monotonic_ms);
-        if entry.group.state() == State::Stable && joining.instance_id.is_some() && joining.member_id.is_empty() {
-            self.save(&entry.group, now); // a static member has a new id, which a restart must not fence
-        }
-        entry.wait_if_needed(&outcome, waker);
-        outcome
+    pub fn join(
+        &self,
+        id: &str,
+        joining: &Joining,
+        new_id: &str,
+        waker: Arc<dyn Wake>,
+        now: Now,
+    ) -> Outcome<Joined, Waiting> {
+        let is_newcomer = joining.member_id.is_empty();
+        let joined = self.with(id, is_newcomer, |shared, entry| {
+            let outcome = self.change(entry, now, |entry| {
+                entry.look_after_newcomers(now);
+                entry.group.join(joining, new_id, now.monotonic_ms)
+            });
+            let member_id = if is_newcomer { new_id } else { &joining.member_id };
+            if entry.group.is_newcomer(member_id) {
+                entry.newcomers.insert(member_id.to_string(), Arc::downgrade(&waker));
+            }
+            let is_back = matches!(&outcome, Outcome::Now(joined) if joined.error.is_none()) && is_newcomer;
+            if is_back && entry.group.state() == State::Stable {
+                self.save(entry, now); // a static member has a new id, which a restart must not fence
+            }
+            entry.wait_if_needed(outcome, shared, waker)
+        });
+        joined.unwrap_or_else(|| {
+            let is_allowed = self.limits.allow_session(joining.session_timeout_ms);
+            let error = if is_allowed { ErrorCode::UNKNOWN_MEMBER_ID } else { ErrorCode::INVALID_SESSION_TIMEOUT };
+            Outcome::Now(joined_error(error, &joining.member_id))
+        })
     }
 
     /// A sync. The leader's makes the group stable, which is written down before anybody is told.
@@ -133,54 +195,53 @@ impl GroupCoordinator {
         assignments: Vec<(String, Vec<u8>)>,
         waker: Arc<dyn Wake>,
         now: Now,
-    ) -> Outcome<Synced> {
-        let Some(entry) = self.find(id) else {
-            return Outcome::Now(state::synced_error(ErrorCode::UNKNOWN_MEMBER_ID));
-        };
-        let mut entry = entry.lock().unwrap();
-        let was_stable = entry.group.state() == State::Stable;
-        let outcome = entry.group.sync(who, protocol.0, protocol.1, assignments, now.monotonic_ms);
-        if entry.group.state() == State::Stable && !was_stable {
-            self.save(&entry.group, now);
-        }
-        entry.wait_if_needed(&outcome, waker);
-        outcome
+    ) -> Outcome<Synced, Waiting> {
+        let synced = self.with(id, false, |shared, entry| {
+            let was_stable = entry.group.state() == State::Stable;
+            let sync = |entry: &mut Entry| entry.group.sync(who, protocol.0, protocol.1, assignments, now.monotonic_ms);
+            let outcome = self.change(entry, now, sync);
+            if entry.group.state() == State::Stable && !was_stable {
+                self.save(entry, now);
+            }
+            entry.wait_if_needed(outcome, shared, waker)
+        });
+        synced.unwrap_or_else(|| Outcome::Now(synced_error(ErrorCode::UNKNOWN_MEMBER_ID)))
     }
 
     /// Writes a group down; one that cannot be written lives on, and rebalances after a restart.
-    fn save(&self, group: &Group, now: Now) {
+    fn save(&self, entry: &mut Entry, now: Now) {
+        let group = &entry.group;
         let key = Key::Group { group: group.id.clone() };
         let value = group.record(now.wall_ms).encode();
-        if let Err(error) = self.log.append(&[(key.encode(), Some(value))], now.wall_ms) {
-            note!("group {}: not written down: {error}", group.id);
+        match self.log.append(&[(key.encode(), Some(value.clone()))], now.wall_ms) {
+            Ok(_) => entry.saved = Some(value),
+            Err(error) => note!("group {}: not written down: {error}", group.id),
         }
     }
 
-    /// The answer to a request that waited, if it is there, and when to look again; `None` for a group that is gone.
-    pub fn take_answer(&self, id: &str, member_id: &str, now: Now) -> Option<(Option<Answer>, i64)> {
-        let entry = self.find(id)?;
-        let mut entry = entry.lock().unwrap();
-        self.tick_entry(&mut entry, now);
-        let answer = entry.group.take_answer(member_id);
-        if answer.is_some() {
-            entry.waiting.remove(member_id);
+    /// The answer to a request that waited, if it is there, and when to look again.
+    pub fn take_answer(&self, waiting: &Waiting, now: Now) -> (Option<Answer>, i64) {
+        let mut entry = waiting.entry.lock().unwrap();
+        if entry.next_tick_ms <= now.monotonic_ms {
+            self.tick_entry(&mut entry, now);
         }
-        Some((answer, entry.group.next_tick_ms()))
+        let answer = entry.group.take_answer(waiting.ticket);
+        if answer.is_some() {
+            entry.waiting.remove(&waiting.ticket);
+        }
+        (answer, entry.next_tick_ms)
     }
 
     /// The client of a request that waits is gone.
-    pub fn abandon(&self, id: &str, member_id: &str, now: Now) {
-        if let Some(entry) = self.find(id) {
-            let mut entry = entry.lock().unwrap();
-            entry.group.abandon(member_id, now.monotonic_ms);
-            entry.waiting.remove(member_id);
-        }
+    pub fn abandon(&self, waiting: &Waiting, now: Now) {
+        let mut entry = waiting.entry.lock().unwrap();
+        self.change(&mut entry, now, |entry| entry.group.abandon(waiting.ticket, now.monotonic_ms));
+        entry.waiting.remove(&waiting.ticket);
     }
 
     pub fn heartbeat(&self, id: &str, who: Who, now: Now) -> std::result::Result<(), ErrorCode> {
-        let entry = self.find(id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        let mut entry = entry.lock().unwrap();
-        entry.group.heartbeat(who, now.monotonic_ms)
+        let beat = self.with(id, false, |_, entry| entry.group.heartbeat(who, now.monotonic_ms));
+        beat.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
     }
 
     pub fn leave(
@@ -190,53 +251,73 @@ impl GroupCoordinator {
         instance_id: Option<&str>,
         now: Now,
     ) -> std::result::Result<(), ErrorCode> {
-        let entry = self.find(id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        let mut entry = entry.lock().unwrap();
-        let left = entry.group.leave(member_id, instance_id, now.monotonic_ms);
-        self.after_change(&mut entry, State::Stable, now);
-        left
+        let left = self.with(id, false, |_, entry| {
+            self.change(entry, now, |entry| entry.group.leave(member_id, instance_id, now.monotonic_ms))
+        });
+        left.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
     }
 
     fn tick_entry(&self, entry: &mut Entry, now: Now) {
-        let before = entry.group.state();
-        entry.group.tick(now.monotonic_ms);
-        self.after_change(entry, before, now);
+        self.change(entry, now, |entry| {
+            entry.look_after_newcomers(now);
+            entry.group.tick(now.monotonic_ms);
+        });
     }
 
-    /// Wakes who has an answer, and writes down that a group has become empty.
-    fn after_change(&self, entry: &mut Entry, before: State, now: Now) {
+    /// Changes a group; wakes who has an answer then, and writes down that it has become empty.
+    fn change<T>(&self, entry: &mut Entry, now: Now, change: impl FnOnce(&mut Entry) -> T) -> T {
+        let before = entry.group.state();
+        let changed = change(entry);
         if entry.group.state() == State::Empty && before != State::Empty {
             entry.group.became_empty(now.wall_ms);
-            self.save(&entry.group, now);
+            self.save(entry, now);
         }
+        entry.next_tick_ms = entry.group.next_tick_ms();
         entry.wake();
+        changed
     }
 
-    /// Lets time pass for every group: sessions, patience, offsets that expire.
+    /// Lets time pass for every group: sessions, patience; a group of which nothing is left goes.
     pub fn tick(&self, now: Now) {
         for entry in self.all() {
             let mut entry = entry.lock().unwrap();
-            if entry.group.next_tick_ms() <= now.monotonic_ms {
+            if entry.next_tick_ms <= now.monotonic_ms || !entry.newcomers.is_empty() {
                 self.tick_entry(&mut entry, now);
             }
+            let is_idle = entry.group.is_unused() && entry.offsets.is_empty();
+            if is_idle && self.end(&mut entry, now).is_ok() {
+                let id = entry.group.id.clone();
+                drop(entry);
+                self.bury(&id);
+            }
         }
-        self.groups.lock().unwrap().retain(|_, entry| Arc::strong_count(entry) > 1 || !is_idle(entry));
     }
 
-    pub fn describe(&self, id: &str) -> Option<Described> {
-        let entry = self.find(id)?;
-        let entry = entry.lock().unwrap();
-        let group = &entry.group;
-        Some(Described {
-            state: group.state(),
-            protocol_type: group.protocol_type().unwrap_or_default().to_string(),
-            protocol: group.protocol().unwrap_or_default().to_string(),
-            members: group.members().cloned().collect(),
-        })
+    /// Ends a group that nobody is in, with its offsets; the log offset to flush to.
+    fn end(&self, entry: &mut Entry, now: Now) -> std::result::Result<Offset, ErrorCode> {
+        let id = &entry.group.id;
+        let mut records: Vec<_> = entry.offsets.keys().map(|key| tombstone(id, key)).collect();
+        records.extend(entry.saved.iter().map(|_| (Key::Group { group: id.clone() }.encode(), None)));
+        let first = self.log.append(&records, now.wall_ms).map_err(|error| code_of(&error))?;
+        entry.group.delete()?;
+        entry.offsets.clear();
+        entry.saved = None;
+        Ok(first + records.len() as i64)
+    }
+
+    pub fn describe(&self, id: &str) -> Result<Option<Described>> {
+        self.log.check()?;
+        Ok(self.with(id, false, |_, entry| Described {
+            state: entry.group.state(),
+            protocol_type: entry.group.protocol_type().unwrap_or_default().to_string(),
+            protocol: entry.group.protocol().unwrap_or_default().to_string(),
+            members: entry.group.members().cloned().collect(),
+        }))
     }
 
     /// All groups by name, with state and protocol type.
-    pub fn list(&self) -> Vec<(String, State, String)> {
+    pub fn list(&self) -> Result<Vec<(String, State, String)>> {
+        self.log.check()?;
         let mut listed: Vec<_> = self
             .all()
             .iter()
@@ -245,56 +326,83 @@ impl GroupCoordinator {
                 let protocol_type = entry.group.protocol_type().unwrap_or_default().to_string();
                 (entry.group.id.clone(), entry.group.state(), protocol_type)
             })
+            .filter(|(_, state, _)| *state != State::Dead)
             .collect();
         listed.sort_by(|a, b| a.0.cmp(&b.0));
-        listed
+        Ok(listed)
     }
 
     /// Deletes a group that nobody is in, with its offsets.
     pub fn delete(&self, id: &str, now: Now) -> std::result::Result<(), ErrorCode> {
-        let entry = self.find(id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
-        let mut guard = entry.lock().unwrap();
-        self.tick_entry(&mut guard, now);
-        if guard.group.state() != State::Empty {
-            return Err(ErrorCode::NON_EMPTY_GROUP);
-        }
-        let keys: Vec<_> = guard.offsets.keys().cloned().collect();
-        let mut records = tombstones(id, keys.iter());
-        records.push((Key::Group { group: id.to_string() }.encode(), None));
-        let end = self.log.append(&records, now.wall_ms).map(|first| first + records.len() as i64);
-        let end = end.map_err(|error| error.code())?;
-        guard.group.delete(now.monotonic_ms)?;
-        guard.offsets.clear();
-        drop(guard);
-        self.groups.lock().unwrap().remove(id);
-        self.log.flush_to(end).map_err(|error| error.code())
+        self.log.check().map_err(|error| error.code())?;
+        let ended = self.with(id, false, |_, entry| {
+            self.tick_entry(entry, now);
+            match entry.group.state() {
+                State::Empty => self.end(entry, now),
+                _ => Err(ErrorCode::NON_EMPTY_GROUP),
+            }
+        });
+        let end = ended.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
+        self.bury(id);
+        self.log.flush_to(end).map_err(|error| code_of(&error))
+    }
+}
+
+/// What clients are told when the offsets log fails: something that they try again after.
+fn code_of(error: &Error) -> ErrorCode {
+    match error.code() {
+        ErrorCode::KAFKA_STORAGE_ERROR => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        other => other,
     }
 }
 
 impl Entry {
-    fn new(id: &str, limits: Limits, now: Now) -> Entry {
-        let group = Group::new(id, limits, now.monotonic_ms);
-        Entry { group, offsets: BTreeMap::new(), unflushed: BTreeMap::new(), waiting: HashMap::new() }
+    fn new(id: &str, limits: Limits) -> Entry {
+        let (waiting, newcomers) = (HashMap::new(), HashMap::new());
+        Entry {
+            group: Group::new(id, limits),
+            offsets: Slots::default(),
+            saved: None,
+            waiting,
+            newcomers,
+            next_tick_ms: i64::MAX,
+        }
     }
 
-    fn wait_if_needed<T>(&mut self, outcome: &Outcome<T>, waker: Arc<dyn Wake>) {
-        if let Outcome::Wait(member_id) = outcome {
-            self.waiting.insert(member_id.clone(), waker);
-        }
+    /// Clients that came and vanished hold nobody up.
+    fn look_after_newcomers(&mut self, now: Now) {
+        let Entry { group, newcomers, .. } = self;
+        newcomers.retain(|id, waker| {
+            let is_here = waker.strong_count() > 0;
+            if !is_here {
+                group.vanish(id, now.monotonic_ms);
+            }
+            is_here && group.is_newcomer(id)
+        });
+    }
+
+    fn wait_if_needed<T>(
+        &mut self,
+        outcome: Outcome<T>,
+        shared: &Arc<Mutex<Entry>>,
+        waker: Arc<dyn Wake>,
+    ) -> Outcome<T, Waiting> {
+        let outcome = match outcome {
+            Outcome::Now(answer) => Outcome::Now(answer),
+            Outcome::Wait(ticket) => {
+                self.waiting.insert(ticket, waker);
+                Outcome::Wait(Waiting { entry: shared.clone(), ticket })
+            }
+        };
         self.wake();
+        outcome
     }
 
     fn wake(&mut self) {
-        for member_id in self.group.woken() {
-            if let Some(waker) = self.waiting.get(&member_id) {
+        for ticket in self.group.woken() {
+            if let Some(waker) = self.waiting.get(&ticket) {
                 waker.wake();
             }
         }
     }
-}
-
-/// Nothing would be missed: no member, no offset. The table's lock keeps others from finding it meanwhile.
-fn is_idle(entry: &Mutex<Entry>) -> bool {
-    let entry = entry.lock().unwrap();
-    entry.group.is_unused() && entry.offsets.is_empty() && entry.unflushed.is_empty()
 }

@@ -3,10 +3,12 @@
 //! The broker's own state goes through the log that it offers to others, in Kafka's format ([`super::records`]).
 //!
 //! Always true: a later record of a key wins. The log stays small by a snapshot of what lives, appended like any
-//! record, after which its log start moves there; a start between any two of these steps reads the same.
-//! Not done: one partition, as there is one broker; Kafka's 50 are read when a directory has them.
+//! record, after which its log start moves there; a start between any two of these steps reads the same. A record that
+//! cannot be read stops every group, since nobody knows what it said.
+//! Not done: one partition, as there is one broker. Offsets that a transaction committed are not told from others.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::config::{Overrides, Scope};
@@ -18,32 +20,30 @@ use crate::record::records::Records;
 use crate::record::{BatchBuilder, Codec};
 use crate::topic::TopicRegistry;
 
-use super::records::{Committed, GroupRecord, Key};
+use super::records::{Committed, GroupRecord, Key, Record};
+use super::slots::Published;
 
 pub const TOPIC: &str = "__consumer_offsets";
-/// Records in one batch.
-const BATCH_RECORDS_MAX: usize = 500;
-/// Bytes of the log from which on a snapshot is worth it.
-const LARGE_BYTES: u64 = 16 << 20;
+/// Bytes of keys and values in one batch, which stays below `max.message.bytes`; one record may be larger.
+const BATCH_BYTES_MAX: usize = 512 << 10;
+/// Bytes that the log grows by before a snapshot is worth it; more, if what lives is larger.
+const GROWTH_BYTES: u64 = 16 << 20;
 const READ_BYTES: u64 = 1 << 20;
-
-/// A committed offset that every fetch may see, and where its record lies in this log.
-#[derive(Clone, Debug)]
-pub struct Published {
-    pub committed: Committed,
-    pub log_offset: Offset,
-}
 
 /// What the log holds, last record of a key first.
 #[derive(Default)]
 pub struct Contents {
     pub offsets: HashMap<Key, Published>,
     pub groups: HashMap<String, GroupRecord>,
+    bytes: u64,
 }
 
 #[derive(Default)]
 pub struct OffsetsLog {
     partition: OnceLock<Arc<Partition>>,
+    /// Bytes that were appended since the last snapshot, and the bytes of that snapshot.
+    grown: AtomicU64,
+    lives: AtomicU64,
     /// The log is there and could not be read: no group is served, since nobody knows what it had committed.
     is_unreadable: bool,
 }
@@ -54,12 +54,12 @@ impl OffsetsLog {
         let mut log = OffsetsLog::default();
         let mut contents = Contents::default();
         if let Some(topic) = topics.find(TOPIC) {
-            let read = topic.partitions.iter().try_for_each(|partition| contents.read(partition, monotonic_ms));
-            if let Err(error) = read {
+            if let Err(error) = contents.read(&topic.partitions[0], monotonic_ms) {
                 note!("{TOPIC}: {error}: no group is served until the broker starts again");
                 log.is_unreadable = true;
                 return (log, Contents::default());
             }
+            log.grown = contents.bytes.into();
             let _ = log.partition.set(topic.partitions[0].clone());
         }
         (log, contents)
@@ -95,14 +95,18 @@ impl OffsetsLog {
     }
 
     /// Appends records, without a flush; the offset of the first.
-    pub fn append(&self, records: &[(Vec<u8>, Option<Vec<u8>>)], wall_ms: i64) -> Result<Offset> {
-        let partition = self.partition()?;
+    pub fn append(&self, records: &[Record], wall_ms: i64) -> Result<Offset> {
         let mut first = None;
-        for chunk in records.chunks(BATCH_RECORDS_MAX) {
+        let mut rest = records;
+        while !rest.is_empty() {
+            let (batch, behind) = rest.split_at(batch_length(rest));
             let mut builder = BatchBuilder::new();
-            chunk.iter().for_each(|(key, value)| builder.push(wall_ms, Some(key), value.as_deref()));
-            let appended = partition.append(&mut builder.build(), i16::MAX, wall_ms)?;
+            batch.iter().for_each(|(key, value)| builder.push(wall_ms, Some(key), value.as_deref()));
+            let mut bytes = builder.build();
+            let appended = self.partition()?.append(&mut bytes, i16::MAX, wall_ms)?;
+            self.grown.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             first.get_or_insert(appended.first);
+            rest = behind;
         }
         Ok(first.unwrap_or_default())
     }
@@ -119,14 +123,31 @@ impl OffsetsLog {
         Ok(self.partition()?.bounds()?.log_end)
     }
 
-    pub fn is_large(&self) -> bool {
-        self.partition.get().is_some_and(|partition| partition.size_bytes() > LARGE_BYTES)
+    /// Whether the log has grown enough to be made small again.
+    pub fn is_due(&self) -> bool {
+        self.grown.load(Ordering::Relaxed) > self.lives.load(Ordering::Relaxed).max(GROWTH_BYTES)
     }
 
-    /// Whatever lies below is not needed any more.
-    pub fn start_at(&self, topics: &TopicRegistry, offset: Offset) -> Result<()> {
+    /// Bytes that were appended since this was asked last.
+    pub fn take_growth(&self) -> u64 {
+        self.grown.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whatever lies below is not needed any more: a snapshot of so many bytes lies above.
+    pub fn start_at(&self, topics: &TopicRegistry, offset: Offset, snapshot_bytes: u64) -> Result<()> {
+        self.lives.store(snapshot_bytes, Ordering::Relaxed);
         topics.delete_records(self.partition()?, offset).map(drop)
     }
+}
+
+/// How many of the records go into the next batch: at least one.
+fn batch_length(records: &[Record]) -> usize {
+    let size = |(key, value): &Record| key.len() + value.as_ref().map_or(0, Vec::len);
+    let sums = records.iter().scan(0, |sum, record| {
+        *sum += size(record);
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= BATCH_BYTES_MAX).count().max(1)
 }
 
 impl Contents {
@@ -138,7 +159,8 @@ impl Contents {
             let mut bytes = vec![0; range.length as usize];
             let failed = |source| Error::Storage { path: TOPIC.into(), source };
             fs::read_exact_at(&range.file, &mut bytes, range.position.0).map_err(failed)?;
-            let read_to = self.read_batches(&bytes, monotonic_ms);
+            self.bytes += range.length;
+            let read_to = self.read_batches(&bytes, monotonic_ms)?;
             if read_to <= next {
                 return Err(Error::corrupt(TOPIC, format!("no batch at offset {next}")));
             }
@@ -148,39 +170,47 @@ impl Contents {
     }
 
     /// Takes in whole batches; the offset behind the last.
-    fn read_batches(&mut self, mut bytes: &[u8], monotonic_ms: i64) -> Offset {
+    fn read_batches(&mut self, mut bytes: &[u8], monotonic_ms: i64) -> Result<Offset> {
         let mut next = Offset(0);
         while let Some(header) = BatchHeader::parse(bytes) {
             let Some((batch, rest)) = header.size().and_then(|size| bytes.split_at_checked(size as usize)) else {
                 break;
             };
-            if header.codec() == Some(Codec::None) && !header.is_control() {
-                for record in Records::new(&batch[HEADER_SIZE..]).flatten() {
-                    let offset = header.base_offset + i64::from(record.offset_delta);
-                    self.take(record.key.unwrap_or_default(), record.value, offset, monotonic_ms);
-                }
+            if header.codec() != Some(Codec::None) {
+                return Err(unreadable(header.base_offset, "a compressed batch"));
+            }
+            for record in Records::new(&batch[HEADER_SIZE..]).take_while(|_| !header.is_control()) {
+                let record = record.map_err(|_| unreadable(header.base_offset, "a torn record"))?;
+                let offset = header.base_offset + i64::from(record.offset_delta);
+                self.take(record.key.unwrap_or_default(), record.value, offset, monotonic_ms)
+                    .ok_or_else(|| unreadable(offset, "a record of another version"))?;
             }
             next = header.last_offset() + 1;
             bytes = rest;
         }
-        next
+        Ok(next)
     }
 
-    fn take(&mut self, key: &[u8], value: Option<&[u8]>, log_offset: Offset, monotonic_ms: i64) {
-        match (Key::decode(key), value) {
-            (Some(key @ Key::Offset { .. }), Some(value)) => {
-                if let Some(committed) = Committed::decode(value) {
-                    self.offsets.insert(key, Published { committed, log_offset });
-                }
-            }
-            (Some(key @ Key::Offset { .. }), None) => drop(self.offsets.remove(&key)),
-            (Some(Key::Group { group }), Some(value)) => {
-                if let Some(record) = GroupRecord::decode(value, monotonic_ms) {
-                    self.groups.insert(group, record);
-                }
-            }
-            (Some(Key::Group { group }), None) => drop(self.groups.remove(&group)),
-            (None, _) => {}
+    /// Takes in one record; `None` if it cannot be read. Types that are not known are passed over.
+    fn take(&mut self, key: &[u8], value: Option<&[u8]>, log_offset: Offset, monotonic_ms: i64) -> Option<()> {
+        if !Key::is_known(key) {
+            return Some(());
         }
+        match (Key::decode(key)?, value) {
+            (key @ Key::Offset { .. }, Some(value)) => {
+                let committed = Committed::decode(value)?;
+                self.offsets.insert(key, Published { committed, log_offset });
+            }
+            (key @ Key::Offset { .. }, None) => drop(self.offsets.remove(&key)),
+            (Key::Group { group }, Some(value)) => {
+                self.groups.insert(group, GroupRecord::decode(value, monotonic_ms)?);
+            }
+            (Key::Group { group }, None) => drop(self.groups.remove(&group)),
+        }
+        Some(())
     }
+}
+
+fn unreadable(offset: Offset, what: &str) -> Error {
+    Error::corrupt(TOPIC, format!("{what} at offset {offset}"))
 }

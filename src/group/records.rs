@@ -1,14 +1,19 @@
 //! The records of `__consumer_offsets`, in Kafka's own format (`OffsetCommitKey`, `GroupMetadataValue`).
 //!
 //! Key: i16 type. 1 (and 0): str group, str topic, i32 partition; value v3: i64 offset, i32 leader epoch, str metadata,
-//! i64 commit timestamp; v0 to v2 and v4 are read. 2: str group; value v3: str protocol type, i32 generation, str?
-//! protocol, str? leader, i64 state timestamp, members. No value: a tombstone, the key is gone.
+//! i64 commit timestamp; v1, written for a client that says how long to keep it: i64 offset, str metadata, i64 commit
+//! timestamp, i64 expiry timestamp; v0, v2 and v4 are read. 2: str group; value v3: str protocol type, i32 generation,
+//! str? protocol, str? leader, i64 state timestamp, members. No value: a tombstone, the key is gone.
 //!
-//! Always true: what is written, Kafka can decode: one record that it cannot decode kills every group there.
+//! Always true: what is written, Kafka can decode: one record that it cannot decode kills every group there, and here.
 //! Not done: types of newer group protocols are skipped.
 
 use crate::base::Offset;
 use crate::group::member::{Member, Protocol, Waits};
+use crate::group::slots::SlotKey;
+
+/// Key and value; no value is a tombstone.
+pub type Record = (Vec<u8>, Option<Vec<u8>>);
 
 /// What a record is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -18,13 +23,15 @@ pub enum Key {
 }
 
 /// An offset that a group has committed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Committed {
     pub offset: Offset,
     /// -1: not known.
     pub leader_epoch: i32,
     pub metadata: String,
     pub timestamp_ms: i64,
+    /// ms since 1970, from clients that say how long to keep it (OffsetCommit 2 to 4); the leader epoch is not kept then.
+    pub expires_ms: Option<i64>,
 }
 
 /// What survives of a group that has members.
@@ -88,6 +95,11 @@ impl Key {
         writer.0
     }
 
+    /// Whether the key is of a type that this broker keeps.
+    pub fn is_known(bytes: &[u8]) -> bool {
+        Reader(bytes).i16().is_some_and(|kind| (0..=2).contains(&kind))
+    }
+
     /// `None` for a type that is not known, or a torn key.
     pub fn decode(bytes: &[u8]) -> Option<Key> {
         let mut reader = Reader(bytes);
@@ -102,25 +114,35 @@ impl Key {
     }
 }
 
+/// The end of a committed offset.
+pub fn tombstone(group: &str, (topic, partition): &SlotKey) -> Record {
+    let key = Key::Offset { group: group.to_string(), topic: topic.clone(), partition: *partition };
+    (key.encode(), None)
+}
+
 impl Committed {
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer(Vec::new());
-        writer.i16(3);
+        writer.i16(if self.expires_ms.is_some() { 1 } else { 3 });
         writer.i64(self.offset.0);
-        writer.i32(self.leader_epoch);
+        if self.expires_ms.is_none() {
+            writer.i32(self.leader_epoch);
+        }
         writer.text(Some(&self.metadata));
         writer.i64(self.timestamp_ms);
+        self.expires_ms.into_iter().for_each(|expires_ms| writer.i64(expires_ms));
         writer.0
     }
 
     pub fn decode(bytes: &[u8]) -> Option<Committed> {
         let mut reader = Reader(bytes);
-        let version = reader.i16()?;
+        let version = reader.i16().filter(|version| (0..=4).contains(version))?;
         let offset = Offset(reader.i64()?);
         let leader_epoch = if version >= 3 { reader.i32()? } else { -1 };
         let metadata = if version >= 4 { reader.compact_text()? } else { reader.text()?? };
         let timestamp_ms = reader.i64()?;
-        (0..=4).contains(&version).then_some(Committed { offset, leader_epoch, metadata, timestamp_ms })
+        let expires_ms = if version == 1 { Some(reader.i64()?).filter(|ms| *ms != -1) } else { None };
+        Some(Committed { offset, leader_epoch, metadata, timestamp_ms, expires_ms })
     }
 }
 
@@ -231,6 +253,8 @@ impl Reader<'_> {
             assignment,
             session_ends_ms: now_ms + session_timeout_ms,
             waits: Waits::No,
+            is_new: false,
+            has_synced: true,
         })
     }
 }
@@ -262,8 +286,11 @@ mod tests {
 
     #[test]
     fn records_round_trip_and_every_prefix_is_torn() {
-        let committed = Committed { offset: Offset(7), leader_epoch: 3, metadata: "m".to_string(), timestamp_ms: 9 };
+        let metadata = "m".to_string();
+        let committed = Committed { offset: Offset(7), leader_epoch: 3, metadata, timestamp_ms: 9, expires_ms: None };
         assert_eq!(Committed::decode(&committed.encode()), Some(committed.clone()));
+        let expiring = Committed { leader_epoch: -1, expires_ms: Some(99), ..committed.clone() };
+        assert_eq!(Committed::decode(&expiring.encode()), Some(expiring.clone()));
         let member = Member {
             id: "m-1".to_string(),
             instance_id: Some("i".to_string()),
@@ -275,6 +302,8 @@ mod tests {
             assignment: vec![3],
             session_ends_ms: 15_000,
             waits: Waits::No,
+            is_new: false,
+            has_synced: true,
         };
         let group = GroupRecord {
             protocol_type: "consumer".to_string(),
@@ -289,8 +318,10 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(GroupRecord::decode(&bytes[..length], 0), None, "{length}");
         }
-        for length in 0..committed.encode().len() {
-            assert_eq!(Committed::decode(&committed.encode()[..length]), None, "{length}");
+        for bytes in [committed.encode(), expiring.encode()] {
+            for length in 0..bytes.len() {
+                assert_eq!(Committed::decode(&bytes[..length]), None, "{length}");
+            }
         }
     }
 }

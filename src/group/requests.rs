@@ -4,7 +4,7 @@
 
 use crate::base::ErrorCode;
 use crate::group::member::Waits;
-use crate::group::state::{synced_error, Answer, Group, Outcome, State, Synced, Who};
+use crate::group::state::{synced_error, Group, Outcome, State, Synced, Who};
 
 impl Group {
     /// Whether a request comes from a member of the current generation.
@@ -35,14 +35,12 @@ impl Group {
         assignments: Vec<(String, Vec<u8>)>,
         now_ms: i64,
     ) -> Outcome<Synced> {
+        let differs = |named: Option<&str>, known: Option<&str>| named.zip(known).is_some_and(|(a, b)| a != b);
         let checked = self.check(who).and_then(|()| match self.state {
+            _ if differs(protocol_type, self.protocol_type()) || differs(protocol, self.protocol()) => {
+                Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)
+            }
             State::PreparingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
-            _ if protocol_type.is_some_and(|named| self.protocol_type() != Some(named)) => {
-                Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)
-            }
-            _ if protocol.is_some_and(|named| self.protocol() != Some(named)) => {
-                Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)
-            }
             _ => Ok(()),
         });
         if let Err(error) = checked {
@@ -50,32 +48,29 @@ impl Group {
         }
         let member = self.members.get_mut(who.member_id).expect("checked");
         member.shows_life(now_ms);
-        if self.state == State::Stable {
-            return Outcome::Now(self.assignment_of(who.member_id));
+        member.has_synced = true;
+        if self.state == State::CompletingRebalance {
+            if self.leader.as_deref() != Some(who.member_id) {
+                return Outcome::Wait(self.begin_wait(who.member_id, Waits::Sync));
+            }
+            self.assign(assignments, now_ms);
         }
-        member.waits = Waits::Sync;
-        if self.leader.as_deref() != Some(who.member_id) {
-            return Outcome::Wait(who.member_id.to_string());
+        if self.members.values().all(|member| member.has_synced) {
+            self.phase_ends_ms = i64::MAX;
         }
+        Outcome::Now(self.assignment_of(who.member_id))
+    }
+
+    /// The leader has said who does what: a member that it left out has nothing to do.
+    fn assign(&mut self, assignments: Vec<(String, Vec<u8>)>, now_ms: i64) {
+        self.members.values_mut().for_each(|member| member.assignment.clear());
         for (member_id, assignment) in assignments {
             if let Some(member) = self.members.get_mut(&member_id) {
                 member.assignment = assignment;
             }
         }
-        self.enter(State::Stable, now_ms);
-        self.phase_ends_ms = i64::MAX;
-        let waiting: Vec<String> =
-            self.members.values().filter(|m| m.waits == Waits::Sync).map(|m| m.id.clone()).collect();
-        for id in waiting {
-            let member = self.members.get_mut(&id).expect("listed");
-            member.waits = Waits::No;
-            member.shows_life(now_ms);
-            let synced = self.assignment_of(&id);
-            if id != who.member_id {
-                self.answer(&id, Answer::Sync(synced));
-            }
-        }
-        Outcome::Now(self.assignment_of(who.member_id))
+        self.state = State::Stable;
+        self.end_syncs(ErrorCode::NONE, now_ms);
     }
 
     pub(super) fn assignment_of(&self, member_id: &str) -> Synced {
@@ -96,17 +91,18 @@ impl Group {
         }
     }
 
-    /// A commit with a generation comes from a member, one without (-1) from outside of any group life.
+    /// A commit of a member; or, with generation -1, of a tool or of a consumer that chose its partitions itself, which
+    /// an empty group takes.
     pub fn check_commit(&mut self, who: Who, now_ms: i64) -> Result<(), ErrorCode> {
-        if who.generation < 0 && who.member_id.is_empty() && self.state == State::Empty {
+        if self.state == State::Empty && who.generation < 0 {
             return Ok(());
         }
         self.check(who)?;
-        self.members.get_mut(who.member_id).expect("checked").shows_life(now_ms);
-        match self.state {
-            State::CompletingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
-            _ => Ok(()),
+        if self.state == State::CompletingRebalance {
+            return Err(ErrorCode::REBALANCE_IN_PROGRESS);
         }
+        self.members.get_mut(who.member_id).expect("checked").shows_life(now_ms);
+        Ok(())
     }
 
     /// A member goes, by its id or, if it is static, by its instance id.
@@ -114,26 +110,22 @@ impl Group {
         if self.state == State::Dead {
             return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
         }
-        let id = match instance_id {
-            None => member_id.to_string(),
-            Some(instance_id) => match self.find_instance(instance_id) {
-                None => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
-                Some(known) if !member_id.is_empty() && known != member_id => {
-                    return Err(ErrorCode::FENCED_INSTANCE_ID);
-                }
-                Some(known) => known,
-            },
-        };
-        if self.pending.remove(&id).is_some() {
-            self.complete_join_if_all_are_here(now_ms);
+        if !member_id.is_empty() && self.pending.remove(member_id).is_some() {
+            self.try_complete_join(now_ms);
             return Ok(());
         }
-        match self.members.contains_key(&id) {
-            true => {
-                self.remove(&id, now_ms);
-                Ok(())
+        let id = match instance_id.map(|instance_id| self.find_instance(instance_id)) {
+            None => member_id.to_string(),
+            Some(None) => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
+            Some(Some(known)) if !member_id.is_empty() && known != member_id => {
+                return Err(ErrorCode::FENCED_INSTANCE_ID);
             }
-            false => Err(ErrorCode::UNKNOWN_MEMBER_ID),
+            Some(Some(known)) => known,
+        };
+        if !self.members.contains_key(&id) {
+            return Err(ErrorCode::UNKNOWN_MEMBER_ID);
         }
+        self.remove(&id, now_ms);
+        Ok(())
     }
 }

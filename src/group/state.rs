@@ -1,4 +1,4 @@
-//! One consumer group: a state machine without threads, clocks or sockets (Kafka's `GroupCoordinator`, classic protocol).
+//! One consumer group: a state machine without threads, clocks or sockets (Kafka's `ClassicGroup`).
 //!
 //! ```text
 //!           join                 all joined, or time is up        the leader syncs
@@ -8,22 +8,30 @@
 //!                              +--------- join, leave, expiry, new subscription --+
 //! ```
 //!
-//! * *Empty*: no members; offsets may be committed without one. A join leads to PreparingRebalance.
-//! * *PreparingRebalance*: joins wait; heartbeats and syncs answer REBALANCE_IN_PROGRESS.
-//! * *CompletingRebalance*: all know the generation; syncs wait for the leader's assignment, commits answer
-//!   REBALANCE_IN_PROGRESS.
-//! * *Stable*: everybody has an assignment; heartbeats and commits succeed.
-//! * *Dead*: deleted; COORDINATOR_NOT_AVAILABLE, and who asks again finds a new group.
+//! | state | what it is | join | sync | heartbeat | commit of a member | goes to |
+//! |---|---|---|---|---|---|---|
+//! | *Empty* | no member | the first one in | UNKNOWN_MEMBER_ID | UNKNOWN_MEMBER_ID | UNKNOWN_MEMBER_ID; without a generation it is taken | *PreparingRebalance* with a join, *Dead* when it is deleted |
+//! | *PreparingRebalance* | collects who is there | waits | REBALANCE_IN_PROGRESS | REBALANCE_IN_PROGRESS, and the session goes on | taken | *CompletingRebalance* when all have joined, also the clients that were just given an id and are still connected, or at the longest rebalance timeout without those that have not; the first time `group.initial.rebalance.delay.ms` decides instead. *Empty* when nobody is left |
+//! | *CompletingRebalance* | all know the generation, none its assignment | of a member that says the same: the same answer again; any other: *PreparingRebalance* | waits; the leader's ends it | taken | REBALANCE_IN_PROGRESS | *Stable* with the leader's sync; *PreparingRebalance* when a member comes, goes, expires, or has not synced within the longest rebalance timeout |
+//! | *Stable* | everybody has an assignment | of a follower that says the same: the generation again; any other: *PreparingRebalance*; a static member that comes back takes its old place | the assignment | taken | taken | *PreparingRebalance* as above, and with the leader's join |
+//! | *Dead* | deleted | COORDINATOR_NOT_AVAILABLE | the same | the same | the same | nowhere; who asks again finds a new group |
 //!
-//! A join or a sync that waits gets its answer by a call to [`Group::take_answer`], after [`Group::woken`] names it.
+//! Before the state decides: an instance id that nobody has, or a member id that is not in the group, is
+//! UNKNOWN_MEMBER_ID; another member's instance id FENCED_INSTANCE_ID; another generation ILLEGAL_GENERATION; another
+//! protocol INCONSISTENT_GROUP_PROTOCOL; a session outside of the limits INVALID_SESSION_TIMEOUT; one member too many
+//! GROUP_MAX_SIZE_REACHED; a new member without an id MEMBER_ID_REQUIRED.
 //!
-//! Always true: the generation rises with each rebalance; an answer is for the generation that it names.
+//! A join or a sync that waits gets a [`Ticket`], and its answer by [`Group::take_answer`] after [`Group::woken`]
+//! names it.
+//!
+//! Always true: the generation rises with each rebalance; an answer is for the generation that it names; what is kept
+//! of clients that are gone ends with their sessions.
 //! Not done: metadata and assignments are opaque bytes.
 
 use std::collections::BTreeMap;
 
 use crate::base::ErrorCode;
-use crate::group::member::{Member, Waits};
+use crate::group::member::{Member, Pending, Ticket, Waits};
 use crate::group::records::GroupRecord;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +64,12 @@ pub struct Limits {
     pub size_max: usize,
 }
 
+impl Limits {
+    pub fn allow_session(&self, timeout_ms: i64) -> bool {
+        (self.session_min_ms..=self.session_max_ms).contains(&timeout_ms)
+    }
+}
+
 /// What a join comes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Joined {
@@ -85,11 +99,11 @@ pub enum Answer {
     Sync(Synced),
 }
 
-/// An answer now, or a member id to wait under.
+/// An answer now, or something to wait with.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome<T> {
+pub enum Outcome<T, W = Ticket> {
     Now(T),
-    Wait(String),
+    Wait(W),
 }
 
 #[derive(Debug)]
@@ -101,18 +115,26 @@ pub struct Group {
     pub(super) protocol: Option<String>,
     pub(super) leader: Option<String>,
     pub(super) members: BTreeMap<String, Member>,
-    /// Ids that were handed out and have not joined yet, with the end of their patience.
-    pub(super) pending: BTreeMap<String, i64>,
-    pub(super) answers: BTreeMap<String, Answer>,
-    /// Members whose answer is there since the last look.
-    pub(super) woken: Vec<String>,
+    pub(super) pending: BTreeMap<String, Pending>,
+    /// Answers that wait to be taken, and the member that each is for.
+    pub(super) answers: BTreeMap<Ticket, (String, Answer)>,
+    /// Requests whose answer is there since the last look.
+    pub(super) woken: Vec<Ticket>,
+    pub(super) last_ticket: u64,
     /// When the current phase ends, whoever is missing.
     pub(super) phase_ends_ms: i64,
-    /// Joins that came during the initial delay make it start again, up to this time.
-    pub(super) delay_ends_ms: Option<i64>,
-    pub(super) state_since_ms: i64,
+    pub(super) initial: Option<InitialDelay>,
     pub(super) empty_since_ms: i64,
     pub(super) limits: Limits,
+}
+
+/// How the first rebalance of a group waits for more members: one delay after the other, for as long as each brings
+/// somebody, and not beyond the rebalance timeout of the first member.
+#[derive(Debug)]
+pub(super) struct InitialDelay {
+    delay_ms: i64,
+    left_ms: i64,
+    pub(super) has_grown: bool,
 }
 
 pub fn joined_error(error: ErrorCode, member_id: &str) -> Joined {
@@ -140,7 +162,7 @@ pub struct Who<'a> {
 }
 
 impl Group {
-    pub fn new(id: &str, limits: Limits, now_ms: i64) -> Group {
+    pub fn new(id: &str, limits: Limits) -> Group {
         Group {
             id: id.to_string(),
             state: State::Empty,
@@ -152,9 +174,9 @@ impl Group {
             pending: BTreeMap::new(),
             answers: BTreeMap::new(),
             woken: Vec::new(),
+            last_ticket: 0,
             phase_ends_ms: i64::MAX,
-            delay_ends_ms: None,
-            state_since_ms: now_ms,
+            initial: None,
             empty_since_ms: -1,
             limits,
         }
@@ -176,180 +198,179 @@ impl Group {
         self.protocol.as_deref()
     }
 
-    pub fn leader(&self) -> Option<&str> {
-        self.leader.as_deref()
-    }
-
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }
 
-    /// Members whose requests have an answer now.
-    pub fn woken(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.woken)
+    /// Whether its client has done nothing but to come: it was given the id, or has joined with it.
+    pub fn is_newcomer(&self, id: &str) -> bool {
+        self.pending.contains_key(id) || self.members.get(id).is_some_and(|member| member.is_new && !member.is_static())
     }
 
-    pub fn take_answer(&mut self, member_id: &str) -> Option<Answer> {
-        self.answers.remove(member_id)
+    pub(super) fn longest_rebalance_ms(&self) -> i64 {
+        self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
 
-    pub(super) fn answer(&mut self, member_id: &str, answer: Answer) {
-        self.answers.insert(member_id.to_string(), answer);
-        self.woken.push(member_id.to_string());
-    }
-
-    pub(super) fn enter(&mut self, state: State, now_ms: i64) {
-        self.state = state;
-        self.state_since_ms = now_ms;
-    }
-
+    /// All members have to join again. Those that wait for an assignment of the old generation are told so.
     pub(super) fn prepare_rebalance(&mut self, now_ms: i64) {
-        let was_empty = self.state == State::Empty;
-        self.end_syncs(ErrorCode::REBALANCE_IN_PROGRESS);
-        let longest_ms = self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0);
-        let delays = was_empty && self.limits.initial_delay_ms > 0;
-        self.delay_ends_ms = delays.then_some(now_ms + longest_ms);
-        let patience_ms = if delays { self.limits.initial_delay_ms.min(longest_ms) } else { longest_ms };
-        self.phase_ends_ms = now_ms + patience_ms;
-        self.enter(State::PreparingRebalance, now_ms);
+        if self.state == State::CompletingRebalance {
+            self.members.values_mut().for_each(|member| member.assignment.clear());
+            self.end_syncs(ErrorCode::REBALANCE_IN_PROGRESS, now_ms);
+        }
+        let longest_ms = self.longest_rebalance_ms();
+        let delay_ms = self.limits.initial_delay_ms;
+        let is_first = self.state == State::Empty;
+        let initial = InitialDelay { delay_ms, left_ms: (longest_ms - delay_ms).max(0), has_grown: false };
+        self.initial = is_first.then_some(initial);
+        self.phase_ends_ms = now_ms + if is_first { delay_ms } else { longest_ms };
+        self.state = State::PreparingRebalance;
     }
 
-    pub(super) fn end_syncs(&mut self, error: ErrorCode) {
-        let waiting: Vec<String> =
-            self.members.values().filter(|m| m.waits == Waits::Sync).map(|m| m.id.clone()).collect();
+    /// Whoever waits for an assignment is answered: with an error, or with what it is.
+    pub(super) fn end_syncs(&mut self, error: ErrorCode, now_ms: i64) {
+        let waits = |member: &&Member| matches!(member.waits, Waits::Sync(_));
+        let waiting: Vec<String> = self.members.values().filter(waits).map(|member| member.id.clone()).collect();
         for id in waiting {
-            self.members.get_mut(&id).expect("listed").waits = Waits::No;
-            self.answer(&id, Answer::Sync(synced_error(error)));
+            let synced = if error.is_none() { self.assignment_of(&id) } else { synced_error(error) };
+            let member = self.members.get_mut(&id).expect("listed");
+            member.renew_session(now_ms);
+            let waits = std::mem::replace(&mut member.waits, Waits::No);
+            self.answer(waits, &id, Answer::Sync(synced));
         }
     }
 
-    pub(super) fn complete_join_if_all_are_here(&mut self, now_ms: i64) {
-        let all_wait = self.members.values().all(|member| member.waits == Waits::Join);
-        if self.state == State::PreparingRebalance
-            && self.delay_ends_ms.is_none()
-            && all_wait
-            && self.pending.is_empty()
-        {
-            self.complete_join(now_ms);
+    /// Begins the next generation if everybody is there, or their time is up.
+    pub(super) fn try_complete_join(&mut self, now_ms: i64) {
+        if self.state != State::PreparingRebalance {
+            return;
+        }
+        let is_over = now_ms >= self.phase_ends_ms;
+        let is_awaited = self.pending.values().any(|pending| pending.is_awaited);
+        let all_joined = !is_awaited && self.members.values().all(Member::has_joined);
+        match &mut self.initial {
+            Some(initial) if is_over && initial.has_grown && initial.left_ms > 0 => {
+                let delay_ms = initial.delay_ms.min(initial.left_ms);
+                let left_ms = (initial.left_ms - initial.delay_ms).max(0);
+                *initial = InitialDelay { delay_ms, left_ms, has_grown: false };
+                self.phase_ends_ms += delay_ms;
+            }
+            Some(_) if is_over => self.complete_join(now_ms),
+            None if is_over || all_joined => self.complete_join(now_ms),
+            _ => {}
         }
     }
 
     /// The next generation begins with those who are here; dynamic members that did not come back are out.
-    pub(super) fn complete_join(&mut self, now_ms: i64) {
-        self.members.retain(|_, member| member.waits == Waits::Join || member.instance_id.is_some());
-        let is_here = |id: &String| self.members.get(id).is_some_and(|member| member.waits == Waits::Join);
-        if !self.leader.as_ref().is_some_and(is_here) {
-            self.leader =
-                self.members.values().find(|member| member.waits == Waits::Join).map(|member| member.id.clone());
-        }
-        self.delay_ends_ms = None;
+    fn complete_join(&mut self, now_ms: i64) {
+        self.members.retain(|_, member| member.has_joined() || member.is_static());
+        self.elect_leader();
+        self.initial = None;
+        self.phase_ends_ms = now_ms + self.longest_rebalance_ms();
         if !self.members.is_empty() && self.leader.is_none() {
-            // Only static members, and none of them has come back: their sessions decide.
-            let longest_ms = self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0);
-            self.phase_ends_ms = now_ms + longest_ms;
-            return;
+            return; // only static members, and none of them has come back: their sessions decide
         }
         self.generation += 1;
-        if self.members.is_empty() {
-            (self.protocol, self.leader) = (None, None);
-            self.phase_ends_ms = i64::MAX;
-            return self.enter(State::Empty, now_ms);
-        }
         self.protocol = self.select_protocol();
-        self.enter(State::CompletingRebalance, now_ms);
-        let longest_ms = self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0);
-        self.phase_ends_ms = now_ms + longest_ms;
-        let here: Vec<String> =
-            self.members.values().filter(|m| m.waits == Waits::Join).map(|m| m.id.clone()).collect();
-        for id in here {
+        if self.members.is_empty() {
+            self.phase_ends_ms = i64::MAX;
+            self.state = State::Empty;
+            return;
+        }
+        self.state = State::CompletingRebalance;
+        let everyone: Vec<String> = self.members.keys().cloned().collect();
+        for id in everyone {
             let joined = self.current(&id);
             let member = self.members.get_mut(&id).expect("listed");
-            member.waits = Waits::No;
-            member.assignment.clear();
-            member.shows_life(now_ms);
-            self.answer(&id, Answer::Join(joined));
+            member.has_synced = false;
+            member.renew_session(now_ms);
+            let waits = std::mem::replace(&mut member.waits, Waits::No);
+            self.answer(waits, &id, Answer::Join(joined));
         }
+    }
+
+    /// The leader stays if it has joined; otherwise it is somebody who has, first of all somebody who listens.
+    fn elect_leader(&mut self) {
+        let has_joined = |id: &String| self.members.get(id).is_some_and(Member::has_joined);
+        if !self.leader.as_ref().is_some_and(has_joined) {
+            let joined = || self.members.values().filter(|member| member.has_joined());
+            let leader = joined().find(|member| member.waits != Waits::Gone).or_else(|| joined().next());
+            self.leader = leader.map(|member| member.id.clone());
+        }
+    }
+
+    /// How many members support each protocol.
+    pub(super) fn support(&self) -> BTreeMap<&str, usize> {
+        let mut support = BTreeMap::new();
+        for protocol in self.members.values().flat_map(|member| &member.protocols) {
+            *support.entry(protocol.name.as_str()).or_default() += 1;
+        }
+        support
     }
 
     /// Of the protocols that all support, the one that most members like best.
     pub(super) fn select_protocol(&self) -> Option<String> {
+        let support = self.support();
+        let is_common = |name: &str| support.get(name) == Some(&self.members.len());
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.values() {
-            let mut common =
-                member.protocols.iter().filter(|p| self.members.values().all(|other| other.supports(&p.name)));
-            if let Some(best) = common.next() {
+            if let Some(best) = member.protocols.iter().find(|protocol| is_common(&protocol.name)) {
                 *votes.entry(&best.name).or_default() += 1;
             }
         }
         votes.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_string())
     }
 
+    /// A member is out; whoever is left shares what it had.
     pub(super) fn remove(&mut self, id: &str, now_ms: i64) {
         let Some(member) = self.members.remove(id) else { return };
+        let error = ErrorCode::UNKNOWN_MEMBER_ID;
         match member.waits {
-            Waits::No => {}
-            Waits::Join => self.answer(id, Answer::Join(joined_error(ErrorCode::UNKNOWN_MEMBER_ID, id))),
-            Waits::Sync => self.answer(id, Answer::Sync(synced_error(ErrorCode::UNKNOWN_MEMBER_ID))),
+            Waits::Sync(_) => self.answer(member.waits, id, Answer::Sync(synced_error(error))),
+            _ => self.answer(member.waits, id, Answer::Join(joined_error(error, ""))),
         }
         if self.leader.as_deref() == Some(id) {
             self.leader = self.members.keys().next().cloned();
         }
-        match self.state {
-            State::Stable | State::CompletingRebalance => self.prepare_rebalance(now_ms),
-            _ => {}
+        if matches!(self.state, State::Stable | State::CompletingRebalance) {
+            self.prepare_rebalance(now_ms);
         }
-        if self.state == State::PreparingRebalance && self.members.is_empty() && self.pending.is_empty() {
-            self.delay_ends_ms = None;
-        }
-        self.complete_join_if_all_are_here(now_ms);
-    }
-
-    /// A request that waited lost its client: the member lives on until its session ends.
-    pub fn abandon(&mut self, member_id: &str, now_ms: i64) {
-        if let Some(member) = self.members.get_mut(member_id) {
-            member.waits = Waits::No;
-            member.shows_life(now_ms);
-        }
-        self.answers.remove(member_id);
+        self.try_complete_join(now_ms);
     }
 
     /// Lets time pass: sessions end, and phases whose patience is over.
     pub fn tick(&mut self, now_ms: i64) {
-        self.pending.retain(|_, ends_ms| *ends_ms > now_ms);
-        let silent = |member: &&Member| member.waits == Waits::No && member.session_ends_ms <= now_ms;
-        let expired: Vec<String> = self.members.values().filter(silent).map(|member| member.id.clone()).collect();
+        self.pending.retain(|_, pending| pending.ends_ms > now_ms);
+        let is_silent = |member: &&Member| member.silent_from_ms().is_some_and(|end_ms| end_ms <= now_ms);
+        let expired: Vec<String> = self.members.values().filter(is_silent).map(|member| member.id.clone()).collect();
         for id in expired {
             note!("group {}: member {id} showed no life in time and is out", self.id);
             self.remove(&id, now_ms);
         }
-        if now_ms >= self.phase_ends_ms {
-            match self.state {
-                State::PreparingRebalance => self.complete_join(now_ms),
-                State::CompletingRebalance => self.drop_unsynced(now_ms),
-                _ => {}
-            }
+        let waits_for_syncs = matches!(self.state, State::CompletingRebalance | State::Stable);
+        if waits_for_syncs && now_ms >= self.phase_ends_ms {
+            self.drop_unsynced(now_ms);
         }
-        self.complete_join_if_all_are_here(now_ms);
+        self.try_complete_join(now_ms);
     }
 
-    /// Members that have the generation and never asked for their assignment hold everybody up: they are out.
-    pub(super) fn drop_unsynced(&mut self, now_ms: i64) {
+    /// Members that have the generation and never asked for their assignment are out, so that others get it.
+    fn drop_unsynced(&mut self, now_ms: i64) {
         let missing: Vec<String> =
-            self.members.values().filter(|m| m.waits != Waits::Sync).map(|m| m.id.clone()).collect();
-        if missing.is_empty() {
-            self.prepare_rebalance(now_ms);
+            self.members.values().filter(|member| !member.has_synced).map(|member| member.id.clone()).collect();
+        for id in missing {
+            note!("group {}: member {id} did not ask for its assignment in time and is out", self.id);
+            self.remove(&id, now_ms);
         }
-        missing.iter().for_each(|id| self.remove(id, now_ms));
     }
 
     /// The time at which [`Group::tick`] has something to do.
     pub fn next_tick_ms(&self) -> i64 {
-        let sessions = self.members.values().filter(|m| m.waits == Waits::No).map(|member| member.session_ends_ms);
-        let soonest = sessions.chain(self.pending.values().copied()).min().unwrap_or(i64::MAX);
+        let sessions = self.members.values().filter_map(Member::silent_from_ms);
+        let soonest = sessions.chain(self.pending.values().map(|pending| pending.ends_ms)).min().unwrap_or(i64::MAX);
         soonest.min(self.phase_ends_ms)
     }
 
-    /// What a restart should find.
+    /// What a restart should find, of a group that has just become stable or empty.
     pub fn record(&self, wall_ms: i64) -> GroupRecord {
         GroupRecord {
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
@@ -361,7 +382,8 @@ impl Group {
         }
     }
 
-    /// Goes on where the last life was: members with an assignment carry on without a rebalance.
+    /// Goes on where the last life was: members with an assignment carry on without a rebalance, unless there are more
+    /// of them than may be by now.
     pub fn restore(&mut self, record: GroupRecord, now_ms: i64) {
         self.generation = record.generation;
         self.protocol_type = Some(record.protocol_type).filter(|known| !known.is_empty());
@@ -369,13 +391,15 @@ impl Group {
         self.leader = record.leader;
         self.members = record.members.into_iter().map(|member| (member.id.clone(), member)).collect();
         self.empty_since_ms = record.state_since_ms;
-        let state = if self.members.is_empty() { State::Empty } else { State::Stable };
-        self.enter(state, now_ms);
+        self.state = if self.members.is_empty() { State::Empty } else { State::Stable };
+        if self.members.len() > self.limits.size_max {
+            self.prepare_rebalance(now_ms);
+        }
     }
 
     /// Nobody is in it, or about to be.
     pub fn is_unused(&self) -> bool {
-        matches!(self.state, State::Empty | State::Dead) && self.members.is_empty() && self.pending.is_empty()
+        self.state == State::Empty && self.pending.is_empty()
     }
 
     /// When the group became empty, in ms since 1970, as far as that is known.
@@ -388,10 +412,11 @@ impl Group {
     }
 
     /// The group is deleted, if nobody is in it.
-    pub fn delete(&mut self, now_ms: i64) -> Result<(), ErrorCode> {
+    pub fn delete(&mut self) -> Result<(), ErrorCode> {
         match self.state {
             State::Empty => {
-                self.enter(State::Dead, now_ms);
+                self.pending.clear();
+                self.state = State::Dead;
                 Ok(())
             }
             State::Dead => Err(ErrorCode::GROUP_ID_NOT_FOUND),

@@ -1,12 +1,13 @@
 //! Golden scripts of the state machine (`tests/scripts/group/*.txt`: commands, `---`, what they print).
 //!
 //! `at MS` moves the clock and lets time pass; every other command is a request. `a`, `b`, ... name members; what a
-//! waiting request is answered is printed as soon as it is there.
+//! waiting request is answered is printed as soon as it is there, unless its client is `lost`. `gone` is when that, or
+//! the end of any other connection, is noticed; `vanish` is the end of one over which nothing waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::member::{Joining, Protocol};
+use super::member::{Joining, Protocol, Ticket};
 use super::state::{Answer, Group, Joined, Limits, Outcome, Synced, Who};
 use crate::base::ErrorCode;
 use crate::os::fs;
@@ -19,6 +20,8 @@ struct Bench {
     /// Names in the script, and the ids and generations that the group gave them.
     ids: BTreeMap<String, String>,
     generations: BTreeMap<String, i32>,
+    /// Requests that wait, oldest first: whose, and whether its client is lost.
+    waiting: Vec<(Ticket, String, bool)>,
     count: usize,
 }
 
@@ -27,7 +30,7 @@ type Args<'a> = BTreeMap<&'a str, &'a str>;
 impl Bench {
     fn new() -> Bench {
         let (ids, generations) = (BTreeMap::new(), BTreeMap::new());
-        Bench { group: Group::new("g", LIMITS, 0), now_ms: 0, ids, generations, count: 0 }
+        Bench { group: Group::new("g", LIMITS), now_ms: 0, ids, generations, waiting: Vec::new(), count: 0 }
     }
 
     fn name_of(&self, id: &str) -> String {
@@ -46,31 +49,40 @@ impl Bench {
                 Vec::new()
             }
             "limits" => {
-                let delay_ms = args["delay"].parse().unwrap();
-                self.group = Group::new("g", Limits { initial_delay_ms: delay_ms, ..LIMITS }, 0);
+                self.group = Group::new("g", limits(&args));
                 Vec::new()
             }
             "join" => vec![self.join(&name, &args)],
             "sync" => vec![self.sync(&name, &args)],
             "beat" => vec![format!("{name}: {}", outcome(self.with_who(&name, &args, Group::heartbeat)))],
             "commit" => vec![format!("{name}: {}", outcome(self.with_who(&name, &args, Group::check_commit)))],
-            "leave" => {
-                let id = self.ids.get(&name).cloned().unwrap_or(name.clone());
-                let instance = args.get("instance").copied();
-                let id = if instance.is_some() { String::new() } else { id };
-                vec![format!("{name}: {}", outcome(self.group.leave(&id, instance, self.now_ms)))]
-            }
+            "leave" => vec![self.leave(&name, &args)],
             "gone" => {
-                self.group.abandon(&self.ids[&name].clone(), self.now_ms);
+                let mine = |(_, whose, _): &&(Ticket, String, bool)| *whose == name;
+                let ticket = match args.contains_key("first") {
+                    true => self.waiting.iter().find(mine),
+                    false => self.waiting.iter().rev().find(mine),
+                };
+                let ticket = ticket.expect("a request that waits").0;
+                self.waiting.retain(|(known, ..)| *known != ticket);
+                self.group.abandon(ticket, self.now_ms);
+                Vec::new()
+            }
+            "vanish" => {
+                self.group.vanish(&self.ids[&name].clone(), self.now_ms);
                 Vec::new()
             }
             "restart" => {
                 let record = super::records::GroupRecord::decode(&self.group.record(0).encode(), self.now_ms).unwrap();
-                self.group = Group::new("g", LIMITS, self.now_ms);
+                self.group = Group::new("g", limits(&args));
                 self.group.restore(record, self.now_ms);
                 Vec::new()
             }
-            "delete" => vec![outcome(self.group.delete(self.now_ms))],
+            "delete" => vec![outcome(self.group.delete())],
+            "kept" => {
+                let (pending, answers) = (self.group.pending.len(), self.group.answers.len());
+                vec![format!("{} members, {pending} pending, {answers} answers", self.group.members.len())]
+            }
             other => panic!("no command {other}"),
         };
         lines.extend(self.answers());
@@ -103,9 +115,10 @@ impl Bench {
         self.count += 1;
         let new_id = format!("{name}-{}", self.count);
         match self.group.join(&joining, &new_id, self.now_ms) {
-            Outcome::Wait(id) => {
-                self.ids.insert(name.to_string(), id);
-                format!("{name}: waits")
+            Outcome::Wait(ticket) => {
+                let is_old = !joining.member_id.is_empty();
+                self.ids.insert(name.to_string(), if is_old { joining.member_id } else { new_id });
+                self.waits(ticket, name, args)
             }
             Outcome::Now(joined) => {
                 if !joined.member_id.is_empty()
@@ -116,6 +129,11 @@ impl Bench {
                 self.show_joined(name, &joined)
             }
         }
+    }
+
+    fn waits(&mut self, ticket: Ticket, name: &str, args: &Args) -> String {
+        self.waiting.push((ticket, name.to_string(), args.contains_key("lost")));
+        format!("{name}: waits")
     }
 
     fn show_joined(&mut self, name: &str, joined: &Joined) -> String {
@@ -136,14 +154,28 @@ impl Bench {
     }
 
     fn sync(&mut self, name: &str, args: &Args) -> String {
-        let assignments = self.ids.iter().map(|(name, id)| (id.clone(), format!("for-{name}").into_bytes())).collect();
-        let id = self.ids[name].clone();
-        let generation = args.get("generation").map_or(self.generations[name], |g| g.parse().unwrap());
+        let chosen = |name: &&String| args.get("only").is_none_or(|only| only == name);
+        let ids = self.ids.iter().filter(|(name, _)| chosen(name));
+        let assignments = ids.map(|(name, id)| (id.clone(), format!("for-{name}").into_bytes())).collect();
+        let id = self.ids.get(name).cloned().unwrap_or_default();
+        let known = self.generations.get(name).copied().unwrap_or(-1);
+        let generation = args.get("generation").map_or(known, |g| g.parse().unwrap());
         let who = Who { member_id: &id, instance_id: args.get("instance").copied(), generation };
-        match self.group.sync(who, None, args.get("protocol").copied(), assignments, self.now_ms) {
-            Outcome::Wait(_) => format!("{name}: waits"),
+        let (kind, protocol) = (args.get("type").copied(), args.get("protocol").copied());
+        match self.group.sync(who, kind, protocol, assignments, self.now_ms) {
+            Outcome::Wait(ticket) => self.waits(ticket, name, args),
             Outcome::Now(synced) => show_synced(name, &synced),
         }
+    }
+
+    /// By member id, by instance id, or by both (`both`).
+    fn leave(&mut self, name: &str, args: &Args) -> String {
+        let instance = args.get("instance").copied();
+        let id = match instance.is_none() || args.contains_key("both") {
+            true => self.ids.get(name).cloned().unwrap_or(name.to_string()),
+            false => String::new(),
+        };
+        format!("{name}: {}", outcome(self.group.leave(&id, instance, self.now_ms)))
     }
 
     fn with_who<T>(&mut self, name: &str, args: &Args, call: impl FnOnce(&mut Group, Who, i64) -> T) -> T {
@@ -156,16 +188,30 @@ impl Bench {
 
     fn answers(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        for id in self.group.woken() {
-            let name = self.name_of(&id);
-            match self.group.take_answer(&id) {
+        let lost: BTreeSet<Ticket> =
+            self.waiting.iter().filter(|(_, _, is_lost)| *is_lost).map(|(ticket, ..)| *ticket).collect();
+        for ticket in self.group.woken() {
+            let (_, name, _) = self.waiting.iter().find(|(known, ..)| *known == ticket).unwrap();
+            let name = name.clone();
+            if lost.contains(&ticket) {
+                lines.push(format!("{name}: an answer that nobody takes"));
+                continue;
+            }
+            self.waiting.retain(|(known, ..)| *known != ticket);
+            match self.group.take_answer(ticket) {
                 Some(Answer::Join(joined)) => lines.push(self.show_joined(&name, &joined)),
                 Some(Answer::Sync(synced)) => lines.push(show_synced(&name, &synced)),
-                None => {}
+                None => panic!("woken without an answer"),
             }
         }
         lines
     }
+}
+
+fn limits(args: &Args) -> Limits {
+    let number = |key, default: i64| args.get(key).map_or(default, |value| value.parse().unwrap());
+    let size_max = number("size", 3).try_into().unwrap();
+    Limits { initial_delay_ms: number("delay", 0), size_max, ..LIMITS }
 }
 
 fn show_synced(name: &str, synced: &Synced) -> String {

@@ -1,6 +1,7 @@
 //! A file of entries of one size, only appended to and read by number: what both indexes are.
 //!
-//! Always true: entries that are counted are whole; a torn write is cut off before the next one.
+//! Always true: entries that are counted are whole; a torn write is cut off before the next one. The newest entries are
+//! in memory alone, until [`EntryFile::write_out`]: at the latest when the batches that they speak of are flushed.
 //! Not done: no sync on append and no checksum, since an index is a hint that can be rebuilt.
 
 use std::ops::Range;
@@ -11,15 +12,20 @@ use crate::base::{Error, Result};
 use crate::log::LazyFile;
 use crate::os::fs;
 
-/// Bytes that a look-up reads at once, where halving further would take a read for each step.
+/// Bytes that a look-up reads at once: one read instead of one for each step of halving.
 const BLOCK: usize = 4 << 10;
+
+/// Fast path: entries that are written at once. A batch of 16 KiB has an entry in both indexes, and two more `write(2)`
+/// for each batch cost more than the batch's own.
+const TAIL_MAX: usize = 64;
 
 /// Entries of `N` bytes.
 pub struct EntryFile<const N: usize> {
     file: Arc<LazyFile>,
-    count: u32,
-    /// The last entry, if it was written since the file was opened or cut.
-    last: Option<[u8; N]>,
+    /// Entries in the file.
+    written: u32,
+    /// Entries behind them. Shared with the views, and copied when one of them is still in use at the next append.
+    tail: Arc<Vec<[u8; N]>>,
     /// A write failed and could not be cut off: nothing more is added.
     is_closed: bool,
 }
@@ -28,96 +34,173 @@ pub struct EntryFile<const N: usize> {
 #[derive(Clone)]
 pub struct EntryView<const N: usize> {
     file: Arc<LazyFile>,
-    pub count: u32,
-    last: Option<[u8; N]>,
+    written: u32,
+    tail: Arc<Vec<[u8; N]>>,
 }
 
 impl<const N: usize> EntryFile<N> {
     pub fn create(path: PathBuf) -> Result<EntryFile<N>> {
-        Ok(EntryFile { file: LazyFile::create(path)?, count: 0, last: None, is_closed: false })
+        Ok(EntryFile::new(LazyFile::create(path)?, 0))
     }
 
     /// Opens the file; `None` when it is missing or its size is not that of whole entries.
     pub fn load(path: PathBuf) -> Result<Option<EntryFile<N>>> {
         let count = fs::size(&path)?.filter(|size| size % N as u64 == 0);
         let Some(count) = count.and_then(|size| u32::try_from(size / N as u64).ok()) else { return Ok(None) };
-        Ok(Some(EntryFile { file: LazyFile::existing(path), count, last: None, is_closed: false }))
+        Ok(Some(EntryFile::new(LazyFile::existing(path), count)))
+    }
+
+    fn new(file: Arc<LazyFile>, written: u32) -> EntryFile<N> {
+        EntryFile { file, written, tail: Arc::default(), is_closed: false }
     }
 
     pub fn view(&self) -> EntryView<N> {
-        EntryView { file: self.file.clone(), count: self.count, last: self.last }
+        EntryView { file: self.file.clone(), written: self.written, tail: self.tail.clone() }
     }
 
-    /// Adds an entry; false when it could not be written, which costs nothing but a longer scan.
+    /// Adds an entry; false when no more can be written, which costs nothing but longer scans.
     pub fn append(&mut self, entry: [u8; N]) -> bool {
         if self.is_closed {
             return false;
         }
-        let Ok(file) = self.file.get() else { return false };
-        if let Err(error) = fs::append(&file, self.file.path(), &entry) {
-            note!("{error}: no index entry added");
-            self.is_closed = fs::truncate(&file, self.file.path(), u64::from(self.count) * N as u64).is_err();
-            return false;
+        Arc::make_mut(&mut self.tail).push(entry);
+        if self.tail.len() >= TAIL_MAX {
+            self.write_out();
         }
-        self.count += 1;
-        self.last = Some(entry);
         true
     }
 
+    /// Writes the entries that are in memory alone. If that fails they are lost.
+    pub fn write_out(&mut self) {
+        if self.tail.is_empty() {
+            return;
+        }
+        let tail = std::mem::take(&mut self.tail);
+        let written = self.file.get().and_then(|file| {
+            let path = self.file.path();
+            fs::append(&file, path, tail.as_flattened()).inspect_err(|_| {
+                self.is_closed = fs::truncate(&file, path, u64::from(self.written) * N as u64).is_err();
+            })
+        });
+        match written {
+            Ok(()) => self.written += tail.len() as u32,
+            Err(error) => note!("{error}: {} index entries not written", tail.len()),
+        }
+    }
+
+    /// What was written out is on the disk.
     pub fn sync(&self) -> Result<()> {
         fs::sync_data(&*self.file.get()?, self.file.path())
     }
 
     /// Keeps the first `count` entries.
     pub fn truncate(&mut self, count: u32) -> Result<()> {
-        if count < self.count {
+        let kept = count.saturating_sub(self.written) as usize;
+        Arc::make_mut(&mut self.tail).truncate(kept);
+        if count < self.written {
             fs::truncate(&*self.file.get()?, self.file.path(), u64::from(count) * N as u64)?;
-            self.count = count;
-            self.last = None;
+            self.written = count;
         }
         Ok(())
     }
 }
 
 impl<const N: usize> EntryView<N> {
+    pub fn count(&self) -> u32 {
+        self.written + self.tail.len() as u32
+    }
+
     /// The entry with this number, which is below the count.
     pub fn get(&self, number: u32) -> Result<[u8; N]> {
-        if let Some(last) = self.last.filter(|_| number + 1 == self.count) {
-            return Ok(last);
+        if let Some(in_tail) = number.checked_sub(self.written) {
+            return Ok(self.tail[in_tail as usize]);
         }
         let mut entry = [0; N];
         let file = self.file.get()?;
         match fs::read_at(&file, self.file.path(), &mut entry, u64::from(number) * N as u64)? {
             got if got == N => Ok(entry),
-            _ => Err(Error::corrupt(self.file.path(), format!("entry {number} of {} is missing", self.count))),
+            _ => Err(Error::corrupt(self.file.path(), format!("entry {number} of {} is missing", self.written))),
         }
     }
 
-    /// How many entries at the front satisfy `wanted`, found by halving; the entries are sorted that way.
-    pub fn partition_point(&self, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
-        let (mut low, mut high) = (0, self.count);
-        while (high - low) as usize > BLOCK / N {
-            let middle = low + (high - low) / 2;
-            if wanted(self.get(middle)?) {
-                low = middle + 1;
-            } else {
-                high = middle;
+    /// How many entries at the front satisfy `wanted`; the entries are sorted that way.
+    ///
+    /// A block of entries around `guess` is read, then one in the middle of what is left, until one holds the answer.
+    pub fn partition_point(&self, guess: u32, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
+        if self.tail.first().is_some_and(|entry| wanted(*entry)) {
+            return Ok(self.written + self.tail.partition_point(|entry| wanted(*entry)) as u32);
+        }
+        let half = (BLOCK / N / 2) as u32;
+        let (mut low, mut high) = (0, self.written);
+        let mut middle = guess;
+        loop {
+            let from = middle.saturating_sub(half).clamp(low, high);
+            let to = (from + 2 * half).min(high);
+            let point = self.read(from..to)?.partition_point(|entry| wanted(*entry)) as u32;
+            match from + point {
+                found if found == from && low < from => high = from,
+                found if found == to && to < high => low = to,
+                found => return Ok(found),
             }
+            middle = low + (high - low) / 2;
         }
-        let block = self.read(low..high)?;
-        Ok(low + block.partition_point(|entry| wanted(*entry)) as u32)
     }
 
-    /// The entries with these numbers, which are below the count.
+    /// The entries with these numbers, which are in the file.
     fn read(&self, numbers: Range<u32>) -> Result<Vec<[u8; N]>> {
         let mut bytes = vec![0; numbers.len() * N];
         let got = fs::read_at(&*self.file.get()?, self.file.path(), &mut bytes, u64::from(numbers.start) * N as u64)?;
         if got < bytes.len() {
             return Err(Error::corrupt(
                 self.file.path(),
-                format!("of {} entries, {numbers:?} are missing", self.count),
+                format!("of {} entries, {numbers:?} are missing", self.written),
             ));
         }
         Ok(bytes.as_chunks().0.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every entry by number, and where each number would be found.
+    fn contents(view: &EntryView<8>) -> Vec<u64> {
+        let entries: Vec<u64> = (0..view.count()).map(|n| u64::from_be_bytes(view.get(n).unwrap())).collect();
+        for (number, entry) in entries.iter().enumerate() {
+            for guess in [0, 999, number as u32, view.count(), u32::MAX] {
+                let point = view.partition_point(guess, |bytes| u64::from_be_bytes(bytes) < *entry).unwrap();
+                assert_eq!(point as usize, number, "guess {guess}");
+            }
+        }
+        entries
+    }
+
+    #[test]
+    fn entries_are_found_whether_they_are_in_the_file_or_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let mut file = EntryFile::<8>::create(path.clone()).unwrap();
+        let mut views = vec![file.view()];
+        for n in 0..2000_u64 {
+            assert!(file.append(n.to_be_bytes()));
+            if n % 37 == 0 {
+                views.push(file.view());
+            }
+        }
+        assert_eq!(contents(&file.view()), (0..2000).collect::<Vec<_>>());
+        for (number, view) in views.iter().enumerate() {
+            let count = if number == 0 { 0 } else { (number as u64 - 1) * 37 + 1 };
+            assert_eq!(contents(view), (0..count).collect::<Vec<_>>(), "a view shows its moment");
+        }
+        assert!(EntryFile::<8>::load(path.clone()).unwrap().unwrap().view().count() < 2000);
+        file.write_out();
+        assert_eq!(contents(&EntryFile::<8>::load(path.clone()).unwrap().unwrap().view()).len(), 2000);
+        file.append(2000_u64.to_be_bytes());
+        for count in [2001, 2000, 1990, 70, 0] {
+            file.truncate(count).unwrap();
+            assert_eq!(contents(&file.view()), (0..u64::from(count)).collect::<Vec<_>>());
+        }
+        assert_eq!(fs::size(&path).unwrap(), Some(0));
     }
 }

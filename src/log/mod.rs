@@ -23,9 +23,10 @@ mod scan;
 mod segment;
 mod time_index;
 mod timestamps;
+mod upkeep;
 mod view;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::{Error, Offset, Position, Result};
@@ -56,11 +57,19 @@ pub struct LogEnd {
     pub position: Position,
 }
 
+/// A batch that was checked, to be appended.
+pub struct Checked<'a> {
+    pub bytes: &'a mut [u8],
+    pub header: BatchHeader,
+}
+
 /// Where an append went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Appended {
     pub first: Offset,
     pub last: Offset,
+    /// Batches that were appended.
+    pub batches: usize,
     /// The append began a new segment; the closed one waits for a flush.
     pub rolled: bool,
 }
@@ -86,38 +95,33 @@ impl Log {
         self.end_offset
     }
 
-    pub fn recovery_point(&self) -> Offset {
-        self.recovery_point
-    }
-
-    pub fn configure(&mut self, config: LogConfig) {
-        self.config = config;
-    }
-
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     pub fn end(&self) -> LogEnd {
         let active = self.active();
         LogEnd { offset: self.end_offset, segment: active.base_offset(), position: active.size() }
     }
 
-    /// Stamps a checked batch with its place and appends it.
+    /// Stamps checked batches with their places and appends them with one write: as many as go into one segment, and at
+    /// least one.
     ///
-    /// On an error nothing was published; what may have been written of the batch is cut off again.
-    pub fn append(&mut self, batch: &mut [u8], header: &BatchHeader, leader_epoch: i32) -> Result<Appended> {
+    /// On an error nothing was published; what may have been written of the batches is cut off again.
+    pub fn append(&mut self, batches: &mut [Checked], leader_epoch: i32) -> Result<Appended> {
         let first = self.end_offset;
-        let last = first + i64::from(header.last_offset_delta);
-        let rolled = self.active().is_full_for(header, last, &self.config)?;
+        let mut count = self.active().count_that_fit(batches, first, &self.config)?;
+        let rolled = count == 0;
         if rolled {
             self.roll()?;
+            count = self.active().count_that_fit(batches, first, &self.config)?;
         }
-        header::stamp(batch, first, leader_epoch);
+        let batches = &mut batches[..count];
+        let mut next = first;
+        for batch in &mut *batches {
+            header::stamp(batch.bytes, next, leader_epoch);
+            next += batch.header.offset_count();
+        }
         let interval = self.config.index_interval_bytes;
-        self.active_mut().append(batch, last, header.max_timestamp_ms, interval)?;
-        self.end_offset = last + 1;
-        Ok(Appended { first, last, rolled })
+        self.active_mut().append(batches, first, interval)?;
+        self.end_offset = next;
+        Ok(Appended { first, last: next - 1, batches: count, rolled })
     }
 
     /// Closes the active segment and begins the next one at the log end.
@@ -126,11 +130,11 @@ impl Log {
     /// file that a power cut forgets. A roll that fails takes its files away again, durably: the closed segment is
     /// written on, and a start that found the name would believe that the segment ends there.
     fn roll(&mut self) -> Result<()> {
-        self.active_mut().finish_time_index();
+        self.active_mut().finish_indexes();
         let base = self.end_offset;
         let next = Segment::create(&self.folder, base)
             .and_then(|segment| fs::sync_dir(&self.folder).map(|()| segment))
-            .map_err(|error| match segment::unlink(&self.folder, base).and_then(|()| fs::sync_dir(&self.folder)) {
+            .map_err(|error| match restore::unlink(&self.folder, base).and_then(|()| fs::sync_dir(&self.folder)) {
                 Ok(()) => error,
                 Err(_) => Error::corrupt(&self.folder, format!("{error}; and the new segment cannot be removed")),
             })?;
@@ -145,19 +149,9 @@ impl Log {
         self.view_at(after.saturating_sub(1))
     }
 
-    /// All segments, oldest first.
-    pub fn views(&self) -> Vec<SegmentView> {
-        (0..self.segments.len()).map(|index| self.view_at(index)).collect()
-    }
-
     fn view_at(&self, index: usize) -> SegmentView {
         let next_base = self.segments.get(index + 1).map(Segment::base_offset);
         self.segments[index].view(next_base)
-    }
-
-    /// Bytes of all segments.
-    pub fn size(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.size().0).sum()
     }
 
     /// What a flush that begins now has to sync.
@@ -171,6 +165,8 @@ impl Log {
     pub fn flushed(&mut self, end: Offset) {
         let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
         self.recovery_point = self.recovery_point.max(end);
+        // A start looks for index entries below the recovery point in the files.
+        self.active_mut().write_indexes();
         let mut segment_end = self.end_offset;
         for segment in self.segments[first.saturating_sub(1)..].iter().rev() {
             if segment_end <= self.recovery_point {
@@ -178,12 +174,6 @@ impl Log {
             }
             segment_end = segment.base_offset();
         }
-    }
-
-    /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.
-    pub fn finish(&mut self) -> Result<()> {
-        self.active_mut().finish_time_index();
-        self.segments.iter().try_for_each(Segment::sync_indexes)
     }
 
     fn active(&self) -> &Segment {

@@ -12,9 +12,10 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::base::{Error, Offset, Position, Result};
+use crate::log::restore::{parse_name, unlink};
 use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
-use crate::log::segment::{file_name, parse_name, unlink, Segment};
-use crate::log::{Log, LogConfig};
+use crate::log::segment::{file_name, Segment};
+use crate::log::{Log, LogConfig, SegmentView};
 use crate::os::{fadvise, fs};
 use crate::record::header::{self, BatchHeader};
 
@@ -108,6 +109,30 @@ impl Log {
     }
 }
 
+impl SegmentView {
+    /// The batch that the last entry of the offset index points to; `None` when there is none, or it lies.
+    fn last_indexed(&self, file: &File) -> Result<Option<Batch>> {
+        match self.offset_index.count().checked_sub(1) {
+            Some(number) => self.indexed_batch(file, number),
+            None => Ok(None),
+        }
+    }
+
+    /// Shows the header of each batch that ends at or behind `from`, in order.
+    fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
+        let file = self.log.get()?;
+        let found = self.offset_index.find(self.base_offset, from)?;
+        let start = self.hint(&file, found)?.filter(|batch| batch.header.base_offset <= from);
+        let mut scan = self.scan_from(&file, start);
+        while let Some(batch) = scan.next_batch()? {
+            if batch.header.last_offset() >= from {
+                see(&batch.header);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The base offsets of the segments that still count; leftovers of deletions are unlinked.
 fn list_segments(folder: &Path, log_start: Offset) -> Result<Vec<Offset>> {
     let mut bases = Vec::new();
@@ -135,7 +160,8 @@ impl Restore<'_> {
     fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
         let segment = Segment::load(self.folder, base)?;
         let Some(next_base) = later.first().copied() else {
-            let (segment, end) = self.scan(segment, later)?;
+            let (mut segment, end) = self.scan(segment, later)?;
+            segment.write_indexes();
             return Ok((segment, end, true));
         };
         let is_durable = self.opening.is_clean || next_base <= self.opening.recovery_point;
@@ -144,7 +170,7 @@ impl Restore<'_> {
             return Ok((segment, next_base, false));
         }
         let (mut segment, end) = self.scan(segment, later)?;
-        segment.finish_time_index();
+        segment.finish_indexes();
         // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log.
         let is_last = end != next_base && !is_durable;
         if is_last {
@@ -305,7 +331,7 @@ fn indexes_look_right(segment: &Segment) -> Result<bool> {
     let base = segment.base_offset();
     let file = segment.log_file().get()?;
     let Some(indexed) = view.last_indexed(&file)? else { return Ok(false) };
-    let rises = match view.offset_index.count.checked_sub(2) {
+    let rises = match view.offset_index.count().checked_sub(2) {
         Some(before) => view.offset_index.entry(base, before)?.last_offset < indexed.header.last_offset(),
         None => true,
     };

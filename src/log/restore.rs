@@ -1,14 +1,64 @@
-//! What [`crate::log::recovery`] does to a segment before anyone else sees it: set back, fed batch by batch, cut.
+//! What [`crate::log::recovery`] does to a segment before anyone else sees it: found, set back, fed batch by batch, cut.
 //!
 //! Always true: a batch is taken in only at the place where the one before it ends.
 
-use crate::base::{Error, Position, Result};
-use crate::log::offset_index::OffsetEntry;
-use crate::log::scan::Batch;
-use crate::log::segment::Segment;
+use std::path::Path;
+
+use crate::base::{Error, Offset, Position, Result};
+use crate::log::offset_index::{OffsetEntry, OffsetIndex};
+use crate::log::scan::{Batch, Scan};
+use crate::log::segment::{file_name, Segment};
+use crate::log::time_index::TimeIndex;
+use crate::log::LazyFile;
 use crate::os::fs;
 
+/// The base offset in a segment's file name.
+pub fn parse_name(name: &str, suffix: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(suffix)?.strip_suffix('.')?;
+    let is_number = digits.len() == 20 && digits.bytes().all(|c| c.is_ascii_digit());
+    is_number.then(|| digits.parse().ok().map(Offset)).flatten()
+}
+
+/// Removes a segment's files, as far as there are any; the log first, since it makes the others a segment.
+pub fn unlink(folder: &Path, base_offset: Offset) -> Result<()> {
+    ["log", "index", "timeindex"]
+        .iter()
+        .try_for_each(|suffix| fs::unlink(&folder.join(file_name(base_offset, suffix))))
+}
+
 impl Segment {
+    /// A segment that lies on the disk, its indexes as they are; empty where they cannot be read.
+    pub fn load(folder: &Path, base_offset: Offset) -> Result<Segment> {
+        let path = |suffix| folder.join(file_name(base_offset, suffix));
+        let size = fs::size(&path("log"))?.unwrap_or(0);
+        if size > u64::from(u32::MAX) {
+            return Err(Error::corrupt(path("log"), format!("a segment of {size} bytes")));
+        }
+        let offset_index = match OffsetIndex::load(path("index"))? {
+            Some(index) => index,
+            None => OffsetIndex::create(path("index"))?,
+        };
+        let time_index = match TimeIndex::load(path("timeindex"))? {
+            Some(index) => index,
+            None => TimeIndex::create(path("timeindex"))?,
+        };
+        let mut segment = Segment::new(folder, base_offset, LazyFile::existing(path("log")), offset_index, time_index);
+        segment.size = Position(size);
+        Ok(segment)
+    }
+
+    /// The largest timestamp of the first batch in the file, which was opened.
+    pub(super) fn read_first_timestamp(&self) -> Result<i64> {
+        let file = self.log.get()?;
+        let first = Scan::new(&file, self.log.path(), Position(0), self.size, self.base_offset).next_batch()?;
+        Ok(first.map_or(-1, |batch| batch.header.max_timestamp_ms))
+    }
+
+    pub fn sync_indexes(&self) -> Result<()> {
+        self.offset_index.sync()?;
+        self.time_index.sync()
+    }
+
     /// Forgets the indexes and everything known; the scan that follows starts at the beginning.
     pub fn reset(&mut self) -> Result<()> {
         self.offset_index.truncate(0)?;

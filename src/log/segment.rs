@@ -5,16 +5,15 @@
 //! Always true: `size` counts what is published; bytes behind it (a failed write) are cut off before the next append.
 //! Not done: no syncs; [`crate::log::Log`] says when.
 
+use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{Error, Offset, Position, Result};
 use crate::log::offset_index::{OffsetEntry, OffsetIndex};
-use crate::log::scan::Scan;
 use crate::log::time_index::{TimeEntry, TimeIndex};
-use crate::log::{LazyFile, LogConfig, SegmentView};
+use crate::log::{Checked, LazyFile, LogConfig, SegmentView};
 use crate::os::fs;
-use crate::record::header::BatchHeader;
 
 pub struct Segment {
     pub(super) base_offset: Offset,
@@ -36,20 +35,6 @@ pub fn file_name(base_offset: Offset, suffix: &str) -> String {
     format!("{:020}.{suffix}", base_offset.0)
 }
 
-/// The base offset in a segment's file name.
-pub fn parse_name(name: &str, suffix: &str) -> Option<Offset> {
-    let digits = name.strip_suffix(suffix)?.strip_suffix('.')?;
-    let is_number = digits.len() == 20 && digits.bytes().all(|c| c.is_ascii_digit());
-    is_number.then(|| digits.parse().ok().map(Offset)).flatten()
-}
-
-/// Removes a segment's files, as far as there are any; the log first, since it makes the others a segment.
-pub fn unlink(folder: &Path, base_offset: Offset) -> Result<()> {
-    ["log", "index", "timeindex"]
-        .iter()
-        .try_for_each(|suffix| fs::unlink(&folder.join(file_name(base_offset, suffix))))
-}
-
 impl Segment {
     /// An empty segment; index files that lie about under its name are emptied.
     pub fn create(folder: &Path, base_offset: Offset) -> Result<Segment> {
@@ -60,27 +45,7 @@ impl Segment {
         Ok(Segment::new(folder, base_offset, log, offset_index, time_index))
     }
 
-    /// A segment that lies on the disk, its indexes as they are; empty where they cannot be read.
-    pub fn load(folder: &Path, base_offset: Offset) -> Result<Segment> {
-        let path = |suffix| folder.join(file_name(base_offset, suffix));
-        let size = fs::size(&path("log"))?.unwrap_or(0);
-        if size > u64::from(u32::MAX) {
-            return Err(Error::corrupt(path("log"), format!("a segment of {size} bytes")));
-        }
-        let offset_index = match OffsetIndex::load(path("index"))? {
-            Some(index) => index,
-            None => OffsetIndex::create(path("index"))?,
-        };
-        let time_index = match TimeIndex::load(path("timeindex"))? {
-            Some(index) => index,
-            None => TimeIndex::create(path("timeindex"))?,
-        };
-        let mut segment = Segment::new(folder, base_offset, LazyFile::existing(path("log")), offset_index, time_index);
-        segment.size = Position(size);
-        Ok(segment)
-    }
-
-    fn new(
+    pub(super) fn new(
         folder: &Path,
         base_offset: Offset,
         log: Arc<LazyFile>,
@@ -127,40 +92,45 @@ impl Segment {
         }
     }
 
-    /// Whether this batch has to go into a new segment (Kafka's `LogSegment.shouldRoll`).
-    pub fn is_full_for(&self, header: &BatchHeader, last_offset: Offset, config: &LogConfig) -> Result<bool> {
-        if self.size == Position(0) {
-            return Ok(false);
-        }
-        let size = header.size().expect("checked before") + self.size.0;
-        if size > config.segment_bytes.min(i32::MAX as u64) || last_offset - self.base_offset > i64::from(i32::MAX) {
-            return Ok(true);
-        }
-        let first_timestamp_ms = match self.first_timestamp_ms {
-            Some(timestamp) => timestamp,
-            None => self.read_first_timestamp()?,
+    /// How many of these batches go into this segment, the first one at `next`, and not into a new one (Kafka's
+    /// `LogSegment.shouldRoll`). An empty segment takes any.
+    pub fn count_that_fit(&self, batches: &[Checked], mut next: Offset, config: &LogConfig) -> Result<usize> {
+        let size_max = config.segment_bytes.min(i32::MAX as u64);
+        let mut size = self.size.0;
+        let mut first_timestamp_ms = match self.first_timestamp_ms {
+            None if size > 0 => Some(self.read_first_timestamp()?),
+            known => known,
         };
-        Ok(header.max_timestamp_ms.saturating_sub(first_timestamp_ms) > config.segment_ms)
+        for (count, Checked { header, .. }) in batches.iter().enumerate() {
+            let age_ms =
+                header.max_timestamp_ms.saturating_sub(*first_timestamp_ms.get_or_insert(header.max_timestamp_ms));
+            let last_offset = next + i64::from(header.last_offset_delta);
+            let with_it = size + header.size().expect("checked before");
+            let is_far = last_offset - self.base_offset > i64::from(i32::MAX);
+            if size > 0 && (with_it > size_max || is_far || age_ms > config.segment_ms) {
+                return Ok(count);
+            }
+            (size, next) = (with_it, last_offset + 1);
+        }
+        Ok(batches.len())
     }
 
-    fn read_first_timestamp(&self) -> Result<i64> {
-        let file = self.log.get()?;
-        let first = Scan::new(&file, self.log.path(), Position(0), self.size, self.base_offset).next_batch()?;
-        Ok(first.map_or(-1, |batch| batch.header.max_timestamp_ms))
-    }
-
-    /// Appends a stamped batch with one write.
-    pub fn append(&mut self, batch: &[u8], last_offset: Offset, max_timestamp_ms: i64, interval: u64) -> Result<()> {
+    /// Appends stamped batches with one write; the first one's first record gets the offset `next`.
+    pub fn append(&mut self, batches: &[Checked], mut next: Offset, interval: u64) -> Result<()> {
         let file = self.log.get()?;
         self.log.hold();
-        if let Err(error) = fs::append(&file, self.log.path(), batch) {
+        let mut slices: Vec<IoSlice> = batches.iter().map(|batch| IoSlice::new(batch.bytes)).collect();
+        if let Err(error) = fs::append_all(&file, self.log.path(), &mut slices) {
             return Err(match fs::truncate(&file, self.log.path(), self.size.0) {
                 Ok(()) => error,
                 Err(_) => Error::corrupt(self.log.path(), format!("{error}; and what it wrote cannot be cut off")),
             });
         }
-        self.note_batch(self.size, last_offset, max_timestamp_ms, interval);
-        self.add_bytes(batch.len() as u64);
+        for Checked { bytes, header } in batches {
+            next += header.offset_count();
+            self.note_batch(self.size, next - 1, header.max_timestamp_ms, interval);
+            self.add_bytes(bytes.len() as u64);
+        }
         Ok(())
     }
 
@@ -183,9 +153,16 @@ impl Segment {
         self.bytes_since_entry += bytes;
     }
 
-    pub fn sync_indexes(&self) -> Result<()> {
-        self.offset_index.sync()?;
-        self.time_index.sync()
+    /// The indexes as a closed segment has them: the largest timestamp at the end, and all of it in their files.
+    pub fn finish_indexes(&mut self) {
+        self.finish_time_index();
+        self.write_indexes();
+    }
+
+    /// What the indexes have in memory alone goes into their files.
+    pub fn write_indexes(&mut self) {
+        self.offset_index.write_out();
+        self.time_index.write_out();
     }
 
     /// Adds the largest timestamp so far to the time index, unless it is there.

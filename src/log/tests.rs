@@ -3,8 +3,10 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::recovery::{self, Opening, Recovered};
+
 use super::*;
 use crate::base::{Error, FileRange};
 use crate::record::BatchBuilder;
@@ -57,7 +59,7 @@ impl Bench {
         let mut batch = builder.build();
         let header = BatchHeader::parse(&batch).unwrap();
         let epoch = self.leader_epoch;
-        self.log().append(&mut batch, &header, epoch)
+        self.log().append(&mut [Checked { bytes: &mut batch, header }], epoch)
     }
 
     fn flush(&mut self) {
@@ -125,7 +127,7 @@ fn command(bench: &mut Bench, line: &str) -> String {
         "append" => {
             let size = number("bytes", 20) as usize;
             match bench.append(number("records", 1) as usize, number("ts", 1000), size) {
-                Ok(Appended { first, last, rolled }) => {
+                Ok(Appended { first, last, rolled, .. }) => {
                     format!("appended {first}..={last}{}", if rolled { ", rolled" } else { "" })
                 }
                 Err(error) => format!("error: {}", error.code()),

@@ -37,18 +37,18 @@ impl TimeIndexView {
     }
 
     pub fn last(&self, base: Offset) -> Result<Option<TimeEntry>> {
-        self.count.checked_sub(1).map(|number| self.entry(base, number)).transpose()
+        self.count().checked_sub(1).map(|number| self.entry(base, number)).transpose()
     }
 
     /// The last entry with a timestamp of at most `timestamp_ms`: nothing before it is later.
     pub fn find(&self, base: Offset, timestamp_ms: i64) -> Result<Option<TimeEntry>> {
-        let after = self.partition_point(|bytes| parse(base, bytes).timestamp_ms <= timestamp_ms)?;
+        let after = self.partition_point(self.count() / 2, |bytes| parse(base, bytes).timestamp_ms <= timestamp_ms)?;
         after.checked_sub(1).map(|number| self.entry(base, number)).transpose()
     }
 
     /// How many entries speak of batches up to and including `offset`.
     pub fn count_up_to(&self, base: Offset, offset: Offset) -> Result<u32> {
-        self.partition_point(|bytes| parse(base, bytes).last_offset <= offset)
+        self.partition_point(self.count() / 2, |bytes| parse(base, bytes).last_offset <= offset)
     }
 }
 

@@ -68,20 +68,6 @@ impl SegmentView {
         self.log.clone()
     }
 
-    /// Shows the header of each batch that ends at or behind `from`, in order.
-    pub fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
-        let file = self.log.get()?;
-        let found = self.offset_index.find(self.base_offset, from)?;
-        let start = self.hint(&file, found)?.filter(|batch| batch.header.base_offset <= from);
-        let mut scan = self.scan_from(&file, start);
-        while let Some(batch) = scan.next_batch()? {
-            if batch.header.last_offset() >= from {
-                see(&batch.header);
-            }
-        }
-        Ok(())
-    }
-
     /// The first batch that ends at or after `offset`.
     pub(super) fn find(&self, file: &File, offset: Offset) -> Result<Option<Batch>> {
         let before = self.offset_index.find(self.base_offset, offset)?;
@@ -103,7 +89,7 @@ impl SegmentView {
     }
 
     /// The batch of the entry that was found, to scan from; `None` when the entry lies.
-    fn hint(&self, file: &File, found: Option<u32>) -> Result<Option<Batch>> {
+    pub(super) fn hint(&self, file: &File, found: Option<u32>) -> Result<Option<Batch>> {
         let Some(number) = found else { return Ok(None) };
         let batch = self.indexed_batch(file, number)?;
         if batch.is_none() {
@@ -114,7 +100,7 @@ impl SegmentView {
 
     /// The batch that an entry of the offset index points to; `None` when there is no such entry, or it lies.
     pub(super) fn indexed_batch(&self, file: &File, number: u32) -> Result<Option<Batch>> {
-        if number >= self.offset_index.count {
+        if number >= self.offset_index.count() {
             return Ok(None);
         }
         let entry = self.offset_index.entry(self.base_offset, number)?;
@@ -128,13 +114,5 @@ impl SegmentView {
             && header.last_offset() == entry.last_offset
             && entry.position + header.size().expect("plausible") <= self.size;
         Ok(is_right.then_some(Batch { position: entry.position, header }))
-    }
-
-    /// The batch that the last entry of the offset index points to; `None` when there is none, or it lies.
-    pub(super) fn last_indexed(&self, file: &File) -> Result<Option<Batch>> {
-        match self.offset_index.count.checked_sub(1) {
-            Some(number) => self.indexed_batch(file, number),
-            None => Ok(None),
-        }
     }
 }

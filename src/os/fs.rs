@@ -6,7 +6,7 @@
 
 use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -64,9 +64,22 @@ pub fn space(path: &Path) -> Result<Space> {
 }
 
 /// Appends all of `bytes` with one `write(2)` where the kernel takes them at once.
-pub fn append(mut file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    append_all(file, path, &mut [IoSlice::new(bytes)])
+}
+
+/// Appends all slices, one behind the other, with one `writev(2)` where the kernel takes them at once.
+pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> Result<()> {
     step("append", path)?;
-    file.write_all(bytes).map_err(at(path))
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(at(path)(io::ErrorKind::WriteZero.into())),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(at(path)(error)),
+        }
+    }
+    Ok(())
 }
 
 /// Fills `buffer` from `position` on, and returns how much of it: less only at the file's end.
@@ -88,14 +101,29 @@ pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Resul
     file.read_exact_at(buffer, position)
 }
 
+/// Bytes of a file that is read in one go.
+const SMALL: usize = 1 << 10;
+
 /// Reads a small file whole; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut file = match options().read(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(at(path))?,
     };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(at(path))?;
+    // One read mostly, where the standard library asks for size and place first: a start reads thousands of these.
+    let mut bytes = vec![0; SMALL];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(got) => filled += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(at(path)(error)),
+        }
+        match filled == bytes.len() {
+            true => bytes.resize(2 * filled, 0),
+            false => bytes.truncate(filled), // a file gives all that it has
+        }
+    }
     Ok(Some(bytes))
 }
 

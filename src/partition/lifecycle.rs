@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
+use super::append::Place;
 use super::*;
 use crate::log::recovery::{self, Opening, Recovered};
+use crate::os::fadvise;
 
 /// Unflushed bytes from which on a flush in the background is due: they bound what the next recovery reads.
 const UNFLUSHED_BYTES_MAX: u64 = 256 << 20;
@@ -159,6 +161,29 @@ impl Partition {
         }
     }
 
+    /// `log.page.cache=drop`: the append goes to the disk at once, and no page of it stays in memory (idea 3 off).
+    pub(super) fn drop_pages(&self, place: Place) -> Result<Place> {
+        let file = self.view_of(place.1)?.log_file();
+        self.flush_to(place.1 + 1)?;
+        fadvise::drop_pages(&*file.get()?);
+        Ok(place)
+    }
+
+    /// Before the log start moves up to `offset`, and its checkpoint says so: what lies below is on the disk, and what is
+    /// known of producers does not go with the segments that it came from.
+    pub fn prepare_start(&self, offset: Offset) -> Result<()> {
+        let known = {
+            let state = self.state.lock().unwrap();
+            let log = state.online()?;
+            let segments_go = log.views().get(1).is_some_and(|second| second.base_offset() <= offset);
+            let known = || (log.folder().to_path_buf(), log.end_offset(), state.producers.clone());
+            (segments_go && state.producers.len() > 0).then(known)
+        };
+        let Some((folder, end, producers)) = known else { return self.flush_unless_os(offset) };
+        self.flush_unless_os(end)?;
+        snapshot::write(&folder, end, &producers)
+    }
+
     /// Moves the log start up, after its checkpoint: the log start, and the files to unlink.
     pub fn advance_start(&self, offset: Offset) -> Result<(Offset, Vec<PathBuf>)> {
         let mut state = self.state.lock().unwrap();
@@ -230,10 +255,25 @@ fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
     log.for_each_header(from, |header| epochs.note(header.leader_epoch, header.base_offset))
 }
 
-/// The newest snapshot, and the headers behind it.
+/// The newest snapshot, and the headers behind it; without one, or with one that is not whole, all headers there are,
+/// also below the log start.
 fn read_producers(folder: &Path, log: &Log) -> Result<ProducerState> {
-    let known = snapshot::read(folder, log.end_offset())?;
-    let (from, mut producers) = known.unwrap_or((log.start_offset(), ProducerState::default()));
+    let first = log.views().first().map_or(Offset(0), SegmentView::base_offset);
+    let found = snapshot::read(folder, log.end_offset())?;
+    let (from, mut producers) = match found {
+        None => (first, ProducerState::default()),
+        Some(snapshot::Found { offset, state, is_whole: true }) => (offset, state),
+        Some(snapshot::Found { offset, mut state, is_whole: false }) => {
+            let mut walked = ProducerState::default();
+            log.for_each_header(first, |header| {
+                if header.base_offset < offset {
+                    walked.note(header, header.base_offset);
+                }
+            })?;
+            state.complete(walked);
+            (offset, state)
+        }
+    };
     log.for_each_header(from, |header| producers.note(header, header.base_offset))?;
     Ok(producers)
 }

@@ -5,11 +5,13 @@
 //! KAFKA_STORAGE_ERROR until the broker starts again, a deleted one UNKNOWN_TOPIC_OR_PARTITION for ever.
 //! Not done: no clock and no threads; time is an argument, a waiter is a [`Wake`] to call.
 
+mod append;
 mod leader_epochs;
 mod lifecycle;
 mod lookup;
 mod producer_state;
 mod snapshot;
+mod undo;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -18,10 +20,10 @@ use std::sync::{Arc, Mutex, RwLock};
 use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
-use crate::os::fadvise;
 use crate::record::check::{self, Rules};
 use crate::record::header::{self, BatchHeader};
 
+pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
@@ -82,16 +84,6 @@ enum Storage {
     Deleted,
 }
 
-/// What was appended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Appended {
-    pub first: Offset,
-    pub last: Offset,
-    /// ms since 1970 if the broker's clock counts, -1 if the producer's does
-    pub log_append_time_ms: i64,
-    pub log_start: Offset,
-}
-
 /// The offsets that clients are told about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
@@ -120,41 +112,6 @@ impl Partition {
 
     fn config(&self) -> PartitionConfig {
         *self.config.read().unwrap()
-    }
-
-    /// Checks, stamps and appends the batch of one produce request.
-    pub fn append(&self, batch: &mut [u8], produce_version: i16, now_ms: i64) -> Result<Appended> {
-        let config = self.config();
-        let mut header = check::check(batch, &config.rules, produce_version)?;
-        if batch.len() as u64 > config.log.segment_bytes {
-            let why = format!("a batch of {} bytes is over segment.bytes", batch.len());
-            return Err(Error::rejected(ErrorCode::RECORD_LIST_TOO_LARGE, why));
-        }
-        if config.is_log_append_time {
-            header::stamp_log_append_time(batch, now_ms);
-            header.max_timestamp_ms = now_ms;
-        }
-        let mut state = self.state.lock().unwrap();
-        let appended = state.append(batch, &header, self.leader_epoch);
-        let appended = self.check_storage(&mut state, appended)?;
-        if config.flush_mode != FlushMode::Always {
-            state.wake_all();
-        }
-        let log_start = state.online()?.start_offset();
-        drop(state);
-        if config.drops_pages {
-            self.drop_pages(appended.last)?;
-        }
-        let log_append_time_ms = if config.is_log_append_time { now_ms } else { -1 };
-        Ok(Appended { first: appended.first, last: appended.last, log_append_time_ms, log_start })
-    }
-
-    /// `log.page.cache=drop`: the append goes to the disk at once, and no page of it stays in memory (idea 3 off).
-    fn drop_pages(&self, last: Offset) -> Result<()> {
-        let file = self.view_of(last)?.log_file();
-        self.flush_to(last + 1)?;
-        fadvise::drop_pages(&*file.get()?);
-        Ok(())
     }
 
     /// Whether a producer that asked for this is answered only after a flush.
@@ -262,24 +219,14 @@ impl State {
         }
     }
 
-    fn append(&mut self, batch: &mut [u8], header: &BatchHeader, leader_epoch: i32) -> Result<crate::log::Appended> {
-        self.online()?;
-        let Storage::Online(log) = &mut self.log else { unreachable!("seen to be online") };
-        if let Verdict::Duplicate(known) = self.producers.check(header)? {
-            return Ok(crate::log::Appended { first: known.first, last: known.last, rolled: false });
-        }
-        self.epochs.begin(leader_epoch, log.end_offset())?;
-        let appended = log.append(batch, header, leader_epoch)?;
-        self.producers.note(header, appended.first);
-        self.wants_flush |= appended.rolled;
-        self.has_changed = true;
-        Ok(appended)
-    }
-
     fn wake_all(&self) {
         self.wakers.iter().for_each(|waker| waker.wake());
     }
 }
 
+#[cfg(test)]
+mod append_tests;
+#[cfg(test)]
+mod producer_tests;
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,12 @@ pub enum Verdict {
 }
 
 impl Sequenced {
+    /// A batch of `delta` + 1 records that ends so.
+    pub fn ending(last_sequence: i32, last: Offset, delta: i32, timestamp_ms: i64) -> Sequenced {
+        let first_sequence = add_sequence(last_sequence, -delta);
+        Sequenced { first_sequence, last_sequence, first: last - i64::from(delta), last, timestamp_ms }
+    }
+
     /// A batch of `header`, which starts at `first` in the log.
     fn of(header: &BatchHeader, first: Offset) -> Sequenced {
         Sequenced {
@@ -61,12 +67,16 @@ impl Sequenced {
 
 /// Sequence numbers go from 0 to 2^31-1 and begin again.
 fn add_sequence(sequence: i32, records: i32) -> i32 {
-    ((i64::from(sequence) + i64::from(records)) % (i64::from(i32::MAX) + 1)) as i32
+    (i64::from(sequence) + i64::from(records)).rem_euclid(i64::from(i32::MAX) + 1) as i32
 }
 
 impl ProducerState {
     /// Judges a batch before it is appended.
     pub fn check(&self, header: &BatchHeader) -> Result<Verdict> {
+        if header.producer_id >= 0 && header.base_sequence < 0 {
+            let why = format!("producer {} sent sequence {}", header.producer_id, header.base_sequence);
+            return Err(Error::rejected(ErrorCode::INVALID_RECORD, why));
+        }
         let Some(producer) = self.producers.get(&header.producer_id).filter(|_| header.producer_id >= 0) else {
             return Ok(Verdict::New);
         };
@@ -118,9 +128,33 @@ impl ProducerState {
         }
     }
 
-    /// Forgets producers whose last batch is older than this.
-    pub fn expire(&mut self, before_ms: i64) {
-        self.producers.retain(|_, producer| producer.last().timestamp_ms >= before_ms);
+    /// What is known of these producers, to be put back with [`ProducerState::restore_entries`].
+    pub fn entries(&self, ids: impl Iterator<Item = i64>) -> Vec<(i64, Option<Producer>)> {
+        ids.filter(|id| *id >= 0).map(|id| (id, self.producers.get(&id).cloned())).collect()
+    }
+
+    pub fn restore_entries(&mut self, entries: Vec<(i64, Option<Producer>)>) {
+        for (id, known) in entries {
+            match known {
+                Some(producer) => drop(self.producers.insert(id, producer)),
+                None => drop(self.producers.remove(&id)),
+            }
+        }
+    }
+
+    /// Forgets producers whose last batch is of that time or older.
+    pub fn expire(&mut self, until_ms: i64) {
+        self.producers.retain(|_, producer| producer.last().timestamp_ms > until_ms);
+    }
+
+    /// Takes over the batches before the last one, where `walked`, which was read from the log up to the same offset, has
+    /// them.
+    pub fn complete(&mut self, mut walked: ProducerState) {
+        for (id, producer) in &mut self.producers {
+            if let Some(found) = walked.producers.remove(id) {
+                *producer = found;
+            }
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
@@ -198,6 +232,7 @@ mod tests {
             assert_eq!(send(&mut state, &mut end, header(1, epoch, sequence, 1)), expected, "{epoch} {sequence}");
         }
         assert_eq!(send(&mut state, &mut end, header(-1, -1, -1, 1)), Ok(4), "without an id nothing is judged");
+        assert_eq!(send(&mut state, &mut end, header(2, 0, -1, 1)), Err(ErrorCode::INVALID_RECORD));
     }
 
     #[test]
@@ -212,9 +247,9 @@ mod tests {
     fn producers_expire_by_time_alone() {
         let (mut state, mut end) = (ProducerState::default(), 0);
         send(&mut state, &mut end, header(1, 0, 0, 1)).unwrap();
-        state.expire(9);
+        state.expire(8);
         assert_eq!(state.len(), 1);
-        state.expire(10);
+        state.expire(9);
         assert_eq!(state.len(), 0);
     }
 }

@@ -7,7 +7,8 @@
 //! i64 id, i16 epoch, i32 first and i32 last sequence, i64 first offset, i64 timestamp, i32 offset delta.
 //!
 //! Always true: both hold what lies below the offset in their name, and are durable before the older ones go. One that
-//! is torn, or that lies beyond the log's end, counts as missing: then batch headers are read from further back.
+//! is torn, or that lies beyond the log's end, counts as missing. Without `.batches` (a directory that Kafka wrote has
+//! none) the last batch of each producer is known, and those before it are looked for in the log.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -27,34 +28,45 @@ fn name(offset: Offset, suffix: &str) -> String {
     format!("{:020}.{suffix}", offset.0)
 }
 
+/// What a start finds.
+#[derive(Debug, PartialEq)]
+pub struct Found {
+    /// Where reading goes on.
+    pub offset: Offset,
+    pub state: ProducerState,
+    /// Whether all batches that are to be remembered are in it, or each producer's last one only.
+    pub is_whole: bool,
+}
+
 /// Writes the state as of `offset`, durably, and removes older snapshots.
 pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()> {
     fs::replace_contents(&folder.join(name(offset, "batches")), &encode_batches(state))?;
     fs::replace(&folder.join(name(offset, "snapshot")), &encode(state))?;
-    for older in list(folder)?.into_iter().filter(|known| *known < offset) {
-        fs::unlink(&folder.join(name(older, "snapshot")))?;
-        fs::unlink(&folder.join(name(older, "batches")))?;
+    for suffix in ["snapshot", "batches"] {
+        let mut older = list(folder, suffix)?.into_iter().filter(|known| *known < offset);
+        older.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
     }
     Ok(())
 }
 
-/// The newest snapshot at or below `end`; its offset is where reading goes on. Without one, that is the log's start.
-pub fn read(folder: &Path, end: Offset) -> Result<Option<(Offset, ProducerState)>> {
-    for offset in list(folder)?.into_iter().rev().filter(|offset| *offset <= end) {
-        let batches = fs::read(&folder.join(name(offset, "batches")))?;
-        if let Some(state) = batches.as_deref().and_then(decode_batches) {
-            return Ok(Some((offset, state)));
+/// The newest snapshot at or below `end` that can be read.
+pub fn read(folder: &Path, end: Offset) -> Result<Option<Found>> {
+    for offset in list(folder, "snapshot")?.into_iter().rev().filter(|offset| *offset <= end) {
+        let read = |suffix| fs::read(&folder.join(name(offset, suffix)));
+        if let Some(state) = read("batches")?.as_deref().and_then(decode_batches) {
+            return Ok(Some(Found { offset, state, is_whole: true }));
         }
-        note!(
-            "{}: no producer state in it, reading batch headers instead",
-            folder.join(name(offset, "batches")).display()
-        );
+        let file = folder.join(name(offset, "batches"));
+        note!("{}: no producer state in it, reading batch headers as well", file.display());
+        if let Some(state) = read("snapshot")?.as_deref().and_then(decode) {
+            return Ok(Some(Found { offset, state, is_whole: false }));
+        }
     }
     Ok(None)
 }
 
-fn list(folder: &Path) -> Result<Vec<Offset>> {
-    let parse = |name: &str| name.strip_suffix(".snapshot")?.parse().ok().map(Offset);
+fn list(folder: &Path, suffix: &str) -> Result<Vec<Offset>> {
+    let parse = |name: &str| name.strip_suffix(suffix)?.strip_suffix('.')?.parse().ok().map(Offset);
     let mut offsets: Vec<Offset> = fs::list(folder)?.iter().filter_map(|entry| parse(&entry.name)).collect();
     offsets.sort();
     Ok(offsets)
@@ -79,6 +91,37 @@ fn encode(state: &ProducerState) -> Vec<u8> {
     let crc = crc32c(&bytes[COUNT_AT..]);
     bytes[CRC_AT..COUNT_AT].copy_from_slice(&crc.to_be_bytes());
     bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<ProducerState> {
+    let (version, rest) = bytes.split_first_chunk()?;
+    let (crc, rest) = rest.split_first_chunk()?;
+    if i16::from_be_bytes(*version) != VERSION || crc32c(rest) != u32::from_be_bytes(*crc) {
+        return None;
+    }
+    let (count, entries) = rest.split_first_chunk()?;
+    let (entries, torn) = entries.as_chunks::<ENTRY_SIZE>();
+    if !torn.is_empty() || entries.len() != usize::try_from(i32::from_be_bytes(*count)).ok()? {
+        return None;
+    }
+    let mut state = ProducerState::default();
+    for entry in entries {
+        let (id, rest) = entry.split_first_chunk()?;
+        let (epoch, rest) = rest.split_first_chunk()?;
+        let (last_sequence, rest) = rest.split_first_chunk()?;
+        let (last, rest) = rest.split_first_chunk()?;
+        let (delta, rest) = rest.split_first_chunk()?;
+        let timestamp_ms = i64::from_be_bytes(*rest.first_chunk()?);
+        let last = Offset(i64::from_be_bytes(*last));
+        // -1: a producer of which only the marker of a transaction is left.
+        if last >= Offset(0) {
+            let batch =
+                Sequenced::ending(i32::from_be_bytes(*last_sequence), last, i32::from_be_bytes(*delta), timestamp_ms);
+            let producer = Producer { epoch: i16::from_be_bytes(*epoch), batches: VecDeque::from([batch]) };
+            state.restore(i64::from_be_bytes(*id), producer);
+        }
+    }
+    Some(state)
 }
 
 fn encode_batches(state: &ProducerState) -> Vec<u8> {
@@ -163,13 +206,30 @@ mod tests {
         state
     }
 
+    /// What is left without `.batches`: the last batch of each.
+    fn last_batches() -> ProducerState {
+        let mut last = ProducerState::default();
+        for (id, producer) in state().iter() {
+            last.restore(id, Producer { epoch: producer.epoch, batches: VecDeque::from([*producer.last()]) });
+        }
+        last
+    }
+
+    fn found(state: ProducerState, is_whole: bool) -> Option<Found> {
+        Some(Found { offset: Offset(50), state, is_whole })
+    }
+
     #[test]
     fn what_was_written_is_read_and_older_snapshots_go() {
         let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
         write(folder.path(), Offset(5), &ProducerState::default()).unwrap();
+        // A stop between the two files has left one of them.
+        std::fs::write(file("00000000000000000007.batches"), b"").unwrap();
         write(folder.path(), Offset(50), &state()).unwrap();
-        assert_eq!(list(folder.path()).unwrap(), [Offset(50)]);
-        assert_eq!(read(folder.path(), Offset(50)).unwrap(), Some((Offset(50), state())));
+        let names: Vec<_> = fs::list(folder.path()).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, ["00000000000000000050.batches", "00000000000000000050.snapshot"]);
+        assert_eq!(read(folder.path(), Offset(50)).unwrap(), found(state(), true));
         assert_eq!(read(folder.path(), Offset(49)).unwrap(), None, "beyond the log's end");
     }
 
@@ -181,18 +241,54 @@ mod tests {
     }
 
     #[test]
+    fn a_producer_whose_sequences_begin_again_is_read_from_kafkas_file_too() {
+        let batch = Sequenced {
+            first_sequence: i32::MAX - 1,
+            last_sequence: 2,
+            first: Offset(4),
+            last: Offset(8),
+            timestamp_ms: 99,
+        };
+        let mut state = ProducerState::default();
+        state.restore(7, Producer { epoch: 0, batches: VecDeque::from([batch]) });
+        assert_eq!(decode(&encode(&state)), Some(state));
+    }
+
+    #[test]
+    fn a_producer_with_nothing_but_a_marker_is_not_remembered() {
+        let mut bytes = encode(&last_batches());
+        let at = COUNT_AT + 4;
+        bytes[at + 14..at + 22].copy_from_slice(&(-1i64).to_be_bytes());
+        let crc = crc32c(&bytes[COUNT_AT..]);
+        bytes[CRC_AT..COUNT_AT].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(decode(&bytes).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_damaged_file_counts_as_missing() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), Offset(50), &state()).unwrap();
-        let path = folder.path().join(name(Offset(50), "batches"));
-        let good = std::fs::read(&path).unwrap();
-        for at in 0..good.len() {
-            let mut bytes = good.clone();
+        let [batches, snapshot] = ["batches", "snapshot"].map(|suffix| folder.path().join(name(Offset(50), suffix)));
+        let [good_batches, good_snapshot] = [&batches, &snapshot].map(|path| std::fs::read(path).unwrap());
+        let damaged = |good: &[u8], at: usize| {
+            let mut bytes = good.to_vec();
             bytes[at] ^= 1;
-            std::fs::write(&path, &bytes).unwrap();
-            assert_eq!(read(folder.path(), Offset(50)).unwrap(), None, "byte {at}");
-            std::fs::write(&path, &good[..at]).unwrap();
-            assert_eq!(read(folder.path(), Offset(50)).unwrap(), None, "{at} bytes");
+            [bytes, good[..at].to_vec()]
+        };
+        for at in 0..good_batches.len() {
+            for bytes in damaged(&good_batches, at) {
+                std::fs::write(&batches, bytes).unwrap();
+                assert_eq!(read(folder.path(), Offset(50)).unwrap(), found(last_batches(), false), "byte {at}");
+            }
+        }
+        for at in 0..good_snapshot.len() {
+            for bytes in damaged(&good_snapshot, at) {
+                std::fs::write(&snapshot, bytes).unwrap();
+                std::fs::write(&batches, &good_batches).unwrap();
+                assert_eq!(read(folder.path(), Offset(50)).unwrap(), found(state(), true), "byte {at}");
+                std::fs::remove_file(&batches).unwrap();
+                assert_eq!(read(folder.path(), Offset(50)).unwrap(), None, "byte {at}, and no batches");
+            }
         }
     }
 }

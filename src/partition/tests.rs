@@ -10,7 +10,7 @@ use crate::record::BatchBuilder;
 
 const FIRST_START: Opening = Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: 0 };
 
-fn config(flush_mode: FlushMode) -> PartitionConfig {
+pub(super) fn config(flush_mode: FlushMode) -> PartitionConfig {
     PartitionConfig {
         log: LogConfig { segment_bytes: 1000, segment_ms: i64::MAX, index_interval_bytes: 100 },
         rules: Rules { depth: Depth::Header, size_max: 1 << 20, keys_required: false },
@@ -20,12 +20,12 @@ fn config(flush_mode: FlushMode) -> PartitionConfig {
     }
 }
 
-fn partition(folder: &tempfile::TempDir, config: PartitionConfig) -> Partition {
+pub(super) fn partition(folder: &tempfile::TempDir, config: PartitionConfig) -> Partition {
     let name = TopicPartition { topic: "demo".to_string(), partition: 0 };
     Partition::open(name, folder.path().to_path_buf(), config, FIRST_START).unwrap().0
 }
 
-fn batch(value: &[u8]) -> Vec<u8> {
+pub(super) fn batch(value: &[u8]) -> Vec<u8> {
     BatchBuilder::new().record(1000, None, Some(value)).build()
 }
 
@@ -163,43 +163,8 @@ fn damage_met_while_reading_takes_the_partition_offline_and_changes_no_byte() {
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }
 
-fn sequenced(sequence: i32) -> Vec<u8> {
+pub(super) fn sequenced(sequence: i32) -> Vec<u8> {
     BatchBuilder::new().producer(7, 0, sequence).record(1000, None, Some(b"v")).build()
-}
-
-#[test]
-fn a_batch_that_is_sent_again_lies_in_the_log_once_also_after_a_stop_or_a_kill() {
-    for is_clean in [false, true] {
-        let folder = tempfile::tempdir().unwrap();
-        let open = |recovery_point, is_clean| {
-            let name = TopicPartition { topic: "demo".to_string(), partition: 0 };
-            let opening = Opening { is_clean, recovery_point, ..FIRST_START };
-            Partition::open(name, folder.path().to_path_buf(), config(FlushMode::Acks), opening).unwrap().0
-        };
-        let partition = open(Offset(0), false);
-        for sequence in 0..30 {
-            // Rolls come in between; the flusher writes a snapshot after some of them.
-            let appended = partition.append(&mut sequenced(sequence), 9, 0).unwrap();
-            assert_eq!(appended.first, Offset(sequence.into()));
-            if sequence % 12 == 11 {
-                partition.flush_all().unwrap();
-            }
-        }
-        if is_clean {
-            partition.flush_all().unwrap();
-            partition.finish().unwrap();
-        }
-        let recovery_point = if is_clean { Offset(30) } else { Offset(24) };
-        let partition = open(recovery_point, is_clean);
-        for sequence in 25..30 {
-            let again = partition.append(&mut sequenced(sequence), 9, 0).unwrap();
-            assert_eq!((again.first, again.last), (Offset(sequence.into()), Offset(sequence.into())), "{is_clean}");
-        }
-        assert_eq!(partition.bounds().unwrap().log_end, Offset(30));
-        let gap = partition.append(&mut sequenced(31), 9, 0).unwrap_err();
-        assert_eq!(gap.code(), ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
-        assert_eq!(partition.append(&mut sequenced(30), 9, 0).unwrap().first, Offset(30));
-    }
 }
 
 #[test]

@@ -77,11 +77,28 @@ impl BatchBuilder {
             record_count: self.count,
         };
         let mut batch = Vec::with_capacity(size);
-        header::write(&header, &mut batch);
+        write_header(&header, &mut batch);
         batch.extend_from_slice(&self.records);
         header::stamp_crc(&mut batch);
         batch
     }
+}
+
+/// A header's 61 bytes; the CRC is still to be stamped.
+fn write_header(header: &BatchHeader, into: &mut Vec<u8>) {
+    into.extend_from_slice(&header.base_offset.0.to_be_bytes());
+    into.extend_from_slice(&header.batch_length.to_be_bytes());
+    into.extend_from_slice(&header.leader_epoch.to_be_bytes());
+    into.extend_from_slice(&header.magic.to_be_bytes());
+    into.extend_from_slice(&header.crc.to_be_bytes());
+    into.extend_from_slice(&header.attributes.to_be_bytes());
+    into.extend_from_slice(&header.last_offset_delta.to_be_bytes());
+    into.extend_from_slice(&header.base_timestamp_ms.to_be_bytes());
+    into.extend_from_slice(&header.max_timestamp_ms.to_be_bytes());
+    into.extend_from_slice(&header.producer_id.to_be_bytes());
+    into.extend_from_slice(&header.producer_epoch.to_be_bytes());
+    into.extend_from_slice(&header.base_sequence.to_be_bytes());
+    into.extend_from_slice(&header.record_count.to_be_bytes());
 }
 
 fn write_bytes(into: &mut Vec<u8>, bytes: Option<&[u8]>) {

@@ -6,8 +6,8 @@
 //! Not done: nothing is decompressed, so [`Depth::Records`] walks uncompressed batches only.
 
 use crate::base::{Error, ErrorCode, Result};
+use crate::record::check_records::check_records;
 use crate::record::header::{self, BatchHeader, Codec};
-use crate::record::records::Records;
 
 /// `batch.check`: how far a produced batch is looked into.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +52,7 @@ pub fn check(batch: &[u8], rules: &Rules, produce_version: i16) -> Result<BatchH
     Ok(header)
 }
 
-fn invalid<T>(why: &'static str) -> Result<T> {
+pub(super) fn invalid<T>(why: &'static str) -> Result<T> {
     Err(Error::rejected(ErrorCode::INVALID_RECORD, why))
 }
 
@@ -86,24 +86,6 @@ fn check_counts(header: &BatchHeader) -> Result<()> {
     }
     if i64::from(header.last_offset_delta) + 1 != i64::from(header.record_count) {
         return invalid("the batch's record count is not its last offset delta + 1");
-    }
-    Ok(())
-}
-
-fn check_records(batch: &[u8], header: &BatchHeader, rules: &Rules) -> Result<()> {
-    let mut count = 0;
-    for record in Records::new(&batch[header::HEADER_SIZE..]) {
-        let Ok(record) = record else { return invalid("a record of the batch is torn") };
-        if record.offset_delta != count {
-            return invalid("the offset deltas of the batch's records are not 0, 1, 2, ...");
-        }
-        if rules.keys_required && record.key.is_none() {
-            return invalid("a record without a key on a compacted topic");
-        }
-        count += 1;
-    }
-    if count != header.record_count {
-        return invalid("the batch does not hold as many records as it counts");
     }
     Ok(())
 }

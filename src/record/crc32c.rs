@@ -45,6 +45,17 @@ mod tests {
         assert_eq!(crc32c(b""), 0);
     }
 
+    #[test]
+    fn every_length_agrees_with_the_table() {
+        let bytes: Vec<u8> = (0..8000_u32).map(|i| ((i * i + 7) >> 3) as u8).collect();
+        for length in (0..1200).chain(3000..3200).chain([3 * 1024 * 2, 8000]) {
+            for start in [0, 1, 5] {
+                let part = &bytes[start..(start + length).min(bytes.len())];
+                assert_eq!(crc32c(part), !update_by_table(!0, part), "{length} bytes from {start}");
+            }
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn instruction_and_table_agree_with_the_crc32c_crate(bytes: Vec<u8>) {

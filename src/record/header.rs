@@ -91,6 +91,11 @@ impl BatchHeader {
         (size >= HEADER_SIZE as i64).then_some(size as u64)
     }
 
+    /// Offsets that the batch takes.
+    pub fn offset_count(&self) -> i64 {
+        i64::from(self.last_offset_delta) + 1
+    }
+
     pub fn last_offset(&self) -> Offset {
         self.base_offset + i64::from(self.last_offset_delta)
     }
@@ -159,21 +164,4 @@ pub fn stamp_log_append_time(batch: &mut [u8], now_ms: i64) {
 pub fn stamp_crc(batch: &mut [u8]) {
     let crc = crc32c(&batch[ATTRIBUTES..]);
     batch[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
-}
-
-/// Writes a header for `records` bytes of records; base offset and leader epoch 0, the CRC still to be stamped.
-pub fn write(header: &BatchHeader, into: &mut Vec<u8>) {
-    into.extend_from_slice(&header.base_offset.0.to_be_bytes());
-    into.extend_from_slice(&header.batch_length.to_be_bytes());
-    into.extend_from_slice(&header.leader_epoch.to_be_bytes());
-    into.extend_from_slice(&header.magic.to_be_bytes());
-    into.extend_from_slice(&header.crc.to_be_bytes());
-    into.extend_from_slice(&header.attributes.to_be_bytes());
-    into.extend_from_slice(&header.last_offset_delta.to_be_bytes());
-    into.extend_from_slice(&header.base_timestamp_ms.to_be_bytes());
-    into.extend_from_slice(&header.max_timestamp_ms.to_be_bytes());
-    into.extend_from_slice(&header.producer_id.to_be_bytes());
-    into.extend_from_slice(&header.producer_epoch.to_be_bytes());
-    into.extend_from_slice(&header.base_sequence.to_be_bytes());
-    into.extend_from_slice(&header.record_count.to_be_bytes());
 }

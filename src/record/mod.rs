@@ -6,6 +6,7 @@
 
 pub mod builder;
 pub mod check;
+mod check_records;
 mod crc32c;
 pub mod header;
 pub mod records;

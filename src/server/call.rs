@@ -1,11 +1,10 @@
-//! A request on its way: who asks, which API in which version, and what it comes to.
+//! A request on its way: who asks, and which API in which version.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use crate::server::address::Endpoint;
 use crate::server::frames::Closed;
-use crate::server::handlers::produce::Unflushed;
 use crate::server::wait::WaitCell;
 use crate::server::Broker;
 use crate::wire::decoder::Decoder;
@@ -28,13 +27,6 @@ impl Client<'_> {
     pub fn advertised(&self) -> Endpoint {
         self.broker.settings.advertised.clone().unwrap_or_else(|| self.local.into())
     }
-}
-
-/// What a request came to.
-pub enum Answer {
-    Nothing,
-    Ready(Encoded),
-    Produced(Unflushed),
 }
 
 /// One request on its way to a handler.
@@ -64,9 +56,9 @@ impl Call<'_> {
         &self,
         decoder: Decoder,
         handler: impl FnOnce(&Call, R) -> Result<R::Response, Closed>,
-    ) -> Result<Answer, Closed> {
+    ) -> Result<Encoded, Closed> {
         let mut response = handler(self, self.decode(decoder)?)?;
-        Ok(Answer::Ready(self.encode(&mut response)?))
+        self.encode(&mut response)
     }
 
     pub fn encode<M: Message>(&self, response: &mut M) -> Result<Encoded, Closed> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::os::socket;
 use crate::server::budget::Reserved;
-use crate::server::call::{Answer, Client};
+use crate::server::call::Client;
 use crate::server::connections::Entry;
 use crate::server::dispatch;
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
@@ -73,18 +73,30 @@ impl<'a> Connection<'a> {
         loop {
             let (frame, _reserved) = self.next_frame()?;
             let size = frame.len();
-            if !dispatch::is_produce(self.frames.bytes(frame.clone())) {
+            if dispatch::is_produce(self.frames.bytes(frame.clone())) {
+                self.produce(frame)?;
+            } else {
                 self.settle()?;
-            }
-            match dispatch::serve(&self.client, self.frames.bytes(frame))? {
-                Answer::Nothing => {}
-                Answer::Produced(answer) => self.owe(answer)?,
-                Answer::Ready(answer) => {
-                    response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
-                }
+                let answer = dispatch::serve(&self.client, self.frames.bytes(frame))?;
+                response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
             }
             self.frames.shrink(size);
         }
+    }
+
+    /// Executes a produce request, together with those behind it that have arrived as well.
+    fn produce(&mut self, first: Range<usize>) -> Result<(), Closed> {
+        let size_max = self.client.broker.settings.request_bytes_max;
+        let mut pipeline = vec![first];
+        while let Ok(Some(next)) = self.frames.next_buffered_if(size_max, dispatch::is_produce) {
+            pipeline.push(next);
+        }
+        for answer in dispatch::serve_produces(&self.client, self.frames.buffer(), &pipeline) {
+            if let Some(answer) = answer? {
+                self.owe(answer)?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a produce's answer until no further request is there to be read, or enough has come together.

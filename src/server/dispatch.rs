@@ -3,42 +3,71 @@
 //! Always true: an unknown key, a version that is not served or bytes that do not decode close the connection, as
 //! Kafka does; ApiVersions alone is answered in any version.
 
-use crate::server::call::{Answer, Call, Client};
+use std::ops::Range;
+
+use crate::server::call::{Call, Client};
 use crate::server::frames::Closed;
-use crate::server::handlers::{self, produce};
+use crate::server::handlers;
+use crate::server::handlers::produce::{self, Pending, Unflushed};
+use crate::wire::decoder::Decoder;
 use crate::wire::frame::{decode_request_header, encode_response};
 use crate::wire::messages::ApiVersionsResponse;
-use crate::wire::{ApiKey, API_TABLE};
+use crate::wire::{ApiKey, Encoded, API_TABLE};
 
 /// Whether a frame is a produce request; its other bytes do not matter here.
 pub fn is_produce(frame: &[u8]) -> bool {
     frame.first_chunk().is_some_and(|key| ApiKey(i16::from_be_bytes(*key)) == ApiKey::PRODUCE)
 }
 
-/// Executes the request in `frame`.
-pub fn serve(client: &Client, frame: &mut [u8]) -> Result<Answer, Closed> {
+/// Executes the request in `frame`, which is any but a produce.
+pub fn serve(client: &Client, frame: &[u8]) -> Result<Encoded, Closed> {
+    let (call, decoder) = begin(client, frame)?;
+    match call.api.key {
+        ApiKey::API_VERSIONS if !call.api.serves(call.version) => {
+            let mut answer = ApiVersionsResponse::unsupported();
+            Ok(encode_response(Vec::new(), call.api, 0, call.correlation_id, &mut answer)?)
+        }
+        ApiKey::FETCH => call.answer(decoder, handlers::fetch::handle),
+        _ => handlers::handle(&call, decoder),
+    }
+}
+
+/// Executes the produce requests in `frames`, which lie one behind the other in `buffer`. What lies behind one that
+/// makes no sense is not looked at.
+pub fn serve_produces(
+    client: &Client,
+    buffer: &mut [u8],
+    frames: &[Range<usize>],
+) -> Vec<Result<Option<Unflushed>, Closed>> {
+    let mut pipeline = Vec::with_capacity(frames.len());
+    let mut broken = None;
+    for frame in frames {
+        let decoded =
+            begin(client, &buffer[frame.clone()]).and_then(|(call, decoder)| Ok((call.decode(decoder)?, call)));
+        match decoded {
+            Ok((request, call)) => pipeline.push(Pending { call, request, frame_start: frame.start }),
+            Err(closed) => {
+                broken = Some(Err(closed));
+                break;
+            }
+        }
+    }
+    let mut answers = produce::handle_all(pipeline, buffer);
+    answers.extend(broken);
+    answers
+}
+
+fn begin<'c, 'f>(client: &'c Client<'c>, frame: &'f [u8]) -> Result<(Call<'c>, Decoder<'f>), Closed> {
     let (header, decoder) = decode_request_header(frame)?;
     let (key, version, correlation_id) = (header.api_key, header.api_version, header.correlation_id);
     let Some(api) = API_TABLE.find(key) else {
         return Err(Closed::Because(format!("no API has the key {}: not a Kafka client?", key.0)));
     };
-    let client_id = header.client_id.map(|id| id.into_owned()).unwrap_or_default();
-    let call = Call { client, api, version, correlation_id, client_id };
-    if !api.serves(version) {
-        if key == ApiKey::API_VERSIONS {
-            let answer = encode_response(Vec::new(), api, 0, correlation_id, &mut ApiVersionsResponse::unsupported())?;
-            return Ok(Answer::Ready(answer));
-        }
+    if !api.serves(version) && key != ApiKey::API_VERSIONS {
         let (lowest, highest) = (api.lowest, api.highest);
         let why = format!("{} version {version}; served are {lowest} to {highest}", api.name);
         return Err(Closed::Because(why));
     }
-    match key {
-        ApiKey::PRODUCE => {
-            let request = call.decode(decoder)?;
-            produce::handle(&call, request, frame)
-        }
-        ApiKey::FETCH => call.answer(decoder, handlers::fetch::handle),
-        _ => handlers::handle(&call, decoder),
-    }
+    let client_id = header.client_id.map(|id| id.into_owned()).unwrap_or_default();
+    Ok((Call { client, api, version, correlation_id, client_id }, decoder))
 }

@@ -18,7 +18,7 @@ const SIZE_BYTES: usize = 4;
 const BUFFER_MIN: usize = 4 << 10;
 /// What a connection keeps while it is busy: room for several requests of a pipeline, so that they are read in one go
 /// and answered in one go. A larger frame grows the buffer for as long as frames are large.
-const BUFFER_KEPT: usize = 64 << 10;
+const BUFFER_KEPT: usize = 128 << 10;
 /// A socket read returns after this long without a byte, to look at the clock.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// A body must arrive at this pace, after a start of [`BODY_GRACE`], since it holds a part of the budget.
@@ -72,6 +72,20 @@ impl Frames {
         }
         self.start = body.end;
         Ok(Some(body))
+    }
+
+    /// The same, if it is a frame that is `wanted`.
+    pub fn next_buffered_if(
+        &mut self,
+        size_max: usize,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<Range<usize>>> {
+        let before = self.start;
+        let frame = self.next_buffered(size_max)?.filter(|frame| wanted(&self.buffer[frame.clone()]));
+        if frame.is_none() {
+            self.start = before;
+        }
+        Ok(frame)
     }
 
     /// Reads what has arrived, without waiting; false when that is nothing.
@@ -142,6 +156,11 @@ impl Frames {
     /// The bytes of a frame that was returned; valid until the next read.
     pub fn bytes(&mut self, frame: Range<usize>) -> &mut [u8] {
         &mut self.buffer[frame]
+    }
+
+    /// All bytes, which the ranges of frames count from.
+    pub fn buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
     }
 
     /// The size of the frame that has begun to arrive.

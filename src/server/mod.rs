@@ -85,7 +85,7 @@ impl Server {
         limit_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let (limits, retention_ms) = group_limits(&config);
-        let topics = TopicRegistry::open(config)?;
+        let topics = TopicRegistry::open_with(config, &pool::run_all)?;
         let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
         let broker = Arc::new(Broker { topics, groups, settings, budget, connections: Connections::default() });
         let background = Background::start(broker.clone())?;

@@ -1,4 +1,5 @@
-//! Threads for connections: some finished ones stay and wait for the next connection.
+//! Threads: for connections, of which some finished ones stay and wait for the next connection; and for the jobs of a
+//! start.
 //!
 //! Always true: a job runs at once, in an idle thread or a new one; none waits behind another.
 //! Not done: no upper bound; `max.connections` is the bound.
@@ -6,6 +7,8 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
+
+use crate::topic::open;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -60,4 +63,21 @@ impl Pool {
             receiver
         })
     }
+}
+
+/// Runs jobs on as many threads as there are processors, and returns when all have ended.
+pub fn run_all(jobs: Vec<open::Job>) {
+    let jobs = Mutex::new(jobs);
+    let take = || jobs.lock().unwrap().pop();
+    let work = || {
+        while let Some(job) = take() {
+            job();
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    std::thread::scope(|scope| {
+        // A thread that cannot be had is done without.
+        (1..threads).for_each(|_| drop(std::thread::Builder::new().spawn_scoped(scope, work)));
+        work();
+    });
 }

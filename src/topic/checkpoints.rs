@@ -19,7 +19,7 @@ impl TopicRegistry {
         if offset <= bounds.log_start {
             return Ok(bounds.log_start);
         }
-        partition.flush_unless_os(offset)?;
+        partition.prepare_start(offset)?;
         let _one_writer = self.checkpoints.lock().unwrap();
         // Its name may belong to another topic by now.
         let TopicPartition { topic, partition: number } = partition.name();

@@ -9,7 +9,7 @@ mod changes;
 mod checkpoints;
 mod data_dir;
 pub mod name;
-mod open;
+pub mod open;
 mod registry_file;
 
 use std::collections::HashMap;

@@ -4,37 +4,57 @@
 //! unlinked, folders nobody knows renamed to strays; the registry rewritten, after an unclean stop with the next
 //! leader epoch; the partitions.
 //!
+//! Partitions are opened several at a time, if the caller has threads for that: most of a start is waiting for names.
+//!
 //! Always true: a folder is adopted only under the topic id that it carries, a registered partition without a
 //! folder stays offline, and no folder is renamed when the registry could not be read.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::name::{self, Folder};
 use super::registry_file::Contents;
 use super::*;
 
+/// A part of the work of a start.
+pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
+/// Runs jobs, in whatever order, and returns when all have ended.
+pub type RunAll<'r> = &'r dyn for<'a> Fn(Vec<Job<'a>>);
+
+/// Partitions that one job opens.
+const PARTITIONS_PER_JOB: usize = 16;
+
 /// What the partitions of one start share.
 struct Start<'a> {
     config: &'a Config,
     data: &'a DataDir,
+    /// The topic id that each folder carries.
+    ids: HashMap<TopicPartition, Uuid>,
     is_clean: bool,
     leader_epoch: i32,
     recovery_points: Offsets,
     log_starts: Offsets,
 }
 
-/// What recovery did, summed up.
-#[derive(Default)]
-struct Summary {
-    partitions: usize,
-    offline: usize,
-    bytes_read: u64,
+/// A partition to open.
+struct Wanted<'a> {
+    name: TopicPartition,
+    topic: &'a TopicRecord,
+    config: PartitionConfig,
 }
 
+/// A partition, and the bytes that its recovery read.
+type Opened = (Arc<Partition>, u64);
+
 impl TopicRegistry {
-    /// Opens the data directory that the configuration names, and every partition in it.
-    pub fn open(mut config: Config) -> Result<TopicRegistry> {
+    /// Opens the data directory that the configuration names, and every partition in it, one after another.
+    pub fn open(config: Config) -> Result<TopicRegistry> {
+        TopicRegistry::open_with(config, &|jobs| jobs.into_iter().for_each(|job| job()))
+    }
+
+    /// The same, with someone to run the jobs of a start.
+    pub fn open_with(mut config: Config, run_all: RunAll) -> Result<TopicRegistry> {
         let root = PathBuf::from(config.text("log.dirs"));
         let data = DataDir::open(&root, config.int("node.id"))?;
         let folders = partition_folders(&root)?;
@@ -52,17 +72,18 @@ impl TopicRegistry {
             contents.leader_epoch += 1;
         }
         contents.configs.iter().for_each(|(source, overrides)| config.replace(*source, overrides));
-        settle_folders(&root, &folders, &contents)?;
+        let ids = settle_folders(&root, &folders, &contents)?;
         let file = RegistryFile::rewrite(&root, &contents)?;
         let start = Start {
             config: &config,
             data: &data,
+            ids,
             is_clean,
             leader_epoch: contents.leader_epoch,
             recovery_points: data.recovery_points()?,
             log_starts: data.log_starts()?,
         };
-        let tables = start.open_all(&contents)?;
+        let tables = start.open_all(&contents, run_all);
         Ok(TopicRegistry {
             leader_epoch: contents.leader_epoch,
             config: RwLock::new(Arc::new(config)),
@@ -77,50 +98,58 @@ impl TopicRegistry {
 }
 
 impl Start<'_> {
-    fn open_all(&self, contents: &Contents) -> Result<Tables> {
+    fn open_all(&self, contents: &Contents, run_all: RunAll) -> Tables {
+        let wanted: Vec<Wanted> = contents.topics.iter().flat_map(|topic| self.wanted(topic)).collect();
+        let opened: Vec<OnceLock<Opened>> = wanted.iter().map(|_| OnceLock::new()).collect();
+        let parts = wanted.chunks(PARTITIONS_PER_JOB).zip(opened.chunks(PARTITIONS_PER_JOB));
+        let job = |(wanted, opened): (&'_ [Wanted], &'_ [OnceLock<Opened>])| {
+            for (wanted, slot) in wanted.iter().zip(opened) {
+                slot.get_or_init(|| self.open_one(wanted));
+            }
+        };
+        run_all(parts.map(|part| Box::new(move || job(part)) as Job).collect());
+        self.say_what_was_recovered(&opened);
+        let mut opened = opened.into_iter().map(|slot| slot.into_inner().expect("every job has run").0);
         let mut tables = Tables::default();
-        let mut summary = Summary::default();
         for record in &contents.topics {
-            let config = partition_config(self.config, &record.config);
-            let partitions =
-                record.partition_names().map(|name| self.open_one(name, record.id, &config, &mut summary)).collect();
+            let partitions = opened.by_ref().take(record.partition_count as usize).collect();
             let (name, id, config) = (record.name.clone(), record.id, record.config.clone());
             tables.insert(&Arc::new(Topic { name, id, config, partitions }));
         }
-        if !self.is_clean && summary.partitions > 0 {
-            note!(
-                "the last stop was not clean: recovered {} partitions, checked {} bytes, {} offline; leader epoch {}",
-                summary.partitions,
-                summary.bytes_read,
-                summary.offline,
-                self.leader_epoch
-            );
+        tables
+    }
+
+    fn wanted<'t>(&self, topic: &'t TopicRecord) -> impl Iterator<Item = Wanted<'t>> {
+        let config = partition_config(self.config, &topic.config);
+        topic.partition_names().map(move |name| Wanted { name, topic, config })
+    }
+
+    fn say_what_was_recovered(&self, opened: &[OnceLock<Opened>]) {
+        if self.is_clean || opened.is_empty() {
+            return;
         }
-        Ok(tables)
+        let opened = || opened.iter().filter_map(OnceLock::get);
+        note!(
+            "the last stop was not clean: recovered {} partitions, checked {} bytes, {} offline; leader epoch {}",
+            opened().count(),
+            opened().map(|(_, bytes_read)| bytes_read).sum::<u64>(),
+            opened().filter(|(partition, _)| partition.is_offline()).count(),
+            self.leader_epoch
+        );
     }
 
-    fn open_one(
-        &self,
-        name: TopicPartition,
-        id: Uuid,
-        config: &PartitionConfig,
-        summary: &mut Summary,
-    ) -> Arc<Partition> {
-        summary.partitions += 1;
-        let opened = self.try_open(&name, id, config);
-        let partition = opened.unwrap_or_else(|error| {
-            note!("{name}: OFFLINE until the broker starts again: {error}");
-            summary.offline += 1;
-            (Partition::offline(name.clone(), *config, self.leader_epoch), 0)
+    fn open_one(&self, wanted: &Wanted) -> Opened {
+        let (partition, bytes_read) = self.try_open(wanted).unwrap_or_else(|error| {
+            note!("{}: OFFLINE until the broker starts again: {error}", wanted.name);
+            (Partition::offline(wanted.name.clone(), wanted.config, self.leader_epoch), 0)
         });
-        summary.bytes_read += partition.1;
-        Arc::new(partition.0)
+        (Arc::new(partition), bytes_read)
     }
 
-    fn try_open(&self, name: &TopicPartition, id: Uuid, config: &PartitionConfig) -> Result<(Partition, u64)> {
+    fn try_open(&self, Wanted { name, topic, config }: &Wanted) -> Result<(Partition, u64)> {
         let folder = self.data.partition_folder(name);
-        if partition_metadata::read(&folder)? != Some(id) {
-            return Err(Error::corrupt(folder, format!("no folder with topic id {id}")));
+        if self.ids.get(name) != Some(&topic.id) {
+            return Err(Error::corrupt(folder, format!("no folder with topic id {}", topic.id)));
         }
         let offset = |offsets: &Offsets| offsets.get(name).copied().unwrap_or(Offset(0));
         let opening = Opening {
@@ -152,14 +181,20 @@ fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
     Ok(folders.filter(|(_, folder)| *folder != Folder::Unknown).collect())
 }
 
-/// Removes what belongs to deleted topics, and takes the folders that the registry does not know out of the way.
-fn settle_folders(root: &Path, folders: &[(String, Folder)], contents: &Contents) -> Result<()> {
+/// Removes what belongs to deleted topics, and takes the folders that the registry does not know out of the way; what
+/// topic ids the others carry.
+fn settle_folders(
+    root: &Path,
+    folders: &[(String, Folder)],
+    contents: &Contents,
+) -> Result<HashMap<TopicPartition, Uuid>> {
     let live: HashMap<(&str, Uuid), i32> = contents
         .topics
         .iter()
         .map(|topic| ((topic.name.as_str(), topic.id), topic.partition_count))
         .collect();
     let mut renamed = false;
+    let mut ids = HashMap::new();
     for (folder_name, folder) in folders {
         let path = root.join(folder_name);
         let Folder::Partition(name) = folder else {
@@ -171,7 +206,9 @@ fn settle_folders(root: &Path, folders: &[(String, Folder)], contents: &Contents
         let id = partition_metadata::read(&path)?;
         let is_live = |id| live.get(&(name.topic.as_str(), id)).is_some_and(|count| name.partition < *count);
         match id {
-            Some(id) if is_live(id) => {}
+            Some(id) if is_live(id) => {
+                ids.insert(name.clone(), id);
+            }
             Some(id) if contents.deleted.contains(&id) => {
                 fs::remove_folder(&path)?;
                 renamed = true;
@@ -190,5 +227,5 @@ fn settle_folders(root: &Path, folders: &[(String, Folder)], contents: &Contents
     if renamed {
         fs::sync_dir(root)?;
     }
-    Ok(())
+    Ok(ids)
 }

@@ -37,6 +37,14 @@ impl Records {
         self.len() == 0
     }
 
+    /// Where in its frame a decoded field lies; none if it is null.
+    pub fn range(&self) -> Option<Range<usize>> {
+        match self {
+            Records::InFrame(range) => Some(range.clone()),
+            _ => None,
+        }
+    }
+
     /// The bytes of a decoded field, given the frame it was decoded from; none if it is null.
     ///
     /// # Panics

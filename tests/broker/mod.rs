@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod lines;
+pub mod member;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -128,10 +129,19 @@ impl Broker {
         Ended { data: self.data.clone(), status, stdout, stderr }
     }
 
-    /// kB of memory that the broker has really used at its peak (VmHWM).
+    /// kB of memory that the broker has really used at its peak.
     pub fn peak_memory_kb(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    pub fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    /// What the kernel says of the process under this name.
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }

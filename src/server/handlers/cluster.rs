@@ -4,7 +4,7 @@ use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::messages::describe_cluster::{DescribeClusterBroker, BROKERS};
-use crate::wire::messages::find_coordinator::{Coordinator, TRANSACTION};
+use crate::wire::messages::find_coordinator::{Coordinator, GROUP, TRANSACTION};
 use crate::wire::messages::{
     ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
     FindCoordinatorResponse,
@@ -48,10 +48,11 @@ pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<
             let code = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
             Error::rejected(code, "transactions are not implemented")
         }
-        _ => match call.client.broker.groups.ensure_log(&call.client.broker.topics) {
+        GROUP => match call.client.broker.groups.ensure_log(&call.client.broker.topics) {
             Ok(()) => return Ok(this_broker(call, keys)),
             Err(error) => error,
         },
+        other => Error::rejected(ErrorCode::INVALID_REQUEST, format!("nobody coordinates keys of type {other}")),
     };
     let nowhere = |key| Coordinator {
         key,

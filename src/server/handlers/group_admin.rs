@@ -21,10 +21,12 @@ pub fn describe(call: &Call, request: DescribeGroupsRequest) -> Result<DescribeG
 
 /// A group that nobody knows is described as dead, without an error.
 fn describe_one(call: &Call, group_id: String) -> DescribedGroup {
-    let Some(group) = call.client.broker.groups.describe(&group_id) else {
-        return DescribedGroup { group_id, group_state: "Dead".to_string(), ..DescribedGroup::default() };
+    let group = match call.client.broker.groups.describe(&group_id) {
+        Ok(Some(group)) => group,
+        Ok(None) => return DescribedGroup { group_id, group_state: "Dead".to_string(), ..DescribedGroup::default() },
+        Err(error) => return DescribedGroup { group_id, error_code: error.code(), ..DescribedGroup::default() },
     };
-    // What a member brings and gets is settled only in a stable group.
+    // What a member brings is settled only in a stable group.
     let is_stable = group.state == State::Stable;
     let member = |member: Member| DescribedGroupMember {
         member_metadata: if is_stable { member.metadata(&group.protocol) } else { Vec::new() },
@@ -32,7 +34,7 @@ fn describe_one(call: &Call, group_id: String) -> DescribedGroup {
         group_instance_id: member.instance_id,
         client_id: member.client_id,
         client_host: member.client_host,
-        member_assignment: if is_stable { member.assignment } else { Vec::new() },
+        member_assignment: member.assignment,
     };
     DescribedGroup {
         group_id,
@@ -47,7 +49,10 @@ fn describe_one(call: &Call, group_id: String) -> DescribedGroup {
 pub fn list(call: &Call, request: ListGroupsRequest) -> Result<ListGroupsResponse, Closed> {
     let states = &request.states_filter;
     let wanted = |name: &str| states.is_empty() || states.iter().any(|state| state.trim().eq_ignore_ascii_case(name));
-    let all = call.client.broker.groups.list().into_iter().filter(|(_, state, _)| wanted(state.name()));
+    let all = match call.client.broker.groups.list() {
+        Ok(all) => all.into_iter().filter(|(_, state, _)| wanted(state.name())),
+        Err(error) => return Ok(ListGroupsResponse { error_code: error.code(), ..ListGroupsResponse::default() }),
+    };
     let groups = all.map(|(group_id, state, protocol_type)| ListedGroup {
         group_id,
         protocol_type,

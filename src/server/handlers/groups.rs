@@ -1,13 +1,14 @@
 //! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: the thin shell around [`crate::group::state`].
 //!
 //! Always true: a join or a sync that waits is woken by the group, looks at its socket now and then, and gives its
-//! place up when the client is gone.
+//! place up when the client is gone, also if the answer was there already.
 
 use std::time::{Duration, Instant};
 
 use crate::base::ErrorCode;
 use crate::group::member::{Joining, Protocol};
 use crate::group::state::{joined_error, synced_error, Answer, Joined, Outcome, Synced, Who};
+use crate::group::Waiting;
 use crate::os::{random, socket};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
@@ -19,10 +20,12 @@ use crate::wire::messages::{
     SyncGroupRequest, SyncGroupResponse,
 };
 
-/// How often a wait looks whether its client is still there.
-const LOOK_AT_SOCKET: Duration = Duration::from_secs(30);
+/// How often a wait looks whether its client is still there: soon, since the others wait for one that is not.
+const LOOK_AT_SOCKET: Duration = Duration::from_secs(1);
 /// The first version in which a new member is given an id before it may join (KIP-394).
 const KNOWN_ID_VERSION: i16 = 4;
+/// The first version in which a sync names protocol type and protocol.
+const NAMED_PROTOCOL_VERSION: i16 = 5;
 
 pub fn join(call: &Call, request: JoinGroupRequest) -> Result<JoinGroupResponse, Closed> {
     let groups = &call.client.broker.groups;
@@ -38,9 +41,9 @@ pub fn join(call: &Call, request: JoinGroupRequest) -> Result<JoinGroupResponse,
     let new_id = format!("{prefix}-{:032x}", u128::from_be_bytes(random::sixteen_bytes()));
     let joined = match groups.join(&group_id, &joining, &new_id, call.client.wake.clone(), now()) {
         Outcome::Now(joined) => joined,
-        Outcome::Wait(member_id) => match wait(call, &group_id, &member_id)? {
+        Outcome::Wait(waiting) => match wait(call, &waiting)? {
             Some(Answer::Join(joined)) => joined,
-            _ => joined_error(ErrorCode::COORDINATOR_NOT_AVAILABLE, &member_id),
+            _ => joined_error(ErrorCode::COORDINATOR_NOT_AVAILABLE, &joining.member_id),
         },
     };
     Ok(join_response(call, joined))
@@ -90,52 +93,62 @@ fn join_response(call: &Call, joined: Joined) -> JoinGroupResponse {
     }
 }
 
-/// Waits until the group has an answer for this member; `None` when there will be none.
-fn wait(call: &Call, group_id: &str, member_id: &str) -> Result<Option<Answer>, Closed> {
+/// Waits until the group has an answer; `None` when there will be none.
+fn wait(call: &Call, waiting: &Waiting) -> Result<Option<Answer>, Closed> {
     let broker = call.client.broker;
     loop {
+        // A stop shuts sockets down; that does not make its clients leave their groups.
+        let is_gone = socket::peer_is_gone(call.client.socket);
+        if broker.is_stopping() {
+            return Ok(None);
+        }
         let at = now();
-        let Some((answer, look_again_ms)) = broker.groups.take_answer(group_id, member_id, at) else { return Ok(None) };
+        if is_gone {
+            broker.groups.abandon(waiting, at);
+            return Err(Closed::Quietly);
+        }
+        let (answer, look_again_ms) = broker.groups.take_answer(waiting, at);
         if answer.is_some() {
             return Ok(answer);
         }
-        if broker.is_stopping() {
-            broker.groups.abandon(group_id, member_id, at);
-            return Ok(None);
-        }
         let patience = u64::try_from(look_again_ms.saturating_sub(at.monotonic_ms)).unwrap_or(0).max(1);
         call.client.wake.wait_until(Instant::now() + Duration::from_millis(patience).min(LOOK_AT_SOCKET));
-        if socket::peer_is_gone(call.client.socket) && !broker.is_stopping() {
-            broker.groups.abandon(group_id, member_id, now());
-            return Err(Closed::Quietly);
-        }
     }
 }
 
 pub fn sync(call: &Call, request: SyncGroupRequest) -> Result<SyncGroupResponse, Closed> {
+    let protocol = (request.protocol_type.as_deref(), request.protocol_name.as_deref());
+    if call.version >= NAMED_PROTOCOL_VERSION && (protocol.0.is_none() || protocol.1.is_none()) {
+        return Ok(sync_response(synced_error(ErrorCode::INCONSISTENT_GROUP_PROTOCOL)));
+    }
+    if let Err(error) = check_id(&request.group_id) {
+        return Ok(sync_response(synced_error(error)));
+    }
     let who = Who {
         member_id: &request.member_id,
         instance_id: request.group_instance_id.as_deref(),
         generation: request.generation_id,
     };
-    let protocol = (request.protocol_type.as_deref(), request.protocol_name.as_deref());
     let assignments = request.assignments.into_iter().map(|a| (a.member_id, a.assignment)).collect();
     let groups = &call.client.broker.groups;
     let outcome = groups.sync(&request.group_id, who, protocol, assignments, call.client.wake.clone(), now());
-    let synced: Synced = match outcome {
+    Ok(sync_response(match outcome {
         Outcome::Now(synced) => synced,
-        Outcome::Wait(member_id) => match wait(call, &request.group_id, &member_id)? {
+        Outcome::Wait(waiting) => match wait(call, &waiting)? {
             Some(Answer::Sync(synced)) => synced,
             _ => synced_error(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         },
-    };
-    Ok(SyncGroupResponse {
+    }))
+}
+
+fn sync_response(synced: Synced) -> SyncGroupResponse {
+    SyncGroupResponse {
         error_code: synced.error,
         protocol_type: synced.protocol_type,
         protocol_name: synced.protocol,
         assignment: synced.assignment,
         ..SyncGroupResponse::default()
-    })
+    }
 }
 
 pub fn heartbeat(call: &Call, request: HeartbeatRequest) -> Result<HeartbeatResponse, Closed> {
@@ -144,12 +157,16 @@ pub fn heartbeat(call: &Call, request: HeartbeatRequest) -> Result<HeartbeatResp
         instance_id: request.group_instance_id.as_deref(),
         generation: request.generation_id,
     };
-    let beat = call.client.broker.groups.heartbeat(&request.group_id, who, now());
+    let groups = &call.client.broker.groups;
+    let beat = check_id(&request.group_id).and_then(|()| groups.heartbeat(&request.group_id, who, now()));
     Ok(HeartbeatResponse { error_code: beat.err().unwrap_or_default(), ..HeartbeatResponse::default() })
 }
 
 pub fn leave(call: &Call, request: LeaveGroupRequest) -> Result<LeaveGroupResponse, Closed> {
     let groups = &call.client.broker.groups;
+    if let Err(error_code) = check_id(&request.group_id) {
+        return Ok(LeaveGroupResponse { error_code, ..LeaveGroupResponse::default() });
+    }
     let leave = |member: MemberIdentity| {
         let instance_id = member.group_instance_id.as_deref();
         let left = groups.leave(&request.group_id, &member.member_id, instance_id, now());

@@ -9,7 +9,9 @@ use crate::group::Commit;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::now;
-use crate::wire::messages::offset_commit::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use crate::wire::messages::offset_commit::{
+    OffsetCommitRequestPartition, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
 use crate::wire::messages::offset_delete::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 use crate::wire::messages::offset_fetch::{
     OffsetFetchRequestTopic, OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponseTopic,
@@ -26,6 +28,8 @@ pub fn commit(call: &Call, request: OffsetCommitRequest) -> Result<OffsetCommitR
         instance_id: request.group_instance_id.as_deref(),
         generation: request.generation_id_or_member_epoch,
     };
+    let at = now();
+    let expires_ms = (request.retention_time_ms != -1).then(|| at.wall_ms.saturating_add(request.retention_time_ms));
     let mut commits = Vec::new();
     for topic in &request.topics {
         commits.extend(topic.partitions.iter().map(|partition| Commit {
@@ -34,16 +38,11 @@ pub fn commit(call: &Call, request: OffsetCommitRequest) -> Result<OffsetCommitR
             offset: Offset(partition.committed_offset),
             leader_epoch: partition.committed_leader_epoch,
             metadata: partition.committed_metadata.clone().unwrap_or_default(),
+            expires_ms,
+            refused: is_too_long(partition, broker.settings.offset_metadata_max),
         }));
     }
-    let is_short = |commit: &Commit| commit.metadata.len() <= broker.settings.offset_metadata_max;
-    let short: Vec<Commit> = commits.iter().filter(|commit| is_short(commit)).cloned().collect();
-    let mut committed = broker.groups.commit(&broker.topics, &request.group_id, who, &short, now()).into_iter();
-    let results = commits.iter().map(|commit| match is_short(commit) {
-        true => committed.next().expect("a result for each commit"),
-        false => Err(ErrorCode::OFFSET_METADATA_TOO_LARGE),
-    });
-    let mut results: std::vec::IntoIter<_> = results.collect::<Vec<_>>().into_iter();
+    let mut results = broker.groups.commit(&broker.topics, &request.group_id, who, &commits, at).into_iter();
     let topics = request.topics.into_iter().map(|topic| {
         let answer = |(index, result): (i32, Result<(), ErrorCode>)| OffsetCommitResponsePartition {
             partition_index: index,
@@ -56,13 +55,19 @@ pub fn commit(call: &Call, request: OffsetCommitRequest) -> Result<OffsetCommitR
     Ok(OffsetCommitResponse { topics: topics.collect(), ..OffsetCommitResponse::default() })
 }
 
+/// Kafka counts UTF-16 units.
+fn is_too_long(partition: &OffsetCommitRequestPartition, length_max: usize) -> Option<ErrorCode> {
+    let length = partition.committed_metadata.iter().flat_map(|metadata| metadata.encode_utf16()).count();
+    (length > length_max).then_some(ErrorCode::OFFSET_METADATA_TOO_LARGE)
+}
+
 pub fn fetch(call: &Call, request: OffsetFetchRequest) -> Result<OffsetFetchResponse, Closed> {
     if call.version < 8 {
-        let (topics, error_code) = fetch_group(call, &request.group_id, request.topics);
+        let (topics, error_code) = fetch_group(call, &request.group_id, request.topics, request.require_stable);
         return Ok(OffsetFetchResponse { topics, error_code, ..OffsetFetchResponse::default() });
     }
     let groups = request.groups.into_iter().map(|group| {
-        let (topics, error_code) = fetch_group(call, &group.group_id, group.topics);
+        let (topics, error_code) = fetch_group(call, &group.group_id, group.topics, request.require_stable);
         OffsetFetchResponseGroup { group_id: group.group_id, topics, error_code }
     });
     Ok(OffsetFetchResponse { groups: groups.collect(), ..OffsetFetchResponse::default() })
@@ -73,8 +78,9 @@ fn fetch_group(
     call: &Call,
     group_id: &str,
     asked: Option<Vec<OffsetFetchRequestTopic>>,
+    stable: bool,
 ) -> (Vec<OffsetFetchResponseTopic>, ErrorCode) {
-    let (committed, error_code) = match call.client.broker.groups.committed(group_id) {
+    let (committed, error_code) = match call.client.broker.groups.committed(group_id, stable) {
         Ok(committed) => (committed, ErrorCode::NONE),
         Err(error) => (BTreeMap::new(), error.code()),
     };
@@ -116,14 +122,26 @@ fn describe(partition_index: i32, committed: Option<&Committed>) -> OffsetFetchR
 }
 
 pub fn delete(call: &Call, request: OffsetDeleteRequest) -> Result<OffsetDeleteResponse, Closed> {
+    let broker = call.client.broker;
     let mut keys = Vec::new();
     for topic in &request.topics {
         keys.extend(topic.partitions.iter().map(|partition| (topic.name.clone(), partition.partition_index)));
     }
-    let mut codes = match call.client.broker.groups.delete_offsets(&request.group_id, &keys, now()) {
+    let exists: Vec<_> = keys.iter().map(|(topic, index)| broker.topics.find_partition(topic, *index)).collect();
+    let known: Vec<_> =
+        keys.iter().zip(&exists).filter(|(_, found)| found.is_ok()).map(|(key, _)| key.clone()).collect();
+    let deleted = match request.group_id.is_empty() {
+        true => Err(ErrorCode::INVALID_GROUP_ID),
+        false => broker.groups.delete_offsets(&request.group_id, &known, now()),
+    };
+    let mut deleted = match deleted {
         Ok(codes) => codes.into_iter(),
         Err(error_code) => return Ok(OffsetDeleteResponse { error_code, ..OffsetDeleteResponse::default() }),
     };
+    let mut codes = exists.into_iter().map(|found| match found {
+        Ok(_) => deleted.next().expect("a code for each partition that is known"),
+        Err(error) => error.code(),
+    });
     let topics = request.topics.into_iter().map(|topic| {
         let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
         let answer = |(partition_index, error_code)| OffsetDeleteResponsePartition { partition_index, error_code };

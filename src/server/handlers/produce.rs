@@ -1,21 +1,21 @@
 //! Produce: each partition's batch is checked, stamped and appended; the answer may wait for a flush.
 //!
+//! Requests that a client has sent ahead are executed together: what goes to one partition, one behind the other, is
+//! appended at once.
+//!
 //! Always true: the batch is never unpacked or copied; it goes from the connection's buffer to the file.
 //! With `acks=0` there is no answer, and an error closes the connection, which is the only way to say so.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::{Error, ErrorCode, Offset, Result};
-use crate::partition::Partition;
-use crate::server::call::{Answer, Call};
+use crate::partition::{Appended, Incoming, Partition};
+use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::now_ms;
-use crate::topic::TopicRegistry;
 use crate::wire::frame::encode_response;
 use crate::wire::messages::produce::{PartitionProduceResponse, TopicProduceResponse};
 use crate::wire::messages::{ProduceRequest, ProduceResponse};
-use crate::wire::records::Records;
 use crate::wire::{Api, Encoded};
 
 /// A produce that was executed, and the flushes that its answer waits for.
@@ -35,50 +35,91 @@ struct Wait {
     partition_index: usize,
 }
 
-pub fn handle(call: &Call, request: ProduceRequest, frame: &mut [u8]) -> std::result::Result<Answer, Closed> {
-    let refusal = check_request(call, &request).err();
-    let mut response = ProduceResponse::default();
-    let mut waits = Vec::new();
-    let mut unsaid: Option<String> = None;
-    for (topic_index, topic) in request.topic_data.into_iter().enumerate() {
-        let mut results = Vec::with_capacity(topic.partition_data.len().min(1024));
-        for (partition_index, data) in topic.partition_data.into_iter().enumerate() {
-            let result = match &refusal {
+/// A request that is to be executed.
+pub struct Pending<'c> {
+    pub call: Call<'c>,
+    pub request: ProduceRequest,
+    /// Where its frame begins in the connection's buffer.
+    pub frame_start: usize,
+}
+
+type Found = Result<Arc<Partition>>;
+type Done = Result<(Appended, Arc<Partition>)>;
+
+/// Executes requests in their order; `None` for one that wants no answer.
+pub fn handle_all(pipeline: Vec<Pending>, buffer: &mut [u8]) -> Vec<std::result::Result<Option<Unflushed>, Closed>> {
+    let (mut rest, mut at) = (buffer, 0);
+    let mut batches = Vec::new();
+    for Pending { call, request, frame_start } in &pipeline {
+        let refusal = check_request(call, request).err();
+        for (topic, data) in request.batches() {
+            let found = match &refusal {
                 Some(refusal) => Err(Error::rejected(refusal.code(), refusal.to_string())),
-                None => append(call, &topic.name, data.index, data.records, frame),
+                None => call.client.broker.topics.find_writable(topic, data.index),
             };
-            results.push(match result {
-                Ok((appended, partition)) => {
-                    if partition.acks_wait_for_flush(request.acks) {
-                        let offset = appended.last + 1;
-                        waits.push(Wait { partition, offset, topic_index, partition_index });
-                    }
-                    PartitionProduceResponse {
-                        index: data.index,
-                        base_offset: appended.first.0,
-                        log_append_time_ms: appended.log_append_time_ms,
-                        log_start_offset: appended.log_start.0,
-                        ..PartitionProduceResponse::default()
-                    }
-                }
-                Err(error) => {
-                    let partition = data.index;
-                    unsaid.get_or_insert_with(|| format!("{}-{partition}: {error}", topic.name));
-                    failed(partition, &error)
-                }
-            });
+            let range = data.records.range().map_or(at..at, |range| frame_start + range.start..frame_start + range.end);
+            let (_, tail) = std::mem::take(&mut rest).split_at_mut(range.start - at);
+            let (bytes, tail) = tail.split_at_mut(range.len());
+            (rest, at) = (tail, range.end);
+            batches.push((found, Incoming { bytes, produce_version: call.version }));
         }
-        response.responses.push(TopicProduceResponse { name: topic.name, partition_responses: results });
     }
-    match unsaid {
-        Some(what) if request.acks == 0 => {
-            return Err(Closed::Because(format!("a produce with acks=0 failed on {what}")));
+    let mut done = append_all(batches).into_iter();
+    pipeline.into_iter().map(|pending| pending.answer(&mut done)).collect()
+}
+
+/// Appends batches in their order; those for the same partition, one behind the other, at once.
+fn append_all(batches: Vec<(Found, Incoming)>) -> Vec<Done> {
+    let mut done = Vec::with_capacity(batches.len());
+    let mut batches = batches.into_iter().peekable();
+    while let Some((found, first)) = batches.next() {
+        let Ok(partition) = found else {
+            done.extend(found.err().map(Err));
+            continue;
+        };
+        let mut run = vec![first];
+        let is_same = |next: &(Found, Incoming)| next.0.as_ref().is_ok_and(|other| Arc::ptr_eq(other, &partition));
+        while let Some((_, next)) = batches.next_if(is_same) {
+            run.push(next);
         }
-        _ if request.acks == 0 => return Ok(Answer::Nothing),
-        _ => {}
+        let appended = partition.append_all(run, now_ms());
+        done.extend(appended.into_iter().map(|appended| Ok((appended?, partition.clone()))));
     }
-    let (api, version, correlation_id) = (call.api, call.version, call.correlation_id);
-    Ok(Answer::Produced(Unflushed { api, version, correlation_id, response, waits }))
+    done
+}
+
+impl Pending<'_> {
+    /// The answer, with what was done of this request taken from the front of `done`.
+    fn answer(self, done: &mut impl Iterator<Item = Done>) -> std::result::Result<Option<Unflushed>, Closed> {
+        let Call { api, version, correlation_id, .. } = self.call;
+        let mut answer =
+            Unflushed { api, version, correlation_id, response: ProduceResponse::default(), waits: vec![] };
+        let mut unsaid: Option<String> = None;
+        for (topic_index, topic) in self.request.topic_data.into_iter().enumerate() {
+            let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
+            for (partition_index, data) in topic.partition_data.into_iter().enumerate() {
+                partition_responses.push(match done.next().expect("a result for each batch") {
+                    Ok((appended, partition)) => {
+                        if partition.acks_wait_for_flush(self.request.acks) {
+                            let offset = appended.last + 1;
+                            answer.waits.push(Wait { partition, offset, topic_index, partition_index });
+                        }
+                        succeeded(data.index, &appended)
+                    }
+                    Err(error) => {
+                        unsaid.get_or_insert_with(|| format!("{}-{}: {error}", topic.name, data.index));
+                        failed(data.index, &error)
+                    }
+                });
+            }
+            answer.response.responses.push(TopicProduceResponse { name: topic.name, partition_responses });
+        }
+        match (self.request.acks, unsaid) {
+            (0, Some(what)) => Err(Closed::Because(format!("a produce with acks=0 failed on {what}"))),
+            (0, None) => Ok(None),
+            _ => Ok(Some(answer)),
+        }
+    }
 }
 
 /// What is wrong with the request as a whole; every partition answers it.
@@ -95,21 +136,14 @@ fn check_request(call: &Call, request: &ProduceRequest) -> Result<()> {
     Ok(())
 }
 
-fn append(
-    call: &Call,
-    topic: &str,
-    partition: i32,
-    records: Records,
-    frame: &mut [u8],
-) -> Result<(crate::partition::Appended, Arc<Partition>)> {
-    let topics: &TopicRegistry = &call.client.broker.topics;
-    let partition = topics.find_writable(topic, partition)?;
-    let range: Range<usize> = match records {
-        Records::InFrame(range) => range,
-        _ => return Err(Error::rejected(ErrorCode::INVALID_RECORD, "no records")),
-    };
-    let appended = partition.append(&mut frame[range], call.version, now_ms())?;
-    Ok((appended, partition))
+fn succeeded(index: i32, appended: &Appended) -> PartitionProduceResponse {
+    PartitionProduceResponse {
+        index,
+        base_offset: appended.first.0,
+        log_append_time_ms: appended.log_append_time_ms,
+        log_start_offset: appended.log_start.0,
+        ..PartitionProduceResponse::default()
+    }
 }
 
 fn failed(index: i32, error: &Error) -> PartitionProduceResponse {

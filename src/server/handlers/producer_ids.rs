@@ -1,31 +1,35 @@
 //! InitProducerId: an id for an idempotent producer, never given out twice.
 
-use crate::base::{ErrorCode, Result};
+use crate::base::ErrorCode;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 /// A producer without a transactional id gets a new id whenever it asks, as with Kafka.
-pub fn init(call: &Call, request: InitProducerIdRequest) -> std::result::Result<InitProducerIdResponse, Closed> {
-    let given = match &request.transactional_id {
+pub fn init(call: &Call, request: InitProducerIdRequest) -> Result<InitProducerIdResponse, Closed> {
+    let given = match request.transactional_id.as_deref() {
         None => next(call, &request),
+        Some("") => Err(ErrorCode::INVALID_REQUEST),
         Some(id) => {
             note!("{}: refused transactional id '{id}': transactions are not implemented", call.client.peer);
-            Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.into())
+            Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         }
     };
     Ok(match given {
         Ok(producer_id) => InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() },
-        Err(error) => {
-            let error_code = error.code();
+        Err(error_code) => {
             InitProducerIdResponse { error_code, producer_id: -1, producer_epoch: -1, ..Default::default() }
         }
     })
 }
 
-fn next(call: &Call, request: &InitProducerIdRequest) -> Result<i64> {
+/// Ids that cannot be reserved now are worth another try, and a producer takes one.
+fn next(call: &Call, request: &InitProducerIdRequest) -> Result<i64, ErrorCode> {
     if (request.producer_id == -1) != (request.producer_epoch == -1) {
-        return Err(ErrorCode::INVALID_REQUEST.into());
+        return Err(ErrorCode::INVALID_REQUEST);
     }
-    call.client.broker.topics.next_producer_id()
+    call.client.broker.topics.next_producer_id().map_err(|error| {
+        note!("no producer id for {}: {error}", call.client.peer);
+        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+    })
 }

@@ -81,6 +81,15 @@ impl Default for PartitionProduceResponse {
     }
 }
 
+impl ProduceRequest {
+    /// The batches in their order, each with its topic.
+    pub fn batches(&self) -> impl Iterator<Item = (&str, &PartitionProduceData)> {
+        self.topic_data
+            .iter()
+            .flat_map(|topic| topic.partition_data.iter().map(|data| (topic.name.as_str(), data)))
+    }
+}
+
 impl Request for ProduceRequest {
     const KEY: ApiKey = ApiKey::PRODUCE;
     type Response = ProduceResponse;

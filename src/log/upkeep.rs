@@ -1,0 +1,37 @@
+//! What a start, a stop, a look-up by time and tools ask of a log as a whole.
+
+use std::path::Path;
+
+use crate::base::{Offset, Result};
+use crate::log::segment::Segment;
+use crate::log::{Log, LogConfig, SegmentView};
+
+impl Log {
+    pub fn recovery_point(&self) -> Offset {
+        self.recovery_point
+    }
+
+    pub fn configure(&mut self, config: LogConfig) {
+        self.config = config;
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// All segments, oldest first.
+    pub fn views(&self) -> Vec<SegmentView> {
+        (0..self.segments.len()).map(|index| self.view_at(index)).collect()
+    }
+
+    /// Bytes of all segments.
+    pub fn size(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.size().0).sum()
+    }
+
+    /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.
+    pub fn finish(&mut self) -> Result<()> {
+        self.active_mut().finish_indexes();
+        self.segments.iter().try_for_each(Segment::sync_indexes)
+    }
+}

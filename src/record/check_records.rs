@@ -1,0 +1,26 @@
+//! The walk over a produced batch's records, which the broker does without (idea 1): `batch.check=records` does it for
+//! every uncompressed batch, and a compacted topic to see that each record has a key.
+
+use crate::base::Result;
+use crate::record::check::{invalid, Rules};
+use crate::record::header::{self, BatchHeader};
+use crate::record::records::Records;
+
+/// Whether the records are those that the header counts.
+pub fn check_records(batch: &[u8], header: &BatchHeader, rules: &Rules) -> Result<()> {
+    let mut count = 0;
+    for record in Records::new(&batch[header::HEADER_SIZE..]) {
+        let Ok(record) = record else { return invalid("a record of the batch is torn") };
+        if record.offset_delta != count {
+            return invalid("the offset deltas of the batch's records are not 0, 1, 2, ...");
+        }
+        if rules.keys_required && record.key.is_none() {
+            return invalid("a record without a key on a compacted topic");
+        }
+        count += 1;
+    }
+    if count != header.record_count {
+        return invalid("the batch does not hold as many records as it counts");
+    }
+    Ok(())
+}
