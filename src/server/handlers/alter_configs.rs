@@ -97,11 +97,13 @@ fn alter_one(call: &Call, wanted: &Wanted, validate_only: bool) -> Result<()> {
     let topics = &call.client.broker.topics;
     let change = |scope, broker: &Config, known: Overrides| {
         let mut config = if wanted.replaces_all { Overrides::new(scope) } else { known };
+        let refusal = match scope {
+            Scope::Topic => ErrorCode::INVALID_CONFIG,
+            Scope::Broker => ErrorCode::INVALID_REQUEST,
+        };
         for (name, operation) in &operations {
             let default = scope.find(name).map_or("", |key| broker.text(key.name));
-            config
-                .apply(name, operation, default)
-                .map_err(|why| Error::rejected(ErrorCode::INVALID_CONFIG, why))?;
+            config.apply(name, operation, default).map_err(|why| Error::rejected(refusal, why))?;
         }
         Ok(config)
     };
