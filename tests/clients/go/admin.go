@@ -2,12 +2,33 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
+
+func (a *adapter) administer(ctx context.Context, verb string, args []string) ([]string, error) {
+	switch verb {
+	case "configs":
+		return a.configs(ctx, args[0], args[1])
+	case "alter":
+		return nil, a.alter(ctx, args[0], args[1], args[2:], false)
+	case "replace":
+		return nil, a.alter(ctx, args[0], args[1], args[2:], true)
+	case "grow":
+		return nil, a.grow(ctx, args[0], int(number(args[1])))
+	case "delete-records":
+		return nil, a.deleteRecords(ctx, args[0], int32(number(args[1])), number(args[2]))
+	case "log-dirs":
+		return a.logDirs(ctx, args[0])
+	case "cluster":
+		return a.cluster(ctx)
+	}
+	return nil, errors.New("no such command: " + verb)
+}
 
 func (a *adapter) configs(ctx context.Context, kind, name string) ([]string, error) {
 	describe := a.admin.DescribeTopicConfigs

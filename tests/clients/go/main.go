@@ -100,27 +100,13 @@ func (a *adapter) obey(ctx context.Context, verb string, args []string) ([]strin
 	case "delete-group":
 		_, err := a.admin.DeleteGroup(ctx, args[0])
 		return nil, err
-	case "configs":
-		return a.configs(ctx, args[0], args[1])
-	case "alter":
-		return nil, a.alter(ctx, args[0], args[1], args[2:], false)
-	case "replace":
-		return nil, a.alter(ctx, args[0], args[1], args[2:], true)
-	case "grow":
-		return nil, a.grow(ctx, args[0], int(number(args[1])))
-	case "delete-records":
-		return nil, a.deleteRecords(ctx, args[0], int32(number(args[1])), number(args[2]))
-	case "log-dirs":
-		return a.logDirs(ctx, args[0])
-	case "cluster":
-		return a.cluster(ctx)
 	case "churn":
 		a.churn = startChurn(a.bootstrap, args)
 		return nil, nil
 	case "churned":
 		return a.churn.state()
 	}
-	return nil, errors.New("no such command: " + verb)
+	return a.administer(ctx, verb, args)
 }
 
 func (a *adapter) create(ctx context.Context, topic, partitions string, configs []string) error {

@@ -23,7 +23,7 @@ A command is a line, its fields separated by tabs; the answer is one line too: `
     describe-group GROUP                          ok STATE MEMBERS PARTITION...
     delete-group GROUP
 
-    configs  TYPE NAME                            ok KEY:SOURCE:VALUE...; TYPE is `topic` or `broker`, SOURCE Kafka's name
+    configs  TYPE NAME                            ok KEY:SOURCE:VALUE...; TYPE is `topic` or `broker`
     alter    TYPE NAME KEY[=VALUE]...             these keys alone; without a value, back to the default
     replace  TYPE NAME KEY=VALUE...               these keys, and all others back to the default
     grow     TOPIC COUNT                          so many partitions
@@ -35,14 +35,18 @@ go only, in the name of a member and a generation, `own` for the right ones:
 
     commit-as MEMBER GENERATION
     heartbeat-as MEMBER GENERATION
-    churn GROUP,... TOPIC COUNT SECONDS HOW       starts COUNT members each second that vanish when they have `asked` for
-                                                  a member id or have `joined` with it
+
+go only, too:
+
+    churn    GROUP,... TOPIC COUNT SECONDS HOW    starts COUNT members each second, which vanish when they
+                                                  have `asked` for a member id or `joined` with it
     churned                                       ok VANISHED ALL
 
 confluent only:
 
-    flood TOPIC ACKS FILE [COUNT]                 produces numbered records to partition 0 until `stop`, as fast as it can
-                                                  or COUNT each second; `OFFSET NUMBER` goes into FILE for each ack
+    flood    TOPIC ACKS FILE [COUNT]              produces numbered records to partition 0 until `stop`,
+                                                  as fast as it can or COUNT each second; for each ack
+                                                  `OFFSET NUMBER` goes into FILE
     stop                                          ok SENT
 
 The adapters get the broker's address as their argument. They produce with idempotence if IDEMPOTENT=1 is in

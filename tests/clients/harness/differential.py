@@ -23,6 +23,7 @@ from harness.report import Failure
 from harness.tools import TOOL_SECONDS, Tools
 
 LATE_SECONDS = 5
+DIFF_CHARACTERS = 3000
 
 TOOLS = {
     "kafka-acls": "org.apache.kafka.tools.AclCommand",
@@ -61,20 +62,24 @@ WORDS = [
     (r"[ \t]+", " "),
 ]
 # Frames of a stack, what Tools.java says of an exit, and the log of the client library.
-NOISE = re.compile(r"\s+at |\s*(\.\.\. \d+ more|null)$|Tools\$Exited$|\[(?!main\])|\[main\] \w+ org\.apache\.kafka\.clients\.|$")
+FRAMES = r"\s+at |\s*\.\.\. \d+ more$|null$|Tools\$Exited$|$"
+LOG = r"\[(?!main\])|\[main\] \w+ org\.apache\.kafka\.clients\."
+NOISE = re.compile(f"{FRAMES}|{LOG}")
 
 
-def compare_tools(report, broker, scratch):
-    """Starts Kafka beside the broker and goes through the transcript."""
-    home = scratch / "kafka"
-    home.mkdir()
-    kafka = Kafka(home / "data", home / "kafka.log")
+def compare_tools(report, launch, home):
+    """Starts Kafka and the broker side by side and goes through the transcript."""
+    install.java("Tools")  # what is missing is said before anything starts
     with contextlib.ExitStack() as ending:
-        ending.callback(kafka.close)
-        sides = [Side(each, home / name) for each, name in [(kafka, "beside"), (broker, "tested")]]
-        for side in sides:
-            ending.callback(side.close)
+        sides = []
+        for name, start in [("beside", Kafka), ("tested", launch)]:
+            broker = start(home / name, home / f"{name}.log")
+            ending.callback(broker.close)
+            sides.append(Side(broker, home / f"{name}-tools"))
+            ending.callback(sides[-1].close)
         transcript.run(Both(report, *sides))
+        with report.check("differential: the broker stops cleanly"):
+            sides[1].broker.stop()
 
 
 class Side:
@@ -155,7 +160,7 @@ def comparable(text):
 def compare(kafka, tested, differs, is_kafka=False):
     """Fails unless the lines are the same but for those that a pattern finds, or if a pattern finds nothing."""
     if found := difference(kafka, tested, differs):
-        raise Failure(f"printed against Kafka (-) and the broker (+):\n{found}")
+        raise Failure(f"printed against Kafka (-) and the broker (+):\n{found[:DIFF_CHARACTERS]}")
     for pattern in differs:
         others = {other: reason for other, reason in differs.items() if other != pattern}
         if not is_kafka and not difference(kafka, tested, others):

@@ -1,6 +1,6 @@
 """Apache Kafka 4.1 itself, one KRaft node from the jars of java/pom.xml: what the broker under test is compared with.
 
-With SENDLOG=kafka it is also what all the other suites start, which shows that they ask for no more than what Kafka does.
+With SENDLOG=kafka all the other suites start it too, which shows that they ask for no more than what Kafka does.
 By hand: SENDLOG=kafka tests/clients/run groups
 
 Always true: a directory is formatted once; a later start on it may use other ports.
@@ -53,7 +53,8 @@ class Kafka(Broker):
         config.write_text("".join(f"{key}={value}\n" for key, value in everything.items()))
         if not (data / "meta.properties").exists():
             format_storage(config, log)
-        self.execute([*install.java("kafka.Kafka", "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"), config], log)
+        says_when_ready = "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info"
+        self.execute([*install.java("kafka.Kafka", says_when_ready), config], log)
 
     def wait_until_ready(self):
         deadline = time.monotonic() + START_SECONDS

@@ -20,7 +20,6 @@ LOST = 10
 
 def lose_answers(report, launch, clients, reader_command, home):
     """`clients` is {name: what starts it for a broker and a folder}."""
-    home.mkdir()
     proxy = Proxy()
     settings = {"advertised.listeners": f"PLAINTEXT://{proxy.address}"}
     broker = launch(home / "data", home / "broker.log", ANY_PORT, settings)

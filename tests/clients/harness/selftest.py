@@ -3,11 +3,13 @@
 By hand: cd tests/clients && python3 -m harness.selftest
 """
 
+import socket
 import struct
 import tempfile
 from pathlib import Path
 
-from harness import groups, kill, records, segments
+from harness import differential, groups, kill, records, segments
+from harness.proxy import PRODUCE, Proxy
 from harness.report import Failure
 
 ZSTD = 4
@@ -30,6 +32,30 @@ def stored(data):
         segments.check_codec(home, "zstd", 6)
 
 
+def printed(*lines):
+    return differential.comparable("\n".join(lines))
+
+
+def answers_through_proxy(count):
+    """How many of so many produce requests are answered by an echo behind a proxy that loses the third answer."""
+    proxy = Proxy()
+    with socket.create_server(("127.0.0.1", 0)) as echo:
+        proxy.broker = f"127.0.0.1:{echo.getsockname()[1]}"
+        proxy.lose(3, 1)
+        with socket.create_connection(proxy.listener.getsockname()) as client:
+            client.settimeout(10)
+            broker, _ = echo.accept()
+            with broker, client.makefile("rb") as frames:
+                for i in range(count):
+                    client.sendall(struct.pack(">Ihhi", 8, PRODUCE, 9, i))
+                    request = broker.recv(12, socket.MSG_WAITALL)
+                    broker.sendall(struct.pack(">I", 4) + request[8:])
+                    if not (answer := frames.read(8)):
+                        return i
+                    assert answer == struct.pack(">Ii", 4, i)
+    return count
+
+
 def main():
     good = batch(0, ZSTD) + batch(3, ZSTD)
     log, acked = [(0, 0), (1, 1), (2, 2)], [(0, 0), (2, 2)]
@@ -39,6 +65,10 @@ def main():
     records.compare([line], [line])
     shared = ["0 0 1 - -", "0 1 1 - -", "1 0 1 - -"]
     groups.compare_read(shared, [shared[2:], shared[:2]])
+    on_kafka, on_ours = printed("at 127.0.0.1:4711", "one"), printed("at 127.0.0.1:4712", "one")
+    differential.compare(on_kafka, on_ours, {})
+    differential.compare(on_kafka, [*on_ours, "two"], {"two": "a reason"})
+    assert answers_through_proxy(2) == 2 and answers_through_proxy(3) == 2
     faults = {
         "a wrong codec": lambda: stored(batch(0, ZSTD) + batch(3, 0)),
         "a changed byte": lambda: stored(flip(good, len(good) - 1)),
@@ -54,6 +84,10 @@ def main():
         "an acknowledged record replaced": lambda: kill.verify([(0, 0), (1, 2), (2, 1)], acked, sent=3),
         "a hole in what is read": lambda: kill.verify([(0, 0), (2, 2)], acked, sent=3),
         "a number that nobody sent": lambda: kill.verify([*log, (3, 3)], acked, sent=3),
+        "a line that Kafka does not print": lambda: differential.compare(on_kafka, [*on_ours, "two"], {}),
+        "a line that only Kafka prints": lambda: differential.compare(on_kafka, on_ours[:1], {}),
+        "a difference that is gone": lambda: differential.compare(on_kafka, on_ours, {"two": "a reason"}),
+        "a difference beside a known one": lambda: differential.compare(on_kafka, ["two"], {"two": "a reason"}),
         "nothing acknowledged": lambda: kill.verify(log, [], sent=3),
     }
     assert segments.crc32c(b"123456789") == 0xE3069283  # the check value of CRC-32C

@@ -21,10 +21,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.GroupListing;
-import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
@@ -112,26 +110,9 @@ class Adapter {
                 return describe(command[1]);
             }
             case "delete-group" -> admin.deleteConsumerGroups(List.of(command[1])).all().get();
-            case "configs" -> {
-                return AdminCalls.configs(admin, command[1], command[2]);
+            default -> {
+                return AdminCalls.obey(admin, command);
             }
-            case "alter" -> AdminCalls.alter(admin, command);
-            case "grow" -> {
-                var partitions = NewPartitions.increaseTo(Integer.parseInt(command[2]));
-                admin.createPartitions(Map.of(command[1], partitions)).all().get();
-            }
-            case "delete-records" -> {
-                var at = new TopicPartition(command[1], Integer.parseInt(command[2]));
-                var before = RecordsToDelete.beforeOffset(Long.parseLong(command[3]));
-                admin.deleteRecords(Map.of(at, before)).all().get();
-            }
-            case "log-dirs" -> {
-                return AdminCalls.logDirs(admin, command[1]);
-            }
-            case "cluster" -> {
-                return AdminCalls.cluster(admin);
-            }
-            default -> throw new IllegalArgumentException(command[0]);
         }
         return null;
     }

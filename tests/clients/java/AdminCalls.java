@@ -9,9 +9,38 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
 import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 
 class AdminCalls {
+    static Object obey(Admin admin, String[] command) throws Exception {
+        switch (command[0]) {
+            case "configs" -> {
+                return configs(admin, command[1], command[2]);
+            }
+            case "alter" -> alter(admin, command);
+            case "grow" -> {
+                var partitions = NewPartitions.increaseTo(Integer.parseInt(command[2]));
+                admin.createPartitions(Map.of(command[1], partitions)).all().get();
+            }
+            case "delete-records" -> {
+                var at = new TopicPartition(command[1], Integer.parseInt(command[2]));
+                var before = RecordsToDelete.beforeOffset(Long.parseLong(command[3]));
+                admin.deleteRecords(Map.of(at, before)).all().get();
+            }
+            case "log-dirs" -> {
+                return logDirs(admin, command[1]);
+            }
+            case "cluster" -> {
+                return cluster(admin);
+            }
+            default -> throw new IllegalArgumentException(command[0]);
+        }
+        return null;
+    }
+
     static ConfigResource resource(String kind, String name) {
         return new ConfigResource(ConfigResource.Type.valueOf(kind.toUpperCase()), name);
     }

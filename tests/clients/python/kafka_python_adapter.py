@@ -162,9 +162,10 @@ class KafkaPython:
         return [f"{key}:{entry['config_source']}:{entry['value']}" for key, entry in found.items()]
 
     def alter(self, kind, name, *changes):
-        changes = [change.partition("=") for change in changes]
-        changes = {key: (AlterConfigOp.SET, value) if is_set else (AlterConfigOp.DELETE, None) for key, is_set, value in changes}
-        resource = ConfigResource(kind, name, changes)
+        operations = {}
+        for key, is_set, value in (change.partition("=") for change in changes):
+            operations[key] = (AlterConfigOp.SET, value) if is_set else (AlterConfigOp.DELETE, None)
+        resource = ConfigResource(kind, name, operations)
         check(self.admin.alter_configs([resource], raise_on_unknown=False)[kind][name])
 
     def replace(self, kind, name, *configs):
