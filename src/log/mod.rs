@@ -19,6 +19,7 @@ mod offset_index;
 mod open_files;
 pub mod recovery;
 mod restore;
+pub mod retention;
 mod scan;
 mod segment;
 mod time_index;

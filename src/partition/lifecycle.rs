@@ -7,6 +7,7 @@ use std::path::Path;
 use super::append::Place;
 use super::*;
 use crate::log::recovery::{self, Opening, Recovered};
+use crate::log::retention::{self, Retention};
 use crate::os::fadvise;
 
 /// Unflushed bytes from which on a flush in the background is due: they bound what the next recovery reads.
@@ -167,6 +168,25 @@ impl Partition {
         self.flush_to(place.1 + 1)?;
         fadvise::drop_pages(&*file.get()?);
         Ok(place)
+    }
+
+    /// Where the log starts when what retention lets go is gone; `None` while nothing goes.
+    pub fn start_after(&self, retention: Retention, now_ms: i64) -> Result<Option<Offset>> {
+        let (views, log_end) = {
+            let state = self.state.lock().unwrap();
+            let log = state.online()?;
+            (log.views(), log.end_offset())
+        };
+        self.check_read(retention::start_after(&views, log_end, retention, now_ms))
+    }
+
+    /// Before a log start that retention asks for: at the very end of the log a new segment begins.
+    pub fn roll_for_start(&self, offset: Offset) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        state.online()?;
+        let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
+        let rolled = log.roll_for_start(offset);
+        self.check_storage(&mut state, rolled)
     }
 
     /// Before the log start moves up to `offset`, and its checkpoint says so: what lies below is on the disk, and what is

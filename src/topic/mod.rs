@@ -11,6 +11,7 @@ mod data_dir;
 pub mod name;
 pub mod open;
 mod registry_file;
+mod retention;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -53,9 +54,17 @@ pub struct TopicRegistry {
     /// Guards the look-up tables; held for no longer than a look-up or an insert.
     topics: RwLock<Tables>,
     /// Guards what was renamed to be removed by [`TopicRegistry::remove_deleted`]: folders and files.
-    deleted: Mutex<Vec<PathBuf>>,
+    deleted: Mutex<Vec<Deleted>>,
     /// Guards the checkpoint files: one writer at a time. Taken before a partition's lock.
     checkpoints: Mutex<()>,
+}
+
+/// A folder or a file that goes after a while (`file.delete.delay.ms`).
+struct Deleted {
+    path: PathBuf,
+    delay_ms: i64,
+    /// Known from the first look on.
+    due_ms: Option<i64>,
 }
 
 #[derive(Default)]
