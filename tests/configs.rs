@@ -227,6 +227,8 @@ fn what_cannot_be_is_refused_whole_by_name_and_logged() {
     let fixed = alter_with(&mut client, (BROKER, "1"), &[("num.partitions", SET, Some("3"))], false);
     assert_eq!(fixed.0, ErrorCode::INVALID_REQUEST);
     assert!(fixed.1.contains("num.partitions"), "{}", fixed.1);
+    let wrong = alter(&mut client, (BROKER, "1"), &[("log.retention.ms", SET, Some("soon"))]);
+    assert_eq!(wrong, ErrorCode::INVALID_REQUEST, "Kafka's code for a wrong value of a broker's key");
     let unknown = alter(&mut client, (TOPIC, "nowhere"), &[("retention.ms", SET, Some("1"))]);
     assert_eq!(unknown, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     let validated = alter_with(&mut client, (TOPIC, "demo"), &[("retention.ms", SET, Some("1"))], true);
