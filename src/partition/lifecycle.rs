@@ -75,7 +75,7 @@ impl Partition {
             wakers: Vec::new(),
         };
         let (config, flush) = (RwLock::new(config), Flush::new(recovery_point));
-        Partition { name, config, leader_epoch, state: Mutex::new(state), flush }
+        Partition { name, config, leader_epoch, state: Mutex::new(state), flush, snapshots: Mutex::default() }
     }
 
     /// Takes another configuration into use; the next append goes by it.
@@ -102,9 +102,14 @@ impl Partition {
         };
         self.flush_to(end)?;
         if let Some((folder, producers)) = snapshot {
-            snapshot::write(&folder, end, &producers)?;
+            self.write_snapshot(&folder, end, &producers)?;
         }
         Ok(())
+    }
+
+    fn write_snapshot(&self, folder: &Path, end: Offset, producers: &ProducerState) -> Result<()> {
+        let _one_writer = self.snapshots.lock().unwrap();
+        snapshot::write(folder, end, producers)
     }
 
     /// Forgets producers that have not written since then.
@@ -201,7 +206,7 @@ impl Partition {
         };
         let Some((folder, end, producers)) = known else { return self.flush_unless_os(offset) };
         self.flush_unless_os(end)?;
-        snapshot::write(&folder, end, &producers)
+        self.write_snapshot(&folder, end, &producers)
     }
 
     /// Moves the log start up, after its checkpoint: the log start, and the files to unlink.
@@ -279,6 +284,7 @@ fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
 /// also below the log start.
 fn read_producers(folder: &Path, log: &Log) -> Result<ProducerState> {
     let first = log.views().first().map_or(Offset(0), SegmentView::base_offset);
+    snapshot::remove_beyond(folder, log.end_offset())?;
     let found = snapshot::read(folder, log.end_offset())?;
     let (from, mut producers) = match found {
         None => (first, ProducerState::default()),

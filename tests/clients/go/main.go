@@ -34,6 +34,7 @@ type adapter struct {
 	bootstrap string
 	admin     *kadm.Client
 	member    *member
+	churn     *churn
 }
 
 func main() {
@@ -72,7 +73,7 @@ func (a *adapter) obey(ctx context.Context, verb string, args []string) ([]strin
 		partitions, err := a.partitions(ctx, args[0])
 		return []string{strconv.Itoa(len(partitions))}, err
 	case "produce":
-		return a.produce(ctx, args[0], args[1], args[2], args[3])
+		return a.produce(ctx, args[0], args[1], args[2], args[3], args[4:])
 	case "consume":
 		return nil, a.consume(ctx, args[0], int32(number(args[1])), args[2], int(number(args[3])), args[4])
 	case "offset":
@@ -99,6 +100,25 @@ func (a *adapter) obey(ctx context.Context, verb string, args []string) ([]strin
 	case "delete-group":
 		_, err := a.admin.DeleteGroup(ctx, args[0])
 		return nil, err
+	case "configs":
+		return a.configs(ctx, args[0], args[1])
+	case "alter":
+		return nil, a.alter(ctx, args[0], args[1], args[2:], false)
+	case "replace":
+		return nil, a.alter(ctx, args[0], args[1], args[2:], true)
+	case "grow":
+		return nil, a.grow(ctx, args[0], int(number(args[1])))
+	case "delete-records":
+		return nil, a.deleteRecords(ctx, args[0], int32(number(args[1])), number(args[2]))
+	case "log-dirs":
+		return a.logDirs(ctx, args[0])
+	case "cluster":
+		return a.cluster(ctx)
+	case "churn":
+		a.churn = startChurn(a.bootstrap, args)
+		return nil, nil
+	case "churned":
+		return a.churn.state()
 	}
 	return nil, errors.New("no such command: " + verb)
 }
@@ -132,7 +152,9 @@ func (a *adapter) partitions(ctx context.Context, topic string) (kadm.PartitionD
 	return topics[topic].Partitions, topics.Error()
 }
 
-func (a *adapter) produce(ctx context.Context, topic, codec, acks, path string) ([]string, error) {
+func (a *adapter) produce(
+	ctx context.Context, topic, codec, acks, path string, batchBytes []string,
+) ([]string, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(a.bootstrap),
 		kgo.AllowAutoTopicCreation(),
@@ -140,6 +162,9 @@ func (a *adapter) produce(ctx context.Context, topic, codec, acks, path string) 
 		kgo.ProducerBatchCompression(codecs[codec]),
 		kgo.ProducerLinger(20 * time.Millisecond),
 		kgo.RequiredAcks(acksByName[acks]),
+	}
+	if len(batchBytes) == 1 {
+		options = append(options, kgo.ProducerBatchMaxBytes(int32(number(batchBytes[0]))))
 	}
 	// Kafka allows idempotence with acks=all only.
 	if os.Getenv("IDEMPOTENT") != "1" || acks != "all" {

@@ -54,8 +54,13 @@ func (a *adapter) join(group, topics, path string, options []string) error {
 	}
 	for _, option := range options {
 		name, value, _ := strings.Cut(option, "=")
-		if name == "instance" {
+		switch name {
+		case "instance":
 			config = append(config, kgo.InstanceID(value))
+		case "session":
+			config = append(config, kgo.SessionTimeout(time.Duration(number(value))*time.Millisecond))
+		case "assignor": // what it does anyway
+			config = append(config, kgo.Balancers(kgo.CooperativeStickyBalancer()))
 		}
 	}
 	file, err := os.Create(path)
@@ -82,7 +87,10 @@ func (m *member) poll(file *os.File) {
 		}
 		m.mu.Lock()
 		for _, failed := range fetches.Errors() {
-			m.err = failed.Err
+			// It says that it could not join, and tries again.
+			if group := (*kgo.ErrGroupSession)(nil); !errors.As(failed.Err, &group) {
+				m.err = failed.Err
+			}
 		}
 		for _, record := range fetches.Records() {
 			fmt.Fprintln(out, format(record))

@@ -7,7 +7,7 @@ A command is a line, its fields separated by tabs; the answer is one line too: `
     delete   TOPIC
     topics                                        ok NAME...
     partitions TOPIC                              ok COUNT
-    produce  TOPIC CODEC ACKS FILE                ok LAST-OFFSET, as acked (-1 with ACKS 0)
+    produce  TOPIC CODEC ACKS FILE [BYTES]        ok LAST-OFFSET, as acked (-1 with ACKS 0); batches have about BYTES
     consume  TOPIC PARTITION FROM COUNT FILE      writes COUNT records; FROM is `beginning`, OFFSET or `end-N`
     offset   TOPIC PARTITION WHICH                ok OFFSET; WHICH is `earliest`, `latest`, `max` or a timestamp;
                                                   -1 when no record has that timestamp or a later one
@@ -23,10 +23,27 @@ A command is a line, its fields separated by tabs; the answer is one line too: `
     describe-group GROUP                          ok STATE MEMBERS PARTITION...
     delete-group GROUP
 
+    configs  TYPE NAME                            ok KEY:SOURCE:VALUE...; TYPE is `topic` or `broker`, SOURCE Kafka's name
+    alter    TYPE NAME KEY[=VALUE]...             these keys alone; without a value, back to the default
+    replace  TYPE NAME KEY=VALUE...               these keys, and all others back to the default
+    grow     TOPIC COUNT                          so many partitions
+    delete-records TOPIC PARTITION OFFSET         those before the offset, or all with -1
+    log-dirs TOPIC                                ok PARTITION:SIZE...
+    cluster                                       ok CLUSTER-ID CONTROLLER NODE:HOST:PORT...
+
 go only, in the name of a member and a generation, `own` for the right ones:
 
     commit-as MEMBER GENERATION
     heartbeat-as MEMBER GENERATION
+    churn GROUP,... TOPIC COUNT SECONDS HOW       starts COUNT members each second that vanish when they have `asked` for
+                                                  a member id or have `joined` with it
+    churned                                       ok VANISHED ALL
+
+confluent only:
+
+    flood TOPIC ACKS FILE [COUNT]                 produces numbered records to partition 0 until `stop`, as fast as it can
+                                                  or COUNT each second; `OFFSET NUMBER` goes into FILE for each ack
+    stop                                          ok SENT
 
 The adapters get the broker's address as their argument. They produce with idempotence if IDEMPOTENT=1 is in
 the environment. By hand: `COMMAND 127.0.0.1:9092`, then type `topics`.
@@ -115,12 +132,14 @@ class Client:
     """A client with its own adapter program, and what it can do."""
 
     can_create = can_consume = can_max_timestamp = can_null_header = can_bare = keeps_timestamps = True
+    can_alter = can_replace = can_log_dirs = can_describe_errors = can_be_static = can_cooperate = True
     # Which partition gets which records, and with which acks.
     plan = [(0, "all", records.VARIED), (1, "1", records.VARIED), (2, "0", records.VARIED)]
 
     def __init__(self, name, command, broker, scratch, cannot=()):
         self.name = name
         self.scratch = scratch
+        self.cannot = cannot
         for ability in cannot:
             setattr(self, ability, False)
         self.broker = broker
@@ -132,7 +151,7 @@ class Client:
 
     def again(self, name):
         """Another process of the same client."""
-        return Client(name, self.command, self.broker, self.scratch)
+        return Client(name, self.command, self.broker, self.scratch, self.cannot)
 
     def ask(self, *fields):
         self.broker.check_alive()
@@ -150,11 +169,11 @@ class Client:
     def partitions(self, topic):
         return int(self.ask("partitions", topic)[0])
 
-    def produce(self, topic, codec, acks, lines):
+    def produce(self, topic, codec, acks, lines, *batch_bytes):
         """Returns the offset of the last record; -1 with acks=0, None if the client does not tell."""
         path = self.scratch / f"{self.name}.sent"
         path.write_text("".join(line + "\n" for line in lines))
-        return int(self.ask("produce", topic, codec, acks, path)[0])
+        return int(self.ask("produce", topic, codec, acks, path, *batch_bytes)[0])
 
     def consume(self, topic, partition, start, count):
         """Returns the lines of `count` records."""
@@ -164,6 +183,11 @@ class Client:
 
     def offset(self, topic, partition, which):
         return int(self.ask("offset", topic, partition, which)[0])
+
+    def configs(self, kind, name):
+        """Key -> source and value."""
+        found = (field.split(":", 2) for field in self.ask("configs", kind, name))
+        return {key: (source, value) for key, source, value in found}
 
     def kill(self):
         """kill -9: the broker hears nothing of it."""

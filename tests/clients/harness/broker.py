@@ -1,5 +1,8 @@
 """The broker under test: `$SENDLOG --listen 127.0.0.1:PORT --data DIR`, or one that already runs (BOOTSTRAP, DATA).
 
+What starts one is called `launch` in this harness: launch(data, log, listen, settings), so that Kafka itself
+(kafka.py) can stand in for it.
+
 Always true: it prints `listening on 127.0.0.1:PORT` on stdout when it is ready and nothing else there; its log on
 stderr goes to a file; it is signalled by its pid, and ends with exit code 0 on SIGTERM.
 """
@@ -13,13 +16,19 @@ from harness.report import Failure
 START_SECONDS = 60
 STOP_SECONDS = 60
 READY = b"listening on "
+ANY_PORT = "127.0.0.1:0"
 
 
 class Broker:
-    def __init__(self, binary, data, log, listen="127.0.0.1:0"):
+    exit_code = 0
+
+    def __init__(self, binary, data, log, listen=ANY_PORT, settings=None):
         self.data = data
+        keys = [option for key, value in (settings or {}).items() for option in ("--set", f"{key}={value}")]
+        self.execute([binary, "--listen", listen, "--data", data, *keys], log)
+
+    def execute(self, command, log):
         with open(log, "ab") as stderr:
-            command = [binary, "--listen", listen, "--data", data]
             self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
         try:
             self.bootstrap = self.wait_until_ready()
@@ -41,7 +50,7 @@ class Broker:
             raise Failure(f"the broker has ended with exit code {self.child.returncode}")
 
     def stop(self):
-        """Asks it to stop, and fails unless it does so in time, with exit code 0 and nothing more to say."""
+        """Asks it to stop, and fails unless it does so in time, with the right exit code and nothing more to say."""
         self.check_alive()
         self.child.send_signal(signal.SIGTERM)
         try:
@@ -51,7 +60,7 @@ class Broker:
             raise Failure(f"the broker did not stop within {STOP_SECONDS} s of SIGTERM") from None
         more = self.child.stdout.read()
         self.child.stdout.close()
-        if code != 0:
+        if code != self.exit_code:
             raise Failure(f"the broker ended with exit code {code} on SIGTERM")
         if more:
             raise Failure(f"the broker printed more than one line on stdout: {more[:200]!r}")

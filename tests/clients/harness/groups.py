@@ -1,4 +1,4 @@
-"""Consumer groups: what every client's members read, commit, share and hand over; then restarts of the broker.
+"""Consumer groups: what every client's members read, commit, share and hand over.
 
 A member lives in an adapter process (adapter.py) and reads in the background. A client's checks use a topic of their
 own with 3 partitions, to which a round of records is produced between the steps, so that each round must be read
@@ -10,8 +10,7 @@ import json
 import re
 
 from harness import dump_log, records, segments
-from harness.adapter import Client, ClientError
-from harness.broker import Broker
+from harness.adapter import ClientError
 from harness.report import Failure
 from harness.suite import eventually, expect_error
 from harness.tools import IDEMPOTENCE, TOPICS
@@ -78,8 +77,9 @@ class Groups:
                 return
         if self.client.name == "go":
             self.stale_members()
-        if self.client.name in ["confluent", "java"]:
+        if self.client.can_be_static:
             self.static_membership()
+        if self.client.can_cooperate:
             self.cooperative()
 
     def check(self, name):
@@ -240,69 +240,6 @@ def kcat_group(kcat, report):
             options = ["-e", "-q", "-X", "auto.offset.reset=earliest", "-f", "%s\\n"]
             got = kcat.run("-C", *options, "-G", group, topic).decode().splitlines()
             expect_equal(lines, got)
-
-
-class Restarts:
-    """A broker of its own, stopped and killed under a group of a confluent-kafka member."""
-
-    def __init__(self, report, binary, command, home):
-        self.report = report
-        self.binary = binary
-        self.command = command
-        self.home = home
-        home.mkdir()
-        self.start("127.0.0.1:0")
-
-    def start(self, listen):
-        self.broker = Broker(self.binary, self.home / "data", self.home / "broker.log", listen)
-
-    def run(self):
-        client = Client("restarts", self.command, self.broker, self.home)
-        try:
-            groups = Groups(client, None, self.report)
-            groups.first_run()
-            groups.member = groups.join(client)
-            for how in ["SIGTERM", "kill -9"]:
-                with self.report.check(f"restarts: group: committed offsets and a member survive {how}"):
-                    self.survive(groups, how)
-            groups.member.leave()
-            with self.report.check("restarts: the broker stops cleanly"):
-                self.broker.stop()
-            self.committed = [groups.group, groups.topic, groups.ends("")]
-        finally:
-            client.close()
-            self.broker.kill()
-
-    def dump(self, tools):
-        """kafka-dump-log finds in __consumer_offsets what was committed last."""
-        with self.report.check("restarts: kafka-dump-log --offsets-decoder shows the committed offsets"):
-            group, topic, wanted = self.committed
-            got = {}
-            for key, value in decoded(tools, self.broker.data):
-                if key["data"].get("topic") == topic and key["data"]["group"] == group:
-                    # confluent-kafka ends metadata with a zero byte.
-                    offset, metadata = value["data"]["offset"], value["data"]["metadata"].rstrip("\0")
-                    got[key["data"]["partition"]] = (offset, metadata)
-            expect_equal(wanted, got)
-
-    def survive(self, groups, how):
-        wait_for_partitions(groups.member, [0, 1, 2])
-        groups.read_a_round(groups.member)
-        groups.member.commit(how)
-        if how == "SIGTERM":
-            self.broker.stop()
-        else:
-            self.broker.kill()
-        self.start(self.broker.bootstrap)
-        groups.client.broker = self.broker
-        # A new client, as in kill.py.
-        reader = Client("reader", self.command, self.broker, self.home)
-        try:
-            eventually(lambda: groups.group in reader.ask("groups"), "the group is listed")
-            expect_equal(groups.ends(how), committed(reader, groups.group, groups.topic))
-        finally:
-            reader.close()
-        groups.read_a_round(groups.member)
 
 
 def run_tools(tools, report, broker):

@@ -72,7 +72,7 @@ def kafkajs():
     return ["env", f"NODE_PATH={home / 'node_modules'}", "node", HERE / "kafkajs" / "adapter.js"]
 
 
-def java(main):
+def java(main, *more):
     need("java", "javac", "mvn")
     jars, classes = CLIENTS / "java" / "jars", CLIENTS / "java" / "classes"
     pom, sources = HERE / "java" / "pom.xml", sorted((HERE / "java").glob("*.java"))
@@ -84,7 +84,7 @@ def java(main):
     once(CLIENTS / "java", install, pom)
     once(classes, lambda: execute("javac", "-cp", f"{jars}/*", "-d", classes, *sources), *sources)
     options = ["-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-    return ["java", *options, "-cp", f"{classes}{os.pathsep}{jars}/*", main]
+    return ["java", *options, *more, "-cp", f"{classes}{os.pathsep}{jars}/*", main]
 
 
 def need(*programs):

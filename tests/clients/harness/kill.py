@@ -9,7 +9,7 @@ import random
 
 from harness import records, segments
 from harness.adapter import Client
-from harness.broker import Broker
+from harness.broker import ANY_PORT
 from harness.report import Failure
 from harness.suite import eventually
 
@@ -19,11 +19,11 @@ STOP_SECONDS = 60
 TOPIC = "killed"
 
 
-def kill_rounds(report, binary, command, scratch):
+def kill_rounds(report, launch, command, scratch):
     for acks in ["1", "all"]:
         home = scratch / f"kill-acks-{acks}"
         home.mkdir()
-        killed = Rounds(acks, binary, command, home)
+        killed = Rounds(acks, launch, command, home)
         try:
             with report.check(f"kill: {ROUNDS} times kill -9 in the middle of a produce with acks={acks}"):
                 killed.produce_and_kill()
@@ -40,18 +40,18 @@ def kill_rounds(report, binary, command, scratch):
 
 
 class Rounds:
-    def __init__(self, acks, binary, command, home):
+    def __init__(self, acks, launch, command, home):
         self.acks = acks
-        self.binary = binary
+        self.launch = launch
         self.home = home
         self.acked_path = home / "acked"
-        self.start("127.0.0.1:0")
+        self.start(ANY_PORT)
         self.command = command
         self.producer = Client("producer", command, self.broker, home)
         self.sent = 0
 
     def start(self, listen):
-        self.broker = Broker(self.binary, self.home / "data", self.home / "broker.log", listen)
+        self.broker = self.launch(self.home / "data", self.home / "broker.log", listen)
 
     def produce_and_kill(self):
         self.producer.create(TOPIC, 1)

@@ -3,10 +3,12 @@
     ok   java: consume zstd from the beginning
     FAIL java: stored codec zstd: java-zstd-0 at 4711: codec none
     skip go: no toolchain 'go' on PATH
+    took    12 s java
     57 passed, 1 failed, 1 skipped
 """
 
 import contextlib
+import time
 
 
 class Failure(Exception):
@@ -20,6 +22,7 @@ class Skip(Exception):
 class Report:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.took = {}  # suite -> seconds
 
     @contextlib.contextmanager
     def check(self, name):
@@ -43,6 +46,14 @@ class Report:
         except Exception as broken:  # a bug in the harness or a dead broker: reported, never swallowed
             self.fail(name, f"{type(broken).__name__}: {broken}")
 
+    @contextlib.contextmanager
+    def timed(self, suite):
+        """Counts the time of its block for the suite, and makes of it an attempt."""
+        began = time.monotonic()
+        with self.attempt(suite):
+            yield
+        self.took[suite] = self.took.get(suite, 0) + time.monotonic() - began
+
     def fail(self, name, why):
         self.failed += 1
         print(f"FAIL {name}: {why}", flush=True)
@@ -52,6 +63,8 @@ class Report:
         print(f"skip {name}: {why}", flush=True)
 
     def close(self):
-        """Prints the counts, alone on the last line, and returns the exit code."""
+        """Prints what took how long, then the counts, alone on the last line, and returns the exit code."""
+        for suite, seconds in sorted(self.took.items(), key=lambda each: -each[1]):
+            print(f"took {seconds:5.0f} s {suite}")
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
         return 1 if self.failed else 0

@@ -31,15 +31,20 @@ class Tools:
 
     def run_both(self, tool, *args, stdin=""):
         """Runs the tool's main and returns what it printed on stdout and on stderr; fails unless it exits with 0."""
+        code, printed, complaints = self.execute(tool, *args, stdin=stdin)
+        if code != 0:
+            raise Failure(f"{tool} exited with {code}: {printed[-500:]} {complaints[-500:]}")
+        return printed, complaints
+
+    def execute(self, tool, *args, stdin=""):
+        """Runs the tool's main and returns its exit code and what it printed on stdout and on stderr."""
         source, out, err = (self.scratch / f"tool.{end}" for end in ["in", "out", "err"])
         source.write_text(stdin)
         (code,) = self.process.ask(tool, source, out, err, *args, seconds=TOOL_SECONDS)
         printed, complaints = out.read_text(), err.read_text()
         with open(self.process.log, "a") as log:
             print(shlex.join([tool, *args]), "->", code, complaints, file=log)
-        if code != "0":
-            raise Failure(f"{tool} exited with {code}: {printed[-500:]} {complaints[-500:]}")
-        return printed, complaints
+        return int(code), printed, complaints
 
     def close(self):
         self.process.close()

@@ -21,8 +21,10 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.GroupListing;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
@@ -83,7 +85,8 @@ class Adapter {
                 return topics.get(command[1]).partitions().size();
             }
             case "produce" -> {
-                return produce(command[1], command[2], command[3], Path.of(command[4]));
+                int batchBytes = command.length > 5 ? Integer.parseInt(command[5]) : 16_384;
+                return produce(command[1], command[2], command[3], Path.of(command[4]), batchBytes);
             }
             case "consume" -> {
                 var at = new TopicPartition(command[1], Integer.parseInt(command[2]));
@@ -109,6 +112,25 @@ class Adapter {
                 return describe(command[1]);
             }
             case "delete-group" -> admin.deleteConsumerGroups(List.of(command[1])).all().get();
+            case "configs" -> {
+                return AdminCalls.configs(admin, command[1], command[2]);
+            }
+            case "alter" -> AdminCalls.alter(admin, command);
+            case "grow" -> {
+                var partitions = NewPartitions.increaseTo(Integer.parseInt(command[2]));
+                admin.createPartitions(Map.of(command[1], partitions)).all().get();
+            }
+            case "delete-records" -> {
+                var at = new TopicPartition(command[1], Integer.parseInt(command[2]));
+                var before = RecordsToDelete.beforeOffset(Long.parseLong(command[3]));
+                admin.deleteRecords(Map.of(at, before)).all().get();
+            }
+            case "log-dirs" -> {
+                return AdminCalls.logDirs(admin, command[1]);
+            }
+            case "cluster" -> {
+                return AdminCalls.cluster(admin);
+            }
             default -> throw new IllegalArgumentException(command[0]);
         }
         return null;
@@ -126,7 +148,7 @@ class Adapter {
         admin.createTopics(List.of(topic.configs(configs))).all().get();
     }
 
-    long produce(String topic, String codec, String acks, Path file) throws Exception {
+    long produce(String topic, String codec, String acks, Path file, int batchBytes) throws Exception {
         // Kafka allows idempotence with acks=all only.
         boolean idempotent = "1".equals(System.getenv("IDEMPOTENT")) && acks.equals("all");
         Map<String, Object> config = Map.of(
@@ -134,6 +156,7 @@ class Adapter {
             "acks", acks,
             "compression.type", codec,
             "linger.ms", 20,
+            "batch.size", batchBytes,
             "enable.idempotence", idempotent);
         var sent = new ArrayList<Future<RecordMetadata>>();
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {

@@ -9,6 +9,7 @@ const lz4 = require('lz4-napi')
 const { AssignerProtocol, CompressionCodecs, CompressionTypes, Kafka, Partitioners, logLevel } = require('kafkajs')
 const snappy = require('kafkajs-snappy')
 const { ZstdCodec } = require('zstd-codec')
+const adminVerbs = require('./admin')
 const { Member } = require('./member')
 
 const CODECS = {
@@ -19,7 +20,7 @@ const CODECS = {
   zstd: CompressionTypes.ZSTD,
 }
 const ACKS = { all: -1, 1: 1, 0: 0 }
-const CHUNK = 200 // records in one send, which is one batch
+const CHUNK = 200 // records in one send, which is one batch, unless its size is given
 
 // kafkajs reports on stdout, where our answers go.
 const logCreator = () => ({ namespace, level, log }) => console.error(level, namespace, log.message, log.error || '')
@@ -30,6 +31,8 @@ const admin = kafka.admin()
 let member
 
 const verbs = {
+  ...adminVerbs(admin),
+
   async create(topic, partitions, ...configs) {
     const configEntries = configs.map(config => {
       const [name, ...value] = config.split('=')
@@ -54,15 +57,15 @@ const verbs = {
     return [topics[0].partitions.length]
   },
 
-  async produce(topic, codec, acks, path) {
+  // One send after the other: a second one at the same time would take the sequence number of one that failed.
+  async produce(topic, codec, acks, path, bytes) {
     const records = fs.readFileSync(path, 'utf8').trimEnd().split('\n').map(parse)
     const idempotent = process.env.IDEMPOTENT === '1' && acks === 'all'
     const producer = kafka.producer({ idempotent, createPartitioner: Partitioners.DefaultPartitioner })
     await producer.connect()
     let last = -1
     try {
-      for (let i = 0; i < records.length; i += CHUNK) {
-        const messages = records.slice(i, i + CHUNK)
+      for (const messages of chunks(records, bytes)) {
         const [sent] = await producer.send({ topic, messages, acks: ACKS[acks], compression: CODECS[codec] })
         if (sent) last = Number(sent.baseOffset) + messages.length - 1
       }
@@ -122,6 +125,18 @@ const verbs = {
   },
 }
 
+function chunks(records, bytes) {
+  const chunks = [[]]
+  let size = 0
+  for (const record of records) {
+    const isFull = bytes ? size >= bytes : chunks.at(-1).length >= CHUNK
+    if (isFull) chunks.push([])
+    size = (isFull ? 0 : size) + (record.key?.length || 0) + (record.value?.length || 0)
+    chunks.at(-1).push(record)
+  }
+  return chunks
+}
+
 // One line of records, as kafkajs wants it.
 function parse(line) {
   const [partition, , timestamp, key, value, ...rest] = line.split(' ')
@@ -157,7 +172,8 @@ async function main() {
       console.log(['ok', ...((await verbs[verb](...args)) || [])].join('\t'))
     } catch (error) {
       console.error(error)
-      const causes = error.errors || (error.groups || []).map(group => group.error)
+      const { errors, groups, partitions } = error.cause?.partitions ? error.cause : error
+      const causes = errors || (groups || partitions || []).map(each => each.error)
       const cause = causes[0] || error.cause || error
       const code = Math.max(Number(cause.code) || 0, 0)
       console.log(['error', code, String(cause.message).replace(/\s+/g, ' ')].join('\t'))

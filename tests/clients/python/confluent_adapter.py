@@ -14,7 +14,16 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+)
 
 from harness import records
 from members import Member
@@ -51,8 +60,8 @@ class Confluent:
         config = {"acks": acks, "linger.ms": 20, "enable.idempotence": idempotent(acks)}
         return Producer({**self.base, **config, **more})
 
-    def produce(self, topic, codec, acks, path):
-        producer = self.producer(acks, **{"compression.type": codec})
+    def produce(self, topic, codec, acks, path, batch_bytes=1_000_000):
+        producer = self.producer(acks, **{"compression.type": codec, "batch.size": batch_bytes})
         offsets = []
         errors = []
 
@@ -176,15 +185,41 @@ class Confluent:
     def delete_group(self, group):
         self.admin.delete_consumer_groups([group])[group].result()
 
-    def flood(self, topic, acks, path):
-        """Produces numbered records to partition 0 as fast as it can until `stop`, across losses of the broker.
-        Writes `OFFSET NUMBER` to the file for each record that is acknowledged."""
+    def configs(self, kind, name):
+        resource = ConfigResource(kind, name)
+        entries = self.admin.describe_configs([resource])[resource].result().values()
+        return [f"{entry.name}:{ConfigSource(entry.source).name}:{entry.value}" for entry in entries]
+
+    def alter(self, kind, name, *changes):
+        def entry(key, equals, value):
+            operation = AlterConfigOpType.SET if equals else AlterConfigOpType.DELETE
+            return ConfigEntry(key, value, incremental_operation=operation)
+
+        entries = [entry(*change.partition("=")) for change in changes]
+        resource = ConfigResource(kind, name, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result()
+
+    def replace(self, kind, name, *configs):
+        resource = ConfigResource(kind, name, set_config=dict(config.split("=", 1) for config in configs))
+        self.admin.alter_configs([resource])[resource].result()
+
+    def grow(self, topic, count):
+        self.admin.create_partitions([NewPartitions(topic, int(count))])[topic].result()
+
+    def delete_records(self, topic, partition, offset):
+        at = TopicPartition(topic, int(partition), int(offset))
+        self.admin.delete_records([at])[at].result()
+
+    def cluster(self):
+        found = self.admin.describe_cluster().result()
+        return [found.cluster_id, found.controller.id, *(f"{node.id}:{node.host}:{node.port}" for node in found.nodes)]
+
+    def flood(self, topic, acks, path, count=None):
         # A short queue, so that what piles up while the broker is down stays readable.
-        self.flooding = Flood(self.producer(acks, **{"queue.buffering.max.messages": 20_000}), topic, path)
+        self.flooding = Flood(self.producer(acks, **{"queue.buffering.max.messages": 20_000}), topic, path, count)
         self.flooding.start()
 
     def stop(self):
-        """Ends the flood: ok NUMBER-OF-RECORDS-SENT."""
         return [self.flooding.finish()]
 
 
@@ -196,11 +231,14 @@ def line_of(message):
 
 class Flood(threading.Thread):
     PADDING = b"." * 100
+    PAUSE_SECONDS = 0.1
 
-    def __init__(self, producer, topic, path):
+    def __init__(self, producer, topic, path, count):
         super().__init__(daemon=True)
         self.producer = producer
         self.topic = topic
+        self.is_paced = count is not None
+        self.burst = int(int(count) * self.PAUSE_SECONDS) if self.is_paced else 1000
         self.acked = open(path, "w")
         self.ending = threading.Event()
         self.sent = 0
@@ -208,7 +246,7 @@ class Flood(threading.Thread):
     def run(self):
         while not self.ending.is_set():
             try:
-                for _ in range(1000):
+                for _ in range(self.burst):
                     value = b"%d %s" % (self.sent, self.PADDING)
                     self.producer.produce(self.topic, value, b"%d" % self.sent, 0, on_delivery=self.delivered)
                     self.sent += 1
@@ -216,6 +254,8 @@ class Flood(threading.Thread):
                 self.producer.poll(0.1)
             self.producer.poll(0)
             self.acked.flush()
+            if self.is_paced:
+                self.ending.wait(self.PAUSE_SECONDS)
 
     def delivered(self, error, message):
         if not error:

@@ -1,12 +1,14 @@
 """kafka-python under test. By hand: python kafka_python_adapter.py 127.0.0.1:9092, then type `topics`."""
 
+import re
 import sys
 import time
 
 from commands import READ_SECONDS, idempotent, serve
 import kafka.errors
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.admin import AlterConfigOp, ConfigResource, KafkaAdminClient, OffsetSpec
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 
 from harness import records
@@ -35,12 +37,13 @@ class KafkaPython:
             raise for_code(found["error_code"])(topic)
         return [len(found["partitions"])]
 
-    def produce(self, topic, codec, acks, path):
+    def produce(self, topic, codec, acks, path, batch_bytes=16_384):
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap,
             acks="all" if acks == "all" else int(acks),
             compression_type=None if codec == "none" else codec,
             linger_ms=20,
+            batch_size=int(batch_bytes),
             enable_idempotence=idempotent(acks),
         )
         try:
@@ -95,14 +98,16 @@ class KafkaPython:
 
     def join(self, group, topics, path, *options):
         options = dict(option.split("=", 1) for option in options)
+        more = {"partition_assignment_strategy": [CooperativeStickyAssignor]} if "assignor" in options else {}
         consumer = KafkaConsumer(
             bootstrap_servers=self.bootstrap, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
             session_timeout_ms=int(options.get("session", 10_000)), heartbeat_interval_ms=300,
-            group_instance_id=options.get("instance"),
+            group_instance_id=options.get("instance"), **more,
         )
 
         def poll():
-            fetched = consumer.poll(50, max_records=1000)
+            # With polls of 50 ms a member in thirty never gets over its first rebalance, against Kafka too.
+            fetched = consumer.poll(300, max_records=1000)
             return [(each.partition, each.offset, line_of(each)) for batch in fetched.values() for each in batch]
 
         member = Member(poll, path)
@@ -151,6 +156,45 @@ class KafkaPython:
         result = self.admin.delete_groups([group])[group]
         if result != "OK":
             raise getattr(kafka.errors, result)(group)
+
+    def configs(self, kind, name):
+        found = self.admin.describe_configs([ConfigResource(kind, name)], config_filter="all")[kind][name]
+        return [f"{key}:{entry['config_source']}:{entry['value']}" for key, entry in found.items()]
+
+    def alter(self, kind, name, *changes):
+        changes = [change.partition("=") for change in changes]
+        changes = {key: (AlterConfigOp.SET, value) if is_set else (AlterConfigOp.DELETE, None) for key, is_set, value in changes}
+        resource = ConfigResource(kind, name, changes)
+        check(self.admin.alter_configs([resource], raise_on_unknown=False)[kind][name])
+
+    def replace(self, kind, name, *configs):
+        # AlterConfigs both times. The second call alone would add what was set before.
+        check(self.admin.reset_configs([ConfigResource(kind, name, {})], incremental=False)[kind][name])
+        resource = ConfigResource(kind, name, dict(config.split("=", 1) for config in configs))
+        check(self.admin.alter_configs([resource], raise_on_unknown=False, incremental=False)[kind][name])
+
+    def grow(self, topic, count):
+        self.admin.create_partitions({topic: int(count)})
+
+    def delete_records(self, topic, partition, offset):
+        self.admin.delete_records({TopicPartition(topic, int(partition)): int(offset)})
+
+    def log_dirs(self, topic):
+        (broker,) = self.admin.describe_log_dirs([topic])
+        topics = [each for log_dir in broker["log_dirs"] for each in log_dir["topics"]]
+        partitions = [each for found in topics for each in found["partitions"]]
+        return [f"{each['partition_index']}:{each['partition_size']}" for each in partitions]
+
+    def cluster(self):
+        found = self.admin.describe_cluster()
+        nodes = [f"{node['broker_id']}:{node['host']}:{node['port']}" for node in found["brokers"]]
+        return [found["cluster_id"], found["controller_id"], *nodes]
+
+
+def check(result):
+    """Raises what kafka-python only tells: `OK`, or a text with the code of an error."""
+    if result != "OK":
+        raise for_code(int(re.match(r"\[Error (\d+)\]", result)[1]))(result)
 
 
 class Listener(ConsumerRebalanceListener):
