@@ -23,7 +23,12 @@ pub struct Retention {
 
 /// Where the log starts when everything that may go is gone: the segments are `views`, oldest first, and the log ends at
 /// `log_end`.
-pub fn start_after(views: &[SegmentView], log_end: Offset, retention: Retention, now_ms: i64) -> Result<Option<Offset>> {
+pub fn start_after(
+    views: &[SegmentView],
+    log_end: Offset,
+    retention: Retention,
+    now_ms: i64,
+) -> Result<Option<Offset>> {
     let mut bytes: u64 = views.iter().map(|view| view.size().0).sum();
     let mut start = None;
     for view in views {

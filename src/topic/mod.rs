@@ -245,7 +245,7 @@ impl TopicRegistry {
     fn discard_folders(&self, record: &TopicRecord, names: &[TopicPartition]) {
         for name in names {
             if fs::exists(&self.data.partition_folder(name)) {
-                let _ = self.retire_folder(name, record.id);
+                let _ = self.retire_folder(name, record.id, 0);
             }
         }
     }
@@ -264,16 +264,18 @@ impl TopicRegistry {
         file.append(&Record::Delete(topic.id))?;
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
         // What cannot be renamed now is removed at the next start; its name stays taken until then.
-        let renamed = topic.partitions.iter().try_for_each(|partition| self.retire_folder(partition.name(), topic.id));
+        let delay_ms = topic.delete_delay_ms(&self.config());
+        let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
+        let renamed = topic.partitions.iter().try_for_each(retire);
         let forgotten = forget();
         self.topics.write().unwrap().remove(&topic);
         renamed.and(forgotten)
     }
 
-    fn retire_folder(&self, name: &TopicPartition, id: Uuid) -> Result<()> {
+    fn retire_folder(&self, name: &TopicPartition, id: Uuid, delay_ms: i64) -> Result<()> {
         let to = self.data.root().join(name::marked(name, id, "delete"));
         fs::rename(&self.data.partition_folder(name), &to)?;
-        self.deleted.lock().unwrap().push(to);
+        self.delete_later(vec![to], delay_ms);
         Ok(())
     }
 
@@ -342,5 +344,7 @@ fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
     }
 }
 
+#[cfg(test)]
+mod retention_tests;
 #[cfg(test)]
 mod tests;

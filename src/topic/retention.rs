@@ -1,4 +1,5 @@
-//! Retention, topic by topic: what is old enough, or too much, goes.
+//! Retention, topic by topic: what is old enough, or too much, goes. What was deleted is unlinked after a while
+//! (`file.delete.delay.ms`), so that a slow reader finds the pages it is being sent in the cache of a file that lives.
 //!
 //! Always true: the log start moves as DeleteRecords moves it, durable before anything goes. The broker's own topics are
 //! never touched, nor are topics without `delete` in their `cleanup.policy`.
@@ -31,6 +32,28 @@ impl TopicRegistry {
         // What is not flushed yet, with flush.mode=always, is not to be deleted yet.
         let start = start.min(partition.bounds()?.high_watermark);
         self.delete_records(partition, start).map(Some)
+    }
+}
+
+/// Files and folders that were renamed, and go later.
+impl TopicRegistry {
+    pub(super) fn delete_later(&self, paths: Vec<PathBuf>, delay_ms: i64) {
+        let deleted = paths.into_iter().map(|path| Deleted { path, delay_ms, due_ms: None });
+        self.deleted.lock().unwrap().extend(deleted);
+    }
+
+    /// Removes what is due; the delay of what came since the last call begins now.
+    pub fn remove_deleted(&self, now_ms: i64) {
+        let mut waiting = std::mem::take(&mut *self.deleted.lock().unwrap());
+        let is_due =
+            |deleted: &mut Deleted| *deleted.due_ms.get_or_insert(now_ms.saturating_add(deleted.delay_ms)) <= now_ms;
+        for Deleted { path, .. } in waiting.extract_if(.., is_due) {
+            let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
+            if let Err(error) = removed {
+                note!("{error}: left for the next start");
+            }
+        }
+        self.deleted.lock().unwrap().extend(waiting);
     }
 }
 
