@@ -48,6 +48,6 @@ fn is_too_old(view: &SegmentView, retention_ms: i64, now_ms: i64) -> Result<bool
         return Ok(false);
     }
     let told_ms = view.largest_timestamp()?.map(|largest| largest.timestamp_ms).filter(|ms| (0..=now_ms).contains(ms));
-    let written_ms = told_ms.or_else(|| fs::modified_ms(view.log_path()));
+    let written_ms = told_ms.or_else(|| fs::modified_ms(view.log_file().path()));
     Ok(written_ms.is_some_and(|ms| now_ms.saturating_sub(ms) > retention_ms))
 }

@@ -5,7 +5,6 @@
 //! Not done: no caching; the page cache holds index and headers.
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{FileRange, Offset, Position, Result};
@@ -63,10 +62,6 @@ impl SegmentView {
             _ => 0,
         };
         Ok(Some(FileRange { file, position: first.position, length }))
-    }
-
-    pub fn log_path(&self) -> &Path {
-        self.log.path()
     }
 
     pub fn log_file(&self) -> Arc<LazyFile> {
