@@ -6,7 +6,7 @@
 //! Always true: each bar carries its figure in digits, so that the axis needs no labels.
 
 use crate::number::{brief, ratio};
-use crate::results::Table;
+use crate::results::{Row, Table};
 use crate::tables::{compares_brokers, first_column, more_is_better, times_kafka};
 use crate::target::Target;
 
@@ -61,7 +61,7 @@ pub fn svg(table: &Table) -> Option<String> {
 
 fn row_bars(table: &Table) -> Vec<Bar> {
     let Some((key, _)) = first_column(table) else { return Vec::new() };
-    let bar = |row: &crate::results::Row| {
+    let bar = |row: &Row| {
         let sample = table.sample(&row.group, table.side(), key)?;
         let (value, low, high) = (sample.median(), sample.low(), sample.high());
         Some(Bar { label: row.label.clone(), figure: brief(value), color: BLUE, value, low, high, mark: None })
@@ -70,7 +70,7 @@ fn row_bars(table: &Table) -> Vec<Bar> {
 }
 
 fn broker_bars(table: &Table) -> Vec<Bar> {
-    let bar = |row: &crate::results::Row| {
+    let bar = |row: &Row| {
         let value = times_kafka(table, row)?;
         let target = row.words.get("target").and_then(|text| Target::parse(text));
         let mark = target.and_then(|target| target.times_kafka());
