@@ -93,7 +93,7 @@ counted_on() {
         line=$("$release/examples/load" "${@:2}" --bootstrap "${address[$1]}")
         kill -INT "$tracer"
         wait "$tracer" || true
-        calls=$(awk '$NF == "total" { print $(NF - 2) ~ /^[0-9]+$/ ? $(NF - 2) : $(NF - 1) }' "$scratch/strace")
+        calls=$(awk '$NF == "total" { print $4 }' "$scratch/strace")
     fi
     [ -n "$calls" ] || return 0
     awk -v calls="$calls" -v records="$(word records "$line")" 'BEGIN { printf "syscalls/k=%.2f", calls / records * 1000 }'

@@ -101,8 +101,8 @@ case_produce_one_flushed() {
         --topic-config flush.messages=1
 }
 
-# What a new partition costs is in the first row: Kafka makes and maps its index files then, and spends most of the run on
-# that. The second row is what is left when all that is done.
+# What a new partition costs is in the first row; the second one is what is left when that is paid. See "New partitions"
+# in docs/bench/notes.md.
 case_produce_1000_partitions() {
     local load=(--batch-records 92 --partitions 1000 --request-batches 100 --bytes "$((megabytes * 1000000))")
     row 'produce-1000-partitions: 100 B, 10 KB batches, 100 in a request, new partitions' produce-1000-new \

@@ -135,6 +135,10 @@ fn topics_are_described_page_by_page() {
     let asked = page(&mut client, &["c", "nowhere", "a"], 100, None);
     let errors: Vec<_> = asked.topics.iter().map(|topic| (topic.name.as_deref().unwrap(), topic.error_code)).collect();
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    for cursor in [("b", 0), ("a", -1)] {
+        let wrong = page(&mut client, &["a", "c"], 100, Some(cursor)).topics;
+        assert!(wrong.len() == 2 && wrong.iter().all(|topic| topic.error_code == ErrorCode::INVALID_REQUEST));
+    }
     assert_eq!(errors, [("a", ErrorCode::NONE), ("c", ErrorCode::NONE), ("nowhere", unknown)]);
 }
 
@@ -176,7 +180,8 @@ fn no_election_is_needed_and_there_are_no_acls_quotas_or_users() {
         assert_eq!(errors, [ErrorCode::ELECTION_NOT_NEEDED, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION]);
     }
     let all = ElectLeadersRequest { topic_partitions: None, ..Default::default() };
-    assert!(client.call(2, all).replica_election_results.is_empty());
+    let results = client.call(2, all).replica_election_results;
+    assert_eq!((results.len(), results[0].partition_result.len()), (1, 0), "none needs one");
     let acls = client.call(3, DescribeAclsRequest::default());
     assert_eq!((acls.error_code, acls.resources.len()), (ErrorCode::SECURITY_DISABLED, 0));
     let quotas = client.call(1, DescribeClientQuotasRequest::default());

@@ -138,6 +138,14 @@ fn only_what_is_asked_for_is_described() {
         assert_eq!(describe(&mut client, 4, resource_type, name).error_code, error, "{resource_type} {name}");
     }
     assert!(describe(&mut client, 4, BROKER, "").configs.is_empty(), "nothing is set for all brokers");
+    let resource = |_| DescribeConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "demo".to_string(),
+        configuration_keys: None,
+    };
+    let many = DescribeConfigsRequest { resources: (0..30_000).map(resource).collect(), ..Default::default() };
+    let results = client.call(4, many).results;
+    assert!(!results[0].configs.is_empty() && results[1..].iter().all(|result| result.configs.is_empty()));
 }
 
 #[test]
@@ -209,6 +217,13 @@ fn what_cannot_be_is_refused_whole_by_name_and_logged() {
         assert_eq!(value(&mut client, TOPIC, "demo", "retention.ms").1, 5, "{operations:?} changed something");
     }
     broker.wait_for_line("unknown key 'bogus'");
+    let bad = alter_with(&mut client, (BROKER, "1"), &[("message.max.bytes", SET, Some("many"))], false);
+    assert_eq!(bad.0, ErrorCode::INVALID_REQUEST, "{}", bad.1);
+    assert_eq!(
+        alter(&mut client, (TOPIC, "demo"), &[("bogus", DELETE, None)]),
+        ErrorCode::NONE,
+        "not set, as wanted"
+    );
     let fixed = alter_with(&mut client, (BROKER, "1"), &[("num.partitions", SET, Some("3"))], false);
     assert_eq!(fixed.0, ErrorCode::INVALID_REQUEST);
     assert!(fixed.1.contains("num.partitions"), "{}", fixed.1);

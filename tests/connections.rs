@@ -71,7 +71,7 @@ fn a_reader_that_does_not_read_stops_neither_producers_nor_other_readers() {
 
 #[test]
 fn a_deleted_topic_is_still_sent_to_whoever_is_reading_it() {
-    let broker = Broker::start();
+    let broker = Broker::with(&["--set", "log.segment.delete.delay.ms=0"]);
     let (mut slow, mut admin) = (broker.connect(), broker.connect());
     admin.create("demo", 1);
     admin.fill("demo", 0, 20, 1_000_000);

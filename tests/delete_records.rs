@@ -83,7 +83,7 @@ fn each_partition_is_answered_for_itself_in_every_version() {
 
 #[test]
 fn segments_below_the_start_leave_the_disk_while_a_reader_still_gets_them() {
-    let broker = Broker::start();
+    let broker = Broker::with(&["--set", "log.segment.delete.delay.ms=0"]);
     let (mut client, mut slow) = (broker.connect(), broker.connect());
     client.create_with("demo", 1, &[("segment.bytes", "1048576")]);
     client.fill("demo", 0, 12, 500_000);

@@ -167,6 +167,10 @@ fn a_group_is_described_while_it_rebalances_too() {
     }
     let unknown = describe(client, "nobody");
     assert_eq!((unknown.error_code, unknown.group_state.as_str()), (ErrorCode::NONE, "Dead"));
+    let request = DescribeGroupsRequest { groups: vec!["nobody".to_string()], ..Default::default() };
+    let unknown = client.call(6, request).groups.remove(0);
+    assert_eq!(unknown.error_code, ErrorCode::GROUP_ID_NOT_FOUND);
+    assert!(unknown.error_message.is_some_and(|message| message.contains("nobody")));
     let request = DeleteGroupsRequest { groups_names: vec!["g".to_string(), "nobody".to_string()] };
     let codes: Vec<_> = client.call(2, request).results.iter().map(|result| result.error_code).collect();
     assert_eq!(codes, [ErrorCode::NON_EMPTY_GROUP, ErrorCode::GROUP_ID_NOT_FOUND]);

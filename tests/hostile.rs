@@ -15,9 +15,10 @@ use sendlog::base::ErrorCode;
 use sendlog::wire::decoder::ELEMENTS_MAX;
 use sendlog::wire::frame::{decode_request_header, decode_response};
 use sendlog::wire::messages::metadata::MetadataRequestTopic;
+use sendlog::wire::messages::offset_commit::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use sendlog::wire::messages::{
     ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest,
-    MetadataRequest,
+    MetadataRequest, OffsetCommitRequest,
 };
 use sendlog::wire::Request;
 
@@ -366,5 +367,28 @@ fn a_fetch_of_everything_by_many_takes_little_memory() {
         let (_, answer, _) = reader.receive::<FetchRequest>(12);
         assert_eq!(answer.responses[0].partitions[0].records.len(), 20_000_000);
     }
+    attacked.finish();
+}
+
+#[test]
+fn names_that_grow_when_they_become_text_close_their_connection_and_nothing_else() {
+    let attacked = Attacked::start(&[]);
+    let mut client = attacked.broker.connect();
+    client.create("demo", 1);
+    let commit = |group_id: &str| {
+        let partition = OffsetCommitRequestPartition { committed_offset: 0, ..Default::default() };
+        let topic = OffsetCommitRequestTopic { name: "demo".to_string(), partitions: vec![partition] };
+        OffsetCommitRequest { group_id: group_id.to_string(), topics: vec![topic], ..Default::default() }
+    };
+    // Bytes that are no UTF-8 are replaced by three each; an i16 counts them in the offsets log.
+    let mut bytes = frame(2, 1, &mut commit(&"g".repeat(11_000)));
+    bytes.iter_mut().filter(|byte| **byte == b'g').for_each(|byte| *byte = 0xff);
+    client.send_bytes(&bytes);
+    client.assert_closed();
+    let mut client = attacked.broker.connect();
+    let answer = client.call(2, commit(&"g".repeat(11_000)));
+    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::NONE);
+    assert_eq!(client.delete("demo"), ErrorCode::NONE);
+    client.create("demo", 1);
     attacked.finish();
 }

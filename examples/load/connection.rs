@@ -1,8 +1,7 @@
 //! One connection to the broker: requests out, answers in.
 //!
 //! Always true: each request is one `write(2)`. Answers are read through one buffer; that of a fetch may be larger than
-//! the buffer, and is then seen piece by piece, so that what is read stays in the core's cache as it does in no real
-//! client: the broker is to be measured, not this memory.
+//! the buffer, and is then seen piece by piece: nothing is kept, since nobody unpacks it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -14,7 +14,7 @@ use crate::requests::{check_produced, stamp};
 use crate::tally::{self, Broker, Tally};
 use crate::Result;
 
-/// What is read of a fetch's answer at once: half of a core's cache or less.
+/// What is read of a fetch's answer at once; anything from 64 KiB to 2 MiB measures alike.
 const FETCH_BUFFER_BYTES: usize = 128 << 10;
 /// Enough for a worker, and 10,000 of them fit.
 const STACK_BYTES: usize = 128 << 10;

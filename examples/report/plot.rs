@@ -6,7 +6,7 @@
 //! Always true: each bar carries its figure in digits, so that the axis needs no labels.
 
 use crate::number::{brief, ratio};
-use crate::results::Table;
+use crate::results::{Row, Table};
 use crate::tables::{compares_brokers, first_column, more_is_better, times_kafka};
 use crate::target::Target;
 
@@ -14,7 +14,7 @@ const WIDTH: f64 = 900.0;
 const LETTER: f64 = 6.8; //    pixels of a letter of the labels, a little more than most fonts need
 const FIGURES: f64 = 80.0; //  pixels for the figure behind the longest bar
 const ROW: f64 = 24.0;
-const TOP: f64 = 40.0;
+const TOP: f64 = 52.0;
 const BLUE: &str = "#3a76c7";
 const ORANGE: &str = "#c77d3a";
 /// Figures that lie further apart than this need a logarithmic axis.
@@ -36,17 +36,18 @@ pub fn svg(table: &Table) -> Option<String> {
     if bars.is_empty() {
         return None;
     }
-    let title = match compares_brokers(table) {
-        true => format!("{}: times Kafka's figure (blue: sendlog ahead, dashes: the target)", table.title),
-        false => format!("{}: {}", table.title, first_column(table)?.1),
+    let shown = match compares_brokers(table) {
+        true => "times Kafka's figure; blue: sendlog is ahead; dashes: the target",
+        false => first_column(table)?.1,
     };
     let axis = Axis::of(&bars, compares_brokers(table));
     let height = TOP + ROW * bars.len() as f64 + 12.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
          font-size=\"12\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"white\"/>\n\
-         <text x=\"12\" y=\"22\" font-size=\"14\" font-weight=\"bold\">{}</text>\n",
-        escape(&title)
+         <text x=\"12\" y=\"22\" font-size=\"14\" font-weight=\"bold\">{}</text>\n\
+         <text x=\"12\" y=\"40\">{shown}</text>\n",
+        escape(&table.title)
     );
     for tick in axis.ticks() {
         let x = axis.x(tick);
@@ -61,7 +62,7 @@ pub fn svg(table: &Table) -> Option<String> {
 
 fn row_bars(table: &Table) -> Vec<Bar> {
     let Some((key, _)) = first_column(table) else { return Vec::new() };
-    let bar = |row: &crate::results::Row| {
+    let bar = |row: &Row| {
         let sample = table.sample(&row.group, table.side(), key)?;
         let (value, low, high) = (sample.median(), sample.low(), sample.high());
         Some(Bar { label: row.label.clone(), figure: brief(value), color: BLUE, value, low, high, mark: None })
@@ -70,7 +71,7 @@ fn row_bars(table: &Table) -> Vec<Bar> {
 }
 
 fn broker_bars(table: &Table) -> Vec<Bar> {
-    let bar = |row: &crate::results::Row| {
+    let bar = |row: &Row| {
         let value = times_kafka(table, row)?;
         let target = row.words.get("target").and_then(|text| Target::parse(text));
         let mark = target.and_then(|target| target.times_kafka());

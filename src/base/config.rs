@@ -45,19 +45,28 @@ pub enum Kind {
 }
 
 impl Key {
-    fn check(&self, value: &str) -> std::result::Result<(), String> {
-        let good = match self.kind {
-            Kind::Int(low, high) => value.parse().is_ok_and(|n: i64| (low..=high).contains(&n)),
-            Kind::Level(low, high) => value.parse().is_ok_and(|n: i64| n == -1 || (low..=high).contains(&n)),
-            Kind::Ratio => value.parse().is_ok_and(|n: f64| (0.0..=1.0).contains(&n)),
-            Kind::Choice(words) => words.contains(&value),
-            Kind::Choices(words) => value.split(',').all(|word| words.contains(&word.trim())),
-            Kind::Text => true,
+    /// The value as it is kept: without blanks around it, numbers as numbers are written, each word of a list once.
+    fn normal(&self, value: &str) -> std::result::Result<String, String> {
+        let value = value.trim();
+        let normal = match self.kind {
+            Kind::Int(low, high) => value.parse().ok().filter(|n| (low..=high).contains(n)).map(|n: i64| n.to_string()),
+            Kind::Level(low, high) => {
+                value.parse().ok().filter(|n| *n == -1 || (low..=high).contains(n)).map(|n: i64| n.to_string())
+            }
+            Kind::Ratio => value.parse().ok().filter(|n| (0.0..=1.0).contains(n)).map(|n: f64| n.to_string()),
+            Kind::Choice(words) => words.contains(&value).then(|| value.to_string()),
+            Kind::Choices(words) => {
+                let mut listed: Vec<&str> = Vec::new();
+                for word in value.split(',').map(str::trim) {
+                    if !listed.contains(&word) {
+                        listed.push(word);
+                    }
+                }
+                listed.iter().all(|word| words.contains(word)).then(|| listed.join(","))
+            }
+            Kind::Text => Some(value.to_string()),
         };
-        if good {
-            return Ok(());
-        }
-        Err(format!("'{value}' is not {}", self.kind))
+        normal.ok_or_else(|| format!("'{value}' is not {}", self.kind))
     }
 }
 
@@ -128,8 +137,9 @@ impl Config {
             let (cause, mend) = unknown(name, KEYS.iter().map(|key| key.name));
             return Err(Error::unusable(cause, format!("{mend} --print-config lists all")));
         };
-        KEYS[index].check(value).map_err(|what| Error::unusable(format!("bad value of {name}"), what))?;
-        self.values[index][source as usize] = Some(value.to_string());
+        let value = KEYS[index].normal(value);
+        let value = value.map_err(|what| Error::unusable(format!("bad value of {name}"), what))?;
+        self.values[index][source as usize] = Some(value);
         Ok(())
     }
 
@@ -244,7 +254,7 @@ mod tests {
     #[test]
     fn every_default_passes_its_own_check() {
         for key in KEYS {
-            assert_eq!(key.check(key.default), Ok(()), "{}", key.name);
+            assert_eq!(key.normal(key.default).as_deref(), Ok(key.default), "{}", key.name);
         }
     }
 

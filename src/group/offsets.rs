@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use crate::base::config::{Overrides, Scope};
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::os::fs;
-use crate::partition::Partition;
+use crate::partition::{Incoming, Partition};
 use crate::record::header::{BatchHeader, HEADER_SIZE};
 use crate::record::records::Records;
 use crate::record::{BatchBuilder, Codec};
@@ -94,20 +94,23 @@ impl OffsetsLog {
         self.partition.get().ok_or_else(|| Error::rejected(ErrorCode::COORDINATOR_NOT_AVAILABLE, why))
     }
 
-    /// Appends records, without a flush; the offset of the first.
+    /// Appends records one behind the other, with none of others between them, without a flush; the offset of the first.
     pub fn append(&self, records: &[Record], wall_ms: i64) -> Result<Offset> {
-        let mut first = None;
+        let mut batches = Vec::new();
         let mut rest = records;
         while !rest.is_empty() {
             let (batch, behind) = rest.split_at(batch_length(rest));
             let mut builder = BatchBuilder::new();
             batch.iter().for_each(|(key, value)| builder.push(wall_ms, Some(key), value.as_deref()));
-            let mut bytes = builder.build();
-            let appended = self.partition()?.append(&mut bytes, i16::MAX, wall_ms)?;
-            self.grown.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            first.get_or_insert(appended.first);
+            batches.push(builder.build());
             rest = behind;
         }
+        let incoming = batches.iter_mut().map(|bytes| Incoming { bytes, produce_version: i16::MAX }).collect();
+        let mut first = None;
+        for appended in self.partition()?.append_all(incoming, wall_ms) {
+            first.get_or_insert(appended?.first);
+        }
+        self.grown.fetch_add(batches.iter().map(|bytes| bytes.len() as u64).sum(), Ordering::Relaxed);
         Ok(first.unwrap_or_default())
     }
 

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::{Offset, Result};
+use crate::base::{Offset, Position, Result};
 use crate::log::segment::{file_name, Segment};
 use crate::log::Log;
 use crate::os::fs;
@@ -23,6 +23,16 @@ impl Log {
             self.segments.remove(0);
         }
         Ok(deleted)
+    }
+}
+
+impl Log {
+    /// Begins a new segment when the log is to start at its very end, so that all of what it holds can go.
+    pub fn roll_for_start(&mut self, offset: Offset) -> Result<()> {
+        match offset == self.end_offset && self.active().size() > Position(0) {
+            true => self.roll(),
+            false => Ok(()),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod offset_index;
 mod open_files;
 pub mod recovery;
 mod restore;
+pub mod retention;
 mod scan;
 mod segment;
 mod time_index;
@@ -106,11 +107,12 @@ impl Log {
     /// On an error nothing was published; what may have been written of the batches is cut off again.
     pub fn append(&mut self, batches: &mut [Checked], leader_epoch: i32) -> Result<Appended> {
         let first = self.end_offset;
-        let mut count = self.active().count_that_fit(batches, first, &self.config)?;
+        let config = self.config;
+        let mut count = self.active_mut().count_that_fit(batches, first, &config)?;
         let rolled = count == 0;
         if rolled {
             self.roll()?;
-            count = self.active().count_that_fit(batches, first, &self.config)?;
+            count = self.active_mut().count_that_fit(batches, first, &config)?;
         }
         let batches = &mut batches[..count];
         let mut next = first;
@@ -118,8 +120,7 @@ impl Log {
             header::stamp(batch.bytes, next, leader_epoch);
             next += batch.header.offset_count();
         }
-        let interval = self.config.index_interval_bytes;
-        self.active_mut().append(batches, first, interval)?;
+        self.active_mut().append(batches, first, config.index_interval_bytes)?;
         self.end_offset = next;
         Ok(Appended { first, last: next - 1, batches: count, rolled })
     }

@@ -47,11 +47,14 @@ impl Segment {
         Ok(segment)
     }
 
-    /// The largest timestamp of the first batch in the file, which was opened.
-    pub(super) fn read_first_timestamp(&self) -> Result<i64> {
-        let file = self.log.get()?;
-        let first = Scan::new(&file, self.log.path(), Position(0), self.size, self.base_offset).next_batch()?;
-        Ok(first.map_or(-1, |batch| batch.header.max_timestamp_ms))
+    /// The largest timestamp of the segment's first batch, read from the file when that was opened; `None` while empty.
+    pub(super) fn first_timestamp(&mut self) -> Result<Option<i64>> {
+        if self.first_timestamp_ms.is_none() && self.size > Position(0) {
+            let file = self.log.get()?;
+            let first = Scan::new(&file, self.log.path(), Position(0), self.size, self.base_offset).next_batch()?;
+            self.first_timestamp_ms = Some(first.map_or(-1, |batch| batch.header.max_timestamp_ms));
+        }
+        Ok(self.first_timestamp_ms)
     }
 
     pub fn sync_indexes(&self) -> Result<()> {

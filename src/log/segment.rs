@@ -94,13 +94,10 @@ impl Segment {
 
     /// How many of these batches go into this segment, the first one at `next`, and not into a new one (Kafka's
     /// `LogSegment.shouldRoll`). An empty segment takes any.
-    pub fn count_that_fit(&self, batches: &[Checked], mut next: Offset, config: &LogConfig) -> Result<usize> {
+    pub fn count_that_fit(&mut self, batches: &[Checked], mut next: Offset, config: &LogConfig) -> Result<usize> {
         let size_max = config.segment_bytes.min(i32::MAX as u64);
         let mut size = self.size.0;
-        let mut first_timestamp_ms = match self.first_timestamp_ms {
-            None if size > 0 => Some(self.read_first_timestamp()?),
-            known => known,
-        };
+        let mut first_timestamp_ms = self.first_timestamp()?;
         for (count, Checked { header, .. }) in batches.iter().enumerate() {
             let age_ms =
                 header.max_timestamp_ms.saturating_sub(*first_timestamp_ms.get_or_insert(header.max_timestamp_ms));
@@ -136,7 +133,9 @@ impl Segment {
 
     /// Indexes a batch that starts at `position`, when `interval` bytes have passed since the last entry.
     pub(super) fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {
-        self.first_timestamp_ms.get_or_insert(max_timestamp_ms);
+        if position == Position(0) {
+            self.first_timestamp_ms = Some(max_timestamp_ms);
+        }
         if self.largest.is_none_or(|largest| max_timestamp_ms > largest.timestamp_ms) {
             self.largest = Some(TimeEntry { timestamp_ms: max_timestamp_ms, last_offset });
         }

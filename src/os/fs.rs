@@ -101,7 +101,7 @@ pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Resul
     file.read_exact_at(buffer, position)
 }
 
-/// Bytes of a file that is read in one go.
+/// Bytes that are read at first; most files that are read whole are smaller.
 const SMALL: usize = 1 << 10;
 
 /// Reads a small file whole; `None` when there is none.
@@ -110,20 +110,22 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(at(path))?,
     };
-    // One read mostly, where the standard library asks for size and place first: a start reads thousands of these.
+    // The standard library asks for size and place first, and a start reads thousands of these. A short read is not the
+    // end: the kernel gives what lies before a page that it cannot read, and the error with the next read.
     let mut bytes = vec![0; SMALL];
     let mut filled = 0;
-    while filled < bytes.len() {
+    loop {
         match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
             Ok(got) => filled += got,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(at(path)(error)),
         }
-        match filled == bytes.len() {
-            true => bytes.resize(2 * filled, 0),
-            false => bytes.truncate(filled), // a file gives all that it has
+        if filled == bytes.len() {
+            bytes.resize(2 * filled, 0);
         }
     }
+    bytes.truncate(filled);
     Ok(Some(bytes))
 }
 

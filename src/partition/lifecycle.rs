@@ -7,6 +7,7 @@ use std::path::Path;
 use super::append::Place;
 use super::*;
 use crate::log::recovery::{self, Opening, Recovered};
+use crate::log::retention::{self, Retention};
 use crate::os::fadvise;
 
 /// Unflushed bytes from which on a flush in the background is due: they bound what the next recovery reads.
@@ -74,7 +75,7 @@ impl Partition {
             wakers: Vec::new(),
         };
         let (config, flush) = (RwLock::new(config), Flush::new(recovery_point));
-        Partition { name, config, leader_epoch, state: Mutex::new(state), flush }
+        Partition { name, config, leader_epoch, state: Mutex::new(state), flush, snapshots: Mutex::default() }
     }
 
     /// Takes another configuration into use; the next append goes by it.
@@ -101,9 +102,14 @@ impl Partition {
         };
         self.flush_to(end)?;
         if let Some((folder, producers)) = snapshot {
-            snapshot::write(&folder, end, &producers)?;
+            self.write_snapshot(&folder, end, &producers)?;
         }
         Ok(())
+    }
+
+    fn write_snapshot(&self, folder: &Path, end: Offset, producers: &ProducerState) -> Result<()> {
+        let _one_writer = self.snapshots.lock().unwrap();
+        snapshot::write(folder, end, producers)
     }
 
     /// Forgets producers that have not written since then.
@@ -169,6 +175,25 @@ impl Partition {
         Ok(place)
     }
 
+    /// Where the log starts when what retention lets go is gone; `None` while nothing goes.
+    pub fn start_after(&self, retention: Retention, now_ms: i64) -> Result<Option<Offset>> {
+        let (views, log_end) = {
+            let state = self.state.lock().unwrap();
+            let log = state.online()?;
+            (log.views(), log.end_offset())
+        };
+        self.check_read(retention::start_after(&views, log_end, retention, now_ms))
+    }
+
+    /// Before a log start that retention asks for: at the very end of the log a new segment begins.
+    pub fn roll_for_start(&self, offset: Offset) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        state.online()?;
+        let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
+        let rolled = log.roll_for_start(offset);
+        self.check_storage(&mut state, rolled)
+    }
+
     /// Before the log start moves up to `offset`, and its checkpoint says so: what lies below is on the disk, and what is
     /// known of producers does not go with the segments that it came from.
     pub fn prepare_start(&self, offset: Offset) -> Result<()> {
@@ -181,7 +206,7 @@ impl Partition {
         };
         let Some((folder, end, producers)) = known else { return self.flush_unless_os(offset) };
         self.flush_unless_os(end)?;
-        snapshot::write(&folder, end, &producers)
+        self.write_snapshot(&folder, end, &producers)
     }
 
     /// Moves the log start up, after its checkpoint: the log start, and the files to unlink.
@@ -259,6 +284,7 @@ fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
 /// also below the log start.
 fn read_producers(folder: &Path, log: &Log) -> Result<ProducerState> {
     let first = log.views().first().map_or(Offset(0), SegmentView::base_offset);
+    snapshot::remove_beyond(folder, log.end_offset())?;
     let found = snapshot::read(folder, log.end_offset())?;
     let (from, mut producers) = match found {
         None => (first, ProducerState::default()),

@@ -62,6 +62,8 @@ pub struct Partition {
     /// Never held during a socket write, nor while a flush is waited for.
     state: Mutex<State>,
     flush: Flush,
+    /// One writer of snapshots at a time; nothing is locked under it.
+    snapshots: Mutex<()>,
 }
 
 struct State {

@@ -179,3 +179,19 @@ fn sequences_begin_again_after_the_largest_also_over_a_kill() {
         assert_eq!(partition.append(&mut batch(sequence), 9, 0).unwrap().first, Offset(first), "{sequence}");
     }
 }
+
+#[test]
+fn a_snapshot_of_a_log_that_went_further_is_not_believed_when_this_one_gets_there() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(sent(folder.path()));
+    let known = snapshot::read(folder.path(), Offset(SENT)).unwrap().expect("a snapshot");
+    snapshot::write(folder.path(), Offset(SENT + 2), &known.state).unwrap();
+    let partition = open(folder.path(), false, 0);
+    for sequence in SENT..SENT + 4 {
+        partition.append(&mut sequenced(sequence as i32), 9, 0).unwrap();
+    }
+    drop(partition);
+    let partition = open(folder.path(), false, 0);
+    let next = partition.append(&mut sequenced(SENT as i32 + 4), 9, 0).unwrap();
+    assert_eq!(next.first, Offset(SENT + 4));
+}

@@ -49,6 +49,15 @@ pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()>
     Ok(())
 }
 
+/// Removes what speaks of a log that went further than this one: a power cut took its end.
+pub fn remove_beyond(folder: &Path, end: Offset) -> Result<()> {
+    for suffix in ["snapshot", "batches"] {
+        let mut beyond = list(folder, suffix)?.into_iter().filter(|known| *known > end);
+        beyond.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
+    }
+    Ok(())
+}
+
 /// The newest snapshot at or below `end` that can be read.
 pub fn read(folder: &Path, end: Offset) -> Result<Option<Found>> {
     for offset in list(folder, "snapshot")?.into_iter().rev().filter(|offset| *offset <= end) {

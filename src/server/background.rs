@@ -1,4 +1,4 @@
-//! The thread in the background: flushes what nobody waits for, writes checkpoints, removes deleted topics.
+//! The thread in the background: flushes what nobody waits for, writes checkpoints, lets go what retention does not keep.
 //!
 //! Always true: `acks=1` traffic alone still moves the recovery point, at least each
 //! `log.flush.offset.checkpoint.interval.ms` and each 256 MiB of a partition, so that the next recovery is short.
@@ -47,13 +47,14 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
     let settings = &broker.settings;
     let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
     let mut expiry_at = Instant::now() + EXPIRY;
+    let mut retention_at = Instant::now() + settings.retention_interval;
     let mut checkpoint_at = Instant::now() + settings.checkpoint_interval;
     loop {
         wake.wait_until(Instant::now() + tick);
         if stopping.load(Ordering::SeqCst) {
             return;
         }
-        broker.topics.remove_deleted();
+        broker.topics.remove_deleted(now().monotonic_ms);
         broker.groups.tick(now());
         if let Err(error) = broker.groups.compact(&broker.topics, now()) {
             note!("the offsets log was not compacted: {error}");
@@ -64,6 +65,10 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
             if let Err(error) = broker.groups.expire_offsets(now()) {
                 note!("offsets were not expired: {error}");
             }
+        }
+        if Instant::now() >= retention_at {
+            retention_at = Instant::now() + settings.retention_interval;
+            broker.topics.apply_retention(now().wall_ms);
         }
         let is_checkpoint = Instant::now() >= checkpoint_at;
         let all = is_checkpoint || settings.flushes_always || crate::log::holds_many_files();

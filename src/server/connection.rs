@@ -24,6 +24,8 @@ use crate::server::{response, Broker};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers that may wait for one flush, or be sent in one go.
 const OWED_MAX: usize = 256;
+/// Bytes of produce requests that are executed together at most, but for a larger one alone.
+const PIPELINE_BYTES_MAX: usize = 256 << 10;
 /// Bytes of answers from which on they are sent even if more requests wait.
 const OWED_BYTES_MAX: usize = 64 << 10;
 
@@ -87,8 +89,10 @@ impl<'a> Connection<'a> {
     /// Executes a produce request, together with those behind it that have arrived as well.
     fn produce(&mut self, first: Range<usize>) -> Result<(), Closed> {
         let size_max = self.client.broker.settings.request_bytes_max;
+        let bytes_max = first.start + PIPELINE_BYTES_MAX;
         let mut pipeline = vec![first];
-        while let Ok(Some(next)) = self.frames.next_buffered_if(size_max, dispatch::is_produce) {
+        while pipeline.len() < OWED_MAX && pipeline[pipeline.len() - 1].end < bytes_max {
+            let Ok(Some(next)) = self.frames.next_buffered_if(size_max, dispatch::is_produce) else { break };
             pipeline.push(next);
         }
         for answer in dispatch::serve_produces(&self.client, self.frames.buffer(), &pipeline) {

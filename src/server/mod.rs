@@ -67,6 +67,7 @@ struct Settings {
     flushes_always: bool,
     flush_interval: Duration,
     checkpoint_interval: Duration,
+    retention_interval: Duration,
 }
 
 /// A broker that serves.
@@ -134,6 +135,7 @@ impl Settings {
             prints_requests: config.flag("log.requests"),
             flushes_always: config.text("flush.mode") == "always",
             flush_interval: ms("flush.interval.ms"),
+            retention_interval: ms("log.retention.check.interval.ms"),
             checkpoint_interval: ms("log.flush.offset.checkpoint.interval.ms"),
         })
     }

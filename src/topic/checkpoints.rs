@@ -22,8 +22,8 @@ impl TopicRegistry {
         partition.prepare_start(offset)?;
         let _one_writer = self.checkpoints.lock().unwrap();
         // Its name may belong to another topic by now.
-        let TopicPartition { topic, partition: number } = partition.name();
-        if !std::ptr::eq(&*self.find_partition(topic, *number)?, partition) {
+        let topic = self.find(&partition.name().topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        if !topic.partitions.iter().any(|known| std::ptr::eq(&**known, partition)) {
             return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
         }
         let mut log_starts = self.offsets(self.data.log_starts()?, |(_, log_start)| log_start);
@@ -31,19 +31,8 @@ impl TopicRegistry {
         *start = offset.max(*start);
         self.data.write_log_starts(&log_starts)?;
         let (log_start, deleted) = partition.advance_start(offset)?;
-        self.deleted.lock().unwrap().extend(deleted);
+        self.delete_later(deleted, topic.delete_delay_ms(&self.config()));
         Ok(log_start)
-    }
-
-    /// Removes the files of deleted topics and records; for a thread in the background.
-    pub fn remove_deleted(&self) {
-        let deleted = std::mem::take(&mut *self.deleted.lock().unwrap());
-        for path in deleted {
-            let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
-            if let Err(error) = removed {
-                note!("{error}: left for the next start");
-            }
-        }
     }
 
     /// Writes down how far each log is flushed and where it starts.
@@ -91,7 +80,7 @@ impl TopicRegistry {
 
     /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
     pub fn close(&self) -> Result<()> {
-        self.remove_deleted();
+        self.remove_deleted(i64::MAX);
         let topics = self.all();
         let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
         // Each step is done for all, also when one fails: the next start has less to recover.

@@ -11,6 +11,7 @@ mod data_dir;
 pub mod name;
 pub mod open;
 mod registry_file;
+mod retention;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -53,9 +54,17 @@ pub struct TopicRegistry {
     /// Guards the look-up tables; held for no longer than a look-up or an insert.
     topics: RwLock<Tables>,
     /// Guards what was renamed to be removed by [`TopicRegistry::remove_deleted`]: folders and files.
-    deleted: Mutex<Vec<PathBuf>>,
+    deleted: Mutex<Vec<Deleted>>,
     /// Guards the checkpoint files: one writer at a time. Taken before a partition's lock.
     checkpoints: Mutex<()>,
+}
+
+/// A folder or a file that goes after a while (`file.delete.delay.ms`).
+struct Deleted {
+    path: PathBuf,
+    delay_ms: i64,
+    /// Known from the first look on.
+    due_ms: Option<i64>,
 }
 
 #[derive(Default)]
@@ -236,7 +245,7 @@ impl TopicRegistry {
     fn discard_folders(&self, record: &TopicRecord, names: &[TopicPartition]) {
         for name in names {
             if fs::exists(&self.data.partition_folder(name)) {
-                let _ = self.retire_folder(name, record.id);
+                let _ = self.retire_folder(name, record.id, 0);
             }
         }
     }
@@ -255,16 +264,18 @@ impl TopicRegistry {
         file.append(&Record::Delete(topic.id))?;
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
         // What cannot be renamed now is removed at the next start; its name stays taken until then.
-        let renamed = topic.partitions.iter().try_for_each(|partition| self.retire_folder(partition.name(), topic.id));
+        let delay_ms = topic.delete_delay_ms(&self.config());
+        let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
+        let renamed = topic.partitions.iter().try_for_each(retire);
         let forgotten = forget();
         self.topics.write().unwrap().remove(&topic);
         renamed.and(forgotten)
     }
 
-    fn retire_folder(&self, name: &TopicPartition, id: Uuid) -> Result<()> {
+    fn retire_folder(&self, name: &TopicPartition, id: Uuid, delay_ms: i64) -> Result<()> {
         let to = self.data.root().join(name::marked(name, id, "delete"));
         fs::rename(&self.data.partition_folder(name), &to)?;
-        self.deleted.lock().unwrap().push(to);
+        self.delete_later(vec![to], delay_ms);
         Ok(())
     }
 
@@ -333,5 +344,7 @@ fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
     }
 }
 
+#[cfg(test)]
+mod retention_tests;
 #[cfg(test)]
 mod tests;

@@ -19,10 +19,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::base::config::{Overrides, Scope, Source};
-use crate::base::{Error, Result, Uuid};
+use crate::base::{Error, ErrorCode, Result, Uuid};
 use crate::os::fs;
 
 pub const FILE_NAME: &str = "sendlog.registry";
+
+/// Bytes in front of a record's payload.
+const HEAD: usize = 16;
+/// What six digits can count.
+const PAYLOAD_MAX: usize = 999_999;
 
 /// A topic as the registry knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,6 +131,10 @@ impl RegistryFile {
             ));
         }
         let line = line(record);
+        if line.len() - HEAD - 1 > PAYLOAD_MAX {
+            let why = "these configs are longer than a record of the registry can be";
+            return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
+        }
         if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
             self.is_broken = fs::truncate(&self.file, &self.path, self.size).is_err();
             return Err(error);
@@ -179,11 +188,11 @@ fn line(record: &Record) -> String {
 
 /// The record that starts at byte `at`, and where the next one starts.
 fn parse_record(bytes: &[u8], at: usize) -> Option<(Record, usize)> {
-    let head = std::str::from_utf8(bytes.get(at..at + 16)?).ok()?;
+    let head = std::str::from_utf8(bytes.get(at..at + HEAD)?).ok()?;
     let length: usize = head.get(..6)?.parse().ok()?;
     let crc = u32::from_str_radix(head.get(7..15)?, 16).ok()?;
-    let end = at + 16 + length;
-    let payload = bytes.get(at + 16..end)?;
+    let end = at + HEAD + length;
+    let payload = bytes.get(at + HEAD..end)?;
     let is_whole = head.as_bytes()[6] == b' '
         && head.as_bytes()[15] == b' '
         && bytes.get(end) == Some(&b'\n')
@@ -313,6 +322,17 @@ mod tests {
             let aside = std::fs::read(folder.path().join("sendlog.registry.cut")).unwrap_or_default();
             assert!(torn == 0 || aside.len() == torn, "{length} bytes: kept {} of {torn}", aside.len());
         }
+    }
+
+    #[test]
+    fn a_record_that_no_start_could_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = RegistryFile::rewrite(folder.path(), &Contents::default()).unwrap();
+        let long = TopicRecord { name: "a".repeat(PAYLOAD_MAX), ..topic("a", 1) };
+        let refused = file.append(&Record::Topic(long)).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::INVALID_CONFIG);
+        file.append(&Record::Topic(topic("b", 2))).unwrap();
+        assert_eq!(RegistryFile::read(folder.path()).unwrap().unwrap().topics, [topic("b", 2)]);
     }
 
     #[test]

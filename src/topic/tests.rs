@@ -7,7 +7,7 @@ use crate::base::config::{Operation, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 
-fn open(root: &Path) -> Result<TopicRegistry> {
+pub(super) fn open(root: &Path) -> Result<TopicRegistry> {
     let mut config = Config::default();
     config.set("log.dirs", root.to_str().unwrap(), Source::CommandLine).unwrap();
     TopicRegistry::open(config)
@@ -43,7 +43,10 @@ fn prepared() -> tempfile::TempDir {
 
 /// Runs `change` on a prepared directory, stopped before each of its steps in turn; `check` looks at what the next
 /// start finds. Both starts are stopped between their steps as well.
-fn stop_everywhere(change: impl Fn(&TopicRegistry) -> Result<()>, check: impl Fn(&TopicRegistry, bool, &str)) {
+pub(super) fn stop_everywhere(
+    change: impl Fn(&TopicRegistry) -> Result<()>,
+    check: impl Fn(&TopicRegistry, bool, &str),
+) {
     let folder = prepared();
     let registry = open(folder.path()).unwrap();
     let ((), steps) = faults::record(|| change(&registry).unwrap());
@@ -213,7 +216,7 @@ fn a_deleted_topic_never_comes_back_and_its_name_is_free() {
         produce(&victim, 0, b"secret")?;
         registry.delete(&victim, || Ok(()))?;
         registry.create("victim", 1, Overrides::new(Scope::Topic))?;
-        registry.remove_deleted();
+        registry.remove_deleted(i64::MAX);
         Ok(())
     };
     stop_everywhere(change, |registry, done, before| {
@@ -246,7 +249,7 @@ fn a_log_start_that_was_acknowledged_never_goes_back() {
         let old = registry.find_partition("old", 0)?;
         produce(&registry.find("old").unwrap(), 0, b"w")?;
         assert_eq!(registry.delete_records(&old, Offset(1))?, Offset(1));
-        registry.remove_deleted();
+        registry.remove_deleted(i64::MAX);
         Ok(())
     };
     stop_everywhere(change, |registry, done, before| {

@@ -156,7 +156,10 @@ impl<'a> Decoder<'a> {
             None => Ok(None),
             Some(length) if length > STRING_MAX => Err(self.malformed("a string of more than 32767 bytes")),
             // What is no UTF-8 is replaced, as Kafka does: a client may put anything into a group's name.
-            Some(length) => Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned())),
+            Some(length) => match String::from_utf8_lossy(self.take(length)?).into_owned() {
+                text if text.len() > STRING_MAX => Err(self.malformed("a string that is too long as UTF-8")),
+                text => Ok(Some(text)),
+            },
         }
     }
 

@@ -17,7 +17,7 @@
 //! size, frames made by it start with the size.
 
 use super::api::{Api, ApiKey, Request, API_TABLE};
-use super::decoder::Decoder;
+use super::decoder::{Decoder, STRING_MAX};
 use super::encoder::{Encoded, Encoder};
 use super::walk::{Message, Walk};
 use crate::base::{Error, Result};
@@ -45,6 +45,9 @@ pub fn decode_request_header(frame: &[u8]) -> Result<(RequestHeader<'_>, Decoder
     let api_version = i16::from_be_bytes(decoder.fixed()?);
     let correlation_id = i32::from_be_bytes(decoder.fixed()?);
     let client_id = decoder.header_string()?.map(String::from_utf8_lossy);
+    if client_id.as_ref().is_some_and(|id| id.len() > STRING_MAX) {
+        return Err(Error::Malformed { what: "a client id that is too long as UTF-8", at: 0 });
+    }
     // Of an API that the table lacks nothing but the fields so far is known.
     if let Some(api) = API_TABLE.find(api_key) {
         decoder.set_version(api_version, api.is_flexible(api_version));

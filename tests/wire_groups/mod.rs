@@ -294,6 +294,7 @@ fn describe_groups_response(version: i16) -> (ours::DescribeGroupsResponse, thei
     };
     let described = DescribedGroup {
         error_code: ERROR,
+        error_message: some("message"),
         group_id: "one".into(),
         group_state: "Stable".into(),
         protocol_type: "consumer".into(),
@@ -310,6 +311,7 @@ fn describe_groups_response(version: i16) -> (ours::DescribeGroupsResponse, thei
     let described = described.with_group_state(s("Stable")).with_protocol_type(s("consumer"));
     let described = described.with_protocol_data(s("range")).with_members(vec![member, Default::default()]);
     let described = described.with_authorized_operations(since(3, version, 1, i32::MIN));
+    let described = described.with_error_message(some_since(6, version, "message"));
     let theirs = theirs::DescribeGroupsResponse::default().with_throttle_time_ms(2);
     (ours, theirs.with_groups(vec![described, Default::default()]))
 }

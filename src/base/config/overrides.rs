@@ -60,16 +60,16 @@ impl Overrides {
 
     /// Sets one key; the error says in a sentence why not.
     pub fn set(&mut self, name: &str, value: &str) -> std::result::Result<(), String> {
-        self.key(name)?.check(value).map_err(|what| format!("invalid value for {name}: {what}"))?;
-        self.values.insert(name.to_string(), value.to_string());
+        let value = self.key(name)?.normal(value).map_err(|what| format!("invalid value for {name}: {what}"))?;
+        self.values.insert(name.to_string(), value);
         Ok(())
     }
 
     /// Changes one key; `default` is the value that a list has while it is not set.
     pub fn apply(&mut self, name: &str, operation: &Operation, default: &str) -> std::result::Result<(), String> {
-        let key = self.key(name)?;
         let (change, listed) = match operation {
             Operation::Set(value) => return self.set(name, value),
+            // Whatever its name: it is not set any longer.
             Operation::Delete => {
                 self.values.remove(name);
                 return Ok(());
@@ -77,12 +77,12 @@ impl Overrides {
             Operation::Append(listed) => ("append to", listed),
             Operation::Subtract(listed) => ("subtract from", listed),
         };
-        if !matches!(key.kind, Kind::Choices(_)) {
+        if !matches!(self.key(name)?.kind, Kind::Choices(_)) {
             return Err(format!("cannot {change} {name}: it is not a list"));
         }
         let mut words: Vec<&str> =
             self.get(name).unwrap_or(default).split(',').filter(|word| !word.is_empty()).collect();
-        for word in listed.split(',') {
+        for word in listed.split(',').map(str::trim) {
             match operation {
                 Operation::Append(_) if !words.contains(&word) => words.push(word),
                 Operation::Subtract(_) => words.retain(|known| *known != word),
@@ -153,6 +153,21 @@ mod tests {
         assert_eq!(apply("retention.ms", Operation::Set(word("5"))), Ok(word("5")));
         let error = apply("retention.ms", Operation::Append(word("5"))).unwrap_err();
         assert_eq!(error, "cannot append to retention.ms: it is not a list");
+    }
+
+    #[test]
+    fn values_are_kept_as_short_as_they_can_be_said() {
+        let mut topic = Overrides::new(Scope::Topic);
+        for (name, said, kept) in [
+            ("cleanup.policy", " compact ,delete,compact", "compact,delete"),
+            ("retention.ms", " 000005", "5"),
+            ("min.cleanable.dirty.ratio", "0.250", "0.25"),
+        ] {
+            topic.set(name, said).unwrap();
+            assert_eq!(topic.get(name), Some(kept));
+        }
+        topic.apply("cleanup.policy", &Operation::Append("   delete".to_string()), "").unwrap();
+        assert_eq!(topic.get("cleanup.policy"), Some("compact,delete"));
     }
 
     #[test]

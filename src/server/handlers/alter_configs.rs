@@ -5,7 +5,7 @@
 //! Always true: a resource's changes are taken whole or not at all. What one broker cannot keep (more replicas) is
 //! taken as the nearest thing with a log line, or refused with `strict=true`. Unknown keys are refused by name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::base::config::{Config, Operation, Overrides, Scope};
 use crate::base::{Error, ErrorCode, Result};
@@ -68,14 +68,12 @@ pub fn alter_incrementally(
 }
 
 fn alter_all(call: &Call, wanted: Vec<Wanted>, validate_only: bool) -> Vec<AlterConfigsResourceResponse> {
-    let is_double = |wanted: &Wanted, all: &[Wanted]| {
-        let same = |other: &&Wanted| {
-            other.resource_type == wanted.resource_type && other.resource_name == wanted.resource_name
-        };
-        all.iter().filter(same).count() > 1
-    };
+    let mut times: HashMap<(i8, &str), usize> = HashMap::new();
+    for resource in &wanted {
+        *times.entry((resource.resource_type, &resource.resource_name)).or_default() += 1;
+    }
     let answer = |resource: &Wanted| {
-        let result = match is_double(resource, &wanted) {
+        let result = match times[&(resource.resource_type, resource.resource_name.as_str())] > 1 {
             true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.")),
             false => alter_one(call, resource, validate_only),
         };
@@ -97,13 +95,9 @@ fn alter_one(call: &Call, wanted: &Wanted, validate_only: bool) -> Result<()> {
     let topics = &call.client.broker.topics;
     let change = |scope, broker: &Config, known: Overrides| {
         let mut config = if wanted.replaces_all { Overrides::new(scope) } else { known };
-        let refusal = match scope {
-            Scope::Topic => ErrorCode::INVALID_CONFIG,
-            Scope::Broker => ErrorCode::INVALID_REQUEST,
-        };
         for (name, operation) in &operations {
             let default = scope.find(name).map_or("", |key| broker.text(key.name));
-            config.apply(name, operation, default).map_err(|why| Error::rejected(refusal, why))?;
+            config.apply(name, operation, default).map_err(|why| Error::rejected(scope_code(scope), why))?;
         }
         Ok(config)
     };
@@ -117,6 +111,14 @@ fn alter_one(call: &Call, wanted: &Wanted, validate_only: bool) -> Result<()> {
             topics.alter_broker(source, |broker, known| change(Scope::Broker, broker, known), validate_only)
         }
         other => Err(unknown_type(other)),
+    }
+}
+
+/// Kafka's code for a value that cannot be.
+fn scope_code(scope: Scope) -> ErrorCode {
+    match scope {
+        Scope::Topic => ErrorCode::INVALID_CONFIG,
+        Scope::Broker => ErrorCode::INVALID_REQUEST,
     }
 }
 

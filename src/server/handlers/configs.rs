@@ -7,6 +7,8 @@
 //! Always true: the order of the answer is that of the table. No key is sensitive: the broker keeps no secrets.
 //! Not done: log levels, client metrics and the configs of groups are no resources here.
 
+use std::collections::HashSet;
+
 use crate::base::config::{Config, Key, Kind, Overrides, Scope, Source, KEYS};
 use crate::base::{Error, ErrorCode, Result};
 use crate::server::call::Call;
@@ -43,22 +45,28 @@ fn type_number(kind: &Kind) -> i8 {
 }
 
 pub fn describe(call: &Call, request: DescribeConfigsRequest) -> std::result::Result<DescribeConfigsResponse, Closed> {
-    let describe = |asked: &DescribeConfigsResource| {
-        let mut result = describe_one(call, asked).unwrap_or_else(|error| DescribeConfigsResult {
+    let mut seen = HashSet::new();
+    let mut describe = |asked: &DescribeConfigsResource| {
+        // Each once: the answer is many times as large as the question.
+        let described = match seen.insert((asked.resource_type, asked.resource_name.clone())) {
+            true => describe_one(call, asked),
+            false => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.")),
+        };
+        let mut result = described.unwrap_or_else(|error| DescribeConfigsResult {
             error_code: error.code(),
             error_message: Some(error.for_client()),
             ..DescribeConfigsResult::default()
         });
         for config in &mut result.configs {
             if !request.include_synonyms {
-                config.synonyms.clear();
+                config.synonyms = Vec::new();
             }
             config.documentation.take_if(|_| !request.include_documentation);
         }
         (result.resource_type, result.resource_name) = (asked.resource_type, asked.resource_name.clone());
         result
     };
-    let results = request.resources.iter().map(describe).collect();
+    let results = request.resources.iter().map(&mut describe).collect();
     Ok(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() })
 }
 

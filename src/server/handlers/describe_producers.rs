@@ -2,6 +2,8 @@
 //!
 //! Not done: no transactions, so none is open and no coordinator has an epoch.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::base::{Error, ErrorCode, Result};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
@@ -12,11 +14,16 @@ pub fn describe(
     call: &Call,
     request: DescribeProducersRequest,
 ) -> std::result::Result<DescribeProducersResponse, Closed> {
-    let describe = |topic: TopicRequest| TopicResponse {
-        partitions: topic.partition_indexes.iter().map(|index| describe_partition(call, &topic.name, *index)).collect(),
-        name: topic.name,
+    // Each partition once: the answer is many times as large as the question.
+    let mut asked: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+    for TopicRequest { name, partition_indexes } in request.topics {
+        asked.entry(name).or_default().extend(partition_indexes);
+    }
+    let describe = |(name, indexes): (String, BTreeSet<i32>)| TopicResponse {
+        partitions: indexes.into_iter().map(|index| describe_partition(call, &name, index)).collect(),
+        name,
     };
-    let topics = request.topics.into_iter().map(describe).collect();
+    let topics = asked.into_iter().map(describe).collect();
     Ok(DescribeProducersResponse { topics, ..DescribeProducersResponse::default() })
 }
 

@@ -108,7 +108,7 @@ fn look(call: &Call, request: &FetchRequest) -> Found {
 
 /// One partition's answer, and whether waiting cannot add to it.
 fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, is_first: bool) -> Result<(PartitionData, bool)> {
-    let partition = find(call, topic, asked)?;
+    let partition = call.client.broker.topics.find_partition(topic, asked.partition)?;
     partition.check_leader_epoch(asked.current_leader_epoch)?;
     let bytes_max = left.min(asked.partition_max_bytes.max(0) as u64);
     let fetched = partition.fetch(Offset(asked.fetch_offset), bytes_max, is_first)?;
@@ -122,10 +122,6 @@ fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, is_first: 
     Ok((answer, fetched.is_closed))
 }
 
-fn find(call: &Call, topic: &str, asked: &FetchPartition) -> Result<Arc<Partition>> {
-    call.client.broker.topics.find_partition(topic, asked.partition)
-}
-
 /// This connection on the lists of wakers of all the partitions it waits for, until dropped.
 struct Waiting<'a> {
     call: &'a Call<'a>,
@@ -136,7 +132,9 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn begin(call: &'a Call, request: &FetchRequest) -> Waiting<'a> {
         let asked = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.topic, asked)));
-        let partitions: Vec<_> = asked.filter_map(|(topic, asked)| find(call, topic, asked).ok()).collect();
+        let find =
+            |topic: &str, asked: &FetchPartition| call.client.broker.topics.find_partition(topic, asked.partition);
+        let partitions: Vec<_> = asked.filter_map(|(topic, asked)| find(topic, asked).ok()).collect();
         let waker: Arc<dyn Wake> = call.client.wake.clone();
         partitions.iter().for_each(|partition| partition.add_waker(waker.clone()));
         Waiting { call, partitions, waker }

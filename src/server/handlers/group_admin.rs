@@ -19,11 +19,21 @@ pub fn describe(call: &Call, request: DescribeGroupsRequest) -> Result<DescribeG
     Ok(DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() })
 }
 
-/// A group that nobody knows is described as dead, without an error.
+/// A group that nobody knows is dead; from version 6 on that is an error (KIP-1043).
+fn unknown(group_id: String, version: i16) -> DescribedGroup {
+    let group_state = "Dead".to_string();
+    if version < 6 {
+        return DescribedGroup { group_id, group_state, ..DescribedGroup::default() };
+    }
+    let error_message = Some(format!("Group {group_id} not found."));
+    let error_code = ErrorCode::GROUP_ID_NOT_FOUND;
+    DescribedGroup { group_id, group_state, error_code, error_message, ..DescribedGroup::default() }
+}
+
 fn describe_one(call: &Call, group_id: String) -> DescribedGroup {
     let group = match call.client.broker.groups.describe(&group_id) {
         Ok(Some(group)) => group,
-        Ok(None) => return DescribedGroup { group_id, group_state: "Dead".to_string(), ..DescribedGroup::default() },
+        Ok(None) => return unknown(group_id, call.version),
         Err(error) => return DescribedGroup { group_id, error_code: error.code(), ..DescribedGroup::default() },
     };
     // What a member brings is settled only in a stable group.

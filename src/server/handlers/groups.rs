@@ -20,6 +20,9 @@ use crate::wire::messages::{
     SyncGroupRequest, SyncGroupResponse,
 };
 
+/// Characters of a client's or an instance's name that a member id begins with at most; an id has room for 32767 bytes.
+const PREFIX_MAX: usize = 8000;
+
 /// How often a wait looks whether its client is still there: soon, since the others wait for one that is not.
 const LOOK_AT_SOCKET: Duration = Duration::from_secs(1);
 /// The first version in which a new member is given an id before it may join (KIP-394).
@@ -38,6 +41,7 @@ pub fn join(call: &Call, request: JoinGroupRequest) -> Result<JoinGroupResponse,
     let group_id = request.group_id.clone();
     let joining = joining(call, request);
     let prefix = joining.instance_id.as_deref().unwrap_or(&joining.client_id);
+    let prefix: String = prefix.chars().take(PREFIX_MAX).collect();
     let new_id = format!("{prefix}-{:032x}", u128::from_be_bytes(random::sixteen_bytes()));
     let joined = match groups.join(&group_id, &joining, &new_id, call.client.wake.clone(), now()) {
         Outcome::Now(joined) => joined,

@@ -2,6 +2,7 @@
 //!
 //! Not done: partitions do not move between directories, so none is a future one and none lags.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use crate::base::{Error, ErrorCode};
@@ -18,7 +19,7 @@ pub fn describe(call: &Call, request: DescribeLogDirsRequest) -> Result<Describe
     let topics = &call.client.broker.topics;
     let described = match &request.topics {
         None => topics.all().iter().map(|topic| describe_topic(topic, |_| true)).collect(),
-        Some(asked) => asked.iter().filter_map(|asked| describe_asked(call, asked)).collect(),
+        Some(asked) => describe_asked(call, asked),
     };
     let (error_code, total_bytes, usable_bytes) = match fs::space(topics.root()) {
         Ok(space) => (ErrorCode::NONE, space.total_bytes as i64, space.usable_bytes as i64),
@@ -33,11 +34,17 @@ fn absolute(root: &Path) -> String {
     std::path::absolute(root).unwrap_or(root.to_path_buf()).to_string_lossy().into_owned()
 }
 
-/// What is there of what was asked for; a topic of which nothing is there is left out, as Kafka does.
-fn describe_asked(call: &Call, asked: &DescribableLogDirTopic) -> Option<DescribeLogDirsTopic> {
-    let topic = call.client.broker.topics.find(&asked.topic)?;
-    let described = describe_topic(&topic, |partition| asked.partitions.contains(&partition));
-    (!described.partitions.is_empty()).then_some(described)
+/// What is there of what was asked for, each partition once; a topic of which nothing is there is left out, as Kafka does.
+fn describe_asked(call: &Call, asked: &[DescribableLogDirTopic]) -> Vec<DescribeLogDirsTopic> {
+    let mut partitions: BTreeMap<&str, HashSet<i32>> = BTreeMap::new();
+    for topic in asked {
+        partitions.entry(&topic.topic).or_default().extend(&topic.partitions);
+    }
+    let found = partitions.into_iter().filter_map(|(name, wanted)| {
+        let topic = call.client.broker.topics.find(name)?;
+        Some(describe_topic(&topic, |partition| wanted.contains(&partition)))
+    });
+    found.filter(|described| !described.partitions.is_empty()).collect()
 }
 
 fn describe_topic(topic: &Topic, is_wanted: impl Fn(i32) -> bool) -> DescribeLogDirsTopic {

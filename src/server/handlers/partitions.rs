@@ -70,8 +70,8 @@ pub fn elect_leaders(call: &Call, request: ElectLeadersRequest) -> std::result::
         let told = results.filter(|result| tells_all || result.error_code != ErrorCode::ELECTION_NOT_NEEDED);
         ReplicaElectionResult { partition_result: told.collect(), topic: topic.topic }
     };
-    let results = asked.into_iter().map(elect).filter(|result| !result.partition_result.is_empty());
-    Ok(ElectLeadersResponse { replica_election_results: results.collect(), ..ElectLeadersResponse::default() })
+    let replica_election_results = asked.into_iter().map(elect).collect();
+    Ok(ElectLeadersResponse { replica_election_results, ..ElectLeadersResponse::default() })
 }
 
 fn every_partition(call: &Call) -> Vec<TopicPartitions> {

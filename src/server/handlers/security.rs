@@ -1,5 +1,7 @@
 //! DescribeAcls, DescribeClientQuotas and DescribeUserScramCredentials: the honest answers of a broker that has none.
 
+use std::collections::HashMap;
+
 use crate::base::ErrorCode;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
@@ -31,8 +33,10 @@ pub fn describe_scram_users(
     request: DescribeUserScramCredentialsRequest,
 ) -> Result<DescribeUserScramCredentialsResponse, Closed> {
     let users = request.users.unwrap_or_default();
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    users.iter().for_each(|user| *times.entry(&user.name).or_default() += 1);
     let unknown = |user: &UserName| {
-        let (error_code, what) = match users.iter().filter(|other| other.name == user.name).count() {
+        let (error_code, what) = match times[user.name.as_str()] {
             1 => (ErrorCode::RESOURCE_NOT_FOUND, "there is no such SCRAM user: nobody authenticates here"),
             _ => (ErrorCode::DUPLICATE_RESOURCE, "the request names this SCRAM user twice"),
         };

@@ -20,14 +20,18 @@ pub fn describe(
     call: &Call,
     request: DescribeTopicPartitionsRequest,
 ) -> Result<DescribeTopicPartitionsResponse, Closed> {
-    if request.cursor.as_ref().is_some_and(|cursor| cursor.partition_index < 0) {
-        return Err(Closed::Because("a cursor of DescribeTopicPartitions with a negative partition".to_string()));
-    }
     let topics = &call.client.broker.topics;
     let names: BTreeSet<String> = match request.topics.is_empty() {
         true => topics.all().iter().map(|topic| topic.name.clone()).collect(),
-        false => request.topics.into_iter().map(|topic| topic.name).collect(),
+        false => request.topics.iter().map(|topic| topic.name.clone()).collect(),
     };
+    let is_wrong = |cursor: &Cursor| {
+        cursor.partition_index < 0 || !(request.topics.is_empty() || names.contains(&cursor.topic_name))
+    };
+    if request.cursor.as_ref().is_some_and(is_wrong) {
+        let topics = request.topics.into_iter().map(|topic| refused(topic.name, ErrorCode::INVALID_REQUEST)).collect();
+        return Ok(DescribeTopicPartitionsResponse { topics, ..DescribeTopicPartitionsResponse::default() });
+    }
     let mut page = Page {
         response: DescribeTopicPartitionsResponse::default(),
         left: request.response_partition_limit.clamp(1, PARTITIONS_MAX) as usize,
@@ -65,12 +69,12 @@ impl Page {
             self.left -= end.saturating_sub(first);
             describe_topic(&topic, first..end.max(first), call.client.broker.settings.node_id)
         });
-        self.response.topics.push(described.unwrap_or_else(|error| DescribeTopicPartitionsResponseTopic {
-            error_code: error.code(),
-            name: Some(name.to_string()),
-            ..DescribeTopicPartitionsResponseTopic::default()
-        }));
+        self.response.topics.push(described.unwrap_or_else(|error| refused(name.to_string(), error.code())));
     }
+}
+
+fn refused(name: String, error_code: ErrorCode) -> DescribeTopicPartitionsResponseTopic {
+    DescribeTopicPartitionsResponseTopic { error_code, name: Some(name), ..Default::default() }
 }
 
 fn describe_topic(topic: &Topic, range: std::ops::Range<usize>, node_id: i32) -> DescribeTopicPartitionsResponseTopic {

@@ -3,7 +3,8 @@
 //! Versions: 1 has the throttle time; 3 has authorized operations (KIP-430); 4 static members (KIP-345); 5 is flexible.
 //! 6 adds an error message, and an error for a group that does not exist (KIP-1043).
 //!
-//! Errors are per group. A group that does not exist is none: its state is `Dead`.
+//! Errors are per group. A group that does not exist is none before version 6: its state is `Dead`. From 6 on it is
+//! GROUP_ID_NOT_FOUND.
 //!
 //! Always true: metadata and assignments are the clients' own language; the broker hands them on.
 
@@ -27,6 +28,7 @@ pub struct DescribeGroupsResponse {
 #[derive(Debug)]
 pub struct DescribedGroup {
     pub error_code: ErrorCode,
+    pub error_message: Option<String>,
     pub group_id: String,
     /// `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Empty` or `Dead`.
     pub group_state: String,
@@ -54,6 +56,7 @@ impl Default for DescribedGroup {
     fn default() -> Self {
         DescribedGroup {
             error_code: ErrorCode::NONE,
+            error_message: None,
             group_id: String::new(),
             group_state: String::new(),
             protocol_type: String::new(),
@@ -88,6 +91,7 @@ impl Message for DescribeGroupsResponse {
 impl Message for DescribedGroup {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.error(ALL, &mut self.error_code)?;
+        w.nullable_string(since(6), ALL, &mut self.error_message)?;
         w.string(ALL, &mut self.group_id)?;
         w.string(ALL, &mut self.group_state)?;
         w.string(ALL, &mut self.protocol_type)?;
