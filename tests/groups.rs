@@ -163,7 +163,14 @@ fn a_group_is_described_while_it_rebalances_too() {
     assert_eq!(show(describe(client, "g")), ("PreparingRebalance".to_string(), String::new(), 2, 0));
     for (state, count) in [("preparingrebalance", 1), ("Stable", 0), ("", 1)] {
         let states_filter = Some(state).filter(|state| !state.is_empty()).map(String::from).into_iter().collect();
-        assert_eq!(client.call(4, ListGroupsRequest { states_filter }).groups.len(), count, "{state}");
+        let request = ListGroupsRequest { states_filter, ..Default::default() };
+        assert_eq!(client.call(4, request).groups.len(), count, "{state}");
+    }
+    for (kind, types) in [("Classic", vec!["classic"]), ("consumer", vec![])] {
+        let request = ListGroupsRequest { types_filter: vec![kind.to_string()], ..Default::default() };
+        let listed = client.call(5, request).groups;
+        let listed: Vec<_> = listed.iter().map(|group| group.group_type.as_str()).collect();
+        assert_eq!(listed, types, "{kind}");
     }
     let unknown = describe(client, "nobody");
     assert_eq!((unknown.error_code, unknown.group_state.as_str()), (ErrorCode::NONE, "Dead"));

@@ -99,7 +99,7 @@ pub static API_TABLE: ApiTable = ApiTable(&[
     Api { key: ApiKey::LEAVE_GROUP,                     name: "LeaveGroup",                   advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
     Api { key: ApiKey::SYNC_GROUP,                      name: "SyncGroup",                    advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
     Api { key: ApiKey::DESCRIBE_GROUPS,                 name: "DescribeGroups",               advertised: 0, lowest: 0, highest: 6,  flexible: 5     },
-    Api { key: ApiKey::LIST_GROUPS,                     name: "ListGroups",                   advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
+    Api { key: ApiKey::LIST_GROUPS,                     name: "ListGroups",                   advertised: 0, lowest: 0, highest: 5,  flexible: 3     },
     Api { key: ApiKey::API_VERSIONS,                    name: "ApiVersions",                  advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
     Api { key: ApiKey::CREATE_TOPICS,                   name: "CreateTopics",                 advertised: 2, lowest: 2, highest: 7,  flexible: 5     },
     Api { key: ApiKey::DELETE_TOPICS,                   name: "DeleteTopics",                 advertised: 1, lowest: 1, highest: 6,  flexible: 4     },

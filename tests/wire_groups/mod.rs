@@ -322,17 +322,20 @@ fn list_groups() {
         let states_filter = vec!["Stable".to_string(), "Empty".to_string()];
         let states = since(4, version, vec![s("Stable"), s("Empty")], vec![]);
         let theirs = theirs::ListGroupsRequest::default().with_states_filter(states);
-        (ours::ListGroupsRequest { states_filter }, theirs)
+        let theirs = theirs.with_types_filter(since(5, version, vec![s("classic")], vec![]));
+        (ours::ListGroupsRequest { states_filter, types_filter: vec!["classic".into()] }, theirs)
     };
     let response = |version| {
         use ours::list_groups::ListedGroup;
         let (group_id, protocol_type) = ("group".into(), "consumer".into());
-        let listed = ListedGroup { group_id, protocol_type, group_state: "Stable".into() };
+        let (group_state, group_type) = ("Stable".into(), "classic".into());
+        let listed = ListedGroup { group_id, protocol_type, group_state, group_type };
         let groups = vec![listed, Default::default()];
         let ours = ours::ListGroupsResponse { throttle_time_ms: 1, error_code: ERROR, groups };
         use theirs::list_groups_response as they;
         let listed = they::ListedGroup::default().with_group_id(group("group")).with_protocol_type(s("consumer"));
         let listed = listed.with_group_state(since(4, version, s("Stable"), s("")));
+        let listed = listed.with_group_type(since(5, version, s("classic"), s("")));
         let theirs = theirs::ListGroupsResponse::default().with_throttle_time_ms(1).with_error_code(41);
         (ours, theirs.with_groups(vec![listed, Default::default()]))
     };

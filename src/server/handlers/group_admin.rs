@@ -14,6 +14,9 @@ use crate::wire::messages::{
     ListGroupsResponse,
 };
 
+/// The type of every group: the protocol that makes groups of type `consumer` (KIP-848) is not served.
+const CLASSIC: &str = "classic";
+
 pub fn describe(call: &Call, request: DescribeGroupsRequest) -> Result<DescribeGroupsResponse, Closed> {
     let groups = request.groups.into_iter().map(|id| describe_one(call, id)).collect();
     Ok(DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() })
@@ -57,16 +60,20 @@ fn describe_one(call: &Call, group_id: String) -> DescribedGroup {
 }
 
 pub fn list(call: &Call, request: ListGroupsRequest) -> Result<ListGroupsResponse, Closed> {
-    let states = &request.states_filter;
-    let wanted = |name: &str| states.is_empty() || states.iter().any(|state| state.trim().eq_ignore_ascii_case(name));
+    let wanted = |filter: &[String], name: &str| {
+        filter.is_empty() || filter.iter().any(|wanted| wanted.trim().eq_ignore_ascii_case(name))
+    };
+    let has_type = wanted(&request.types_filter, CLASSIC);
+    let is_wanted = |state: &str| has_type && wanted(&request.states_filter, state);
     let all = match call.client.broker.groups.list() {
-        Ok(all) => all.into_iter().filter(|(_, state, _)| wanted(state.name())),
+        Ok(all) => all.into_iter().filter(|(_, state, _)| is_wanted(state.name())),
         Err(error) => return Ok(ListGroupsResponse { error_code: error.code(), ..ListGroupsResponse::default() }),
     };
     let groups = all.map(|(group_id, state, protocol_type)| ListedGroup {
         group_id,
         protocol_type,
         group_state: state.name().to_string(),
+        group_type: CLASSIC.to_string(),
     });
     Ok(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
 }

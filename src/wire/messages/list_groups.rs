@@ -1,9 +1,9 @@
 //! ListGroups (16): the groups that this broker coordinates, here all of them.
 //!
-//! Versions: 1 has the throttle time; 3 is flexible; 4 has states, and can ask for some of them alone (KIP-518). 5 has
-//! types of groups (KIP-848).
+//! Versions: 1 has the throttle time; 3 is flexible; 4 has states, and can ask for some of them alone (KIP-518); 5 has
+//! types of groups in the same way (KIP-848).
 //!
-//! Errors: one for the response. A state that no group can have is none: no group is in it.
+//! Errors: one for the response. A state or a type that no group can have is none: no group is in it.
 
 use crate::base::{ErrorCode, Result};
 use crate::wire::api::{ApiKey, Request};
@@ -13,6 +13,8 @@ use crate::wire::walk::{since, Message, Walk, ALL};
 pub struct ListGroupsRequest {
     /// Empty: groups in all states. Upper and lower case are the same.
     pub states_filter: Vec<String>,
+    /// Empty: groups of all types. Upper and lower case are the same.
+    pub types_filter: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub struct ListedGroup {
     pub protocol_type: String,
     /// As [`DescribedGroup::group_state`](super::describe_groups::DescribedGroup::group_state).
     pub group_state: String,
+    /// `classic`, or `consumer` for those of KIP-848.
+    pub group_type: String,
 }
 
 impl Request for ListGroupsRequest {
@@ -39,6 +43,7 @@ impl Request for ListGroupsRequest {
 impl Message for ListGroupsRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.strings(since(4), &mut self.states_filter)?;
+        w.strings(since(5), &mut self.types_filter)?;
         w.tags()
     }
 }
@@ -57,6 +62,7 @@ impl Message for ListedGroup {
         w.string(ALL, &mut self.group_id)?;
         w.string(ALL, &mut self.protocol_type)?;
         w.string(since(4), &mut self.group_state)?;
+        w.string(since(5), &mut self.group_type)?;
         w.tags()
     }
 }
