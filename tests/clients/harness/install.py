@@ -6,6 +6,7 @@ go/go.mod, kafkajs/package-lock.json, java/pom.xml. kcat is Debian's.
 By hand: tests/clients/run NAME installs what NAME needs.
 """
 
+import functools
 import hashlib
 import os
 import shutil
@@ -50,6 +51,7 @@ def python(adapter):
     return [venv / "bin" / "python", "-B", HERE / "python" / adapter]
 
 
+@functools.cache
 def go():
     need("go")
     program = CLIENTS / "go" / "adapter"

@@ -65,6 +65,7 @@ class Report:
     def close(self):
         """Prints what took how long, then the counts, alone on the last line, and returns the exit code."""
         for suite, seconds in sorted(self.took.items(), key=lambda each: -each[1]):
-            print(f"took {seconds:5.0f} s {suite}")
+            if seconds >= 1:
+                print(f"took {seconds:5.0f} s {suite}")
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
         return 1 if self.failed else 0

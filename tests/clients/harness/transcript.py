@@ -21,6 +21,8 @@ BROKER_KEYS = {
     r"^log\.(flush\.interval|retention|roll|roll\.jitter)\.ms=": "no twin of these keys in hours or minutes",
     r"^((advertised\.)?listeners|log\.dirs|node\.id)=": "not given in the same way",
 }
+ONE_COPY = {".": "a replication factor above 1 is taken as 1, with a log line"}
+NO_INSYNC = {r"^min\.insync\.replicas=": "min.insync.replicas above 1 is taken as 1, with a log line"}
 NO_TIERS = {"one[-:]\\d": "ListOffsets 8 and above, which ask for it, are not served"}
 BY_NAME = {".": "a key that does not exist is refused by name, here too; Kafka keeps it for its plug-ins"}
 FORGOTTEN = {"silent": "a group without members and offsets is gone within a second; Kafka takes ten minutes"}
@@ -46,6 +48,8 @@ def topics(both):
     both("kafka-topics --create --topic three --config retention.ms=soon")
     both("kafka-topics --create --topic three --config retention.ms=-5")
     both("kafka-topics --create --topic three --replica-assignment 1:2")
+    both("kafka-topics --create --topic three --replication-factor 2", differs=ONE_COPY)
+    both("kafka-topics --delete --topic three --if-exists")
     both("kafka-topics --list")
     both("kafka-topics --list --exclude-internal")
     both("kafka-topics --describe")
@@ -73,6 +77,9 @@ def topic_configs(both):
     both("kafka-configs --entity-type topics --describe")
     both(f"{topic} --alter --add-config retention.ms=7200000,cleanup.policy=[compact,delete]")
     both(f"{topic} --alter --delete-config max.message.bytes")
+    both(f"{topic} --alter --add-config min.insync.replicas=2,compression.type=gzip")
+    both(f"{topic} --describe", differs=NO_INSYNC)
+    both(f"{topic} --alter --delete-config min.insync.replicas")
     both(f"{topic} --describe")
     both(f"{topic} --describe --all", differs=NO_SUCH_KEYS)
     both(f"{topic} --alter --add-config no.such.key=1")
