@@ -31,17 +31,16 @@ class Admin:
         self.ends = {}  # partition -> the offset that comes next
 
     def run(self):
-        self.cluster()
-        self.describe_configs()
-        if self.client.can_alter:
-            self.alter_configs()
-        if self.client.can_replace:
-            self.replace_configs()
-        self.broker_configs()
-        self.grow()
-        self.delete_records()
-        if self.client.can_log_dirs:
-            self.log_dirs()
+        client, before = self.client, self.report.failed
+        steps = [self.cluster, self.describe_configs]
+        steps += [self.alter_configs] if client.can_alter else []
+        steps += [self.replace_configs] if client.can_replace else []
+        steps += [self.broker_configs, self.grow, self.delete_records]
+        steps += [self.log_dirs] if client.can_log_dirs else []
+        for step in steps:
+            step()
+            if self.report.failed > before:  # the next step starts where this one should have ended
+                return
 
     def check(self, name):
         return self.report.check(f"{self.client.name}: admin: {name}")

@@ -8,12 +8,10 @@ By hand: tests/clients/run load
 Always true: what is compared are counts of records, members, bytes and threads; time only ends a wait.
 """
 
-import time
-
-from harness.adapter import Client
+from harness.adapter import ClientError
 from harness.broker import ANY_PORT
+from harness.groups import GROUP_ID_NOT_FOUND, Member, expect_equal, wait_for_partitions, wait_until_described
 from harness.kafka import Kafka
-from harness.groups import Member, expect_equal, wait_for_partitions, wait_until_described
 from harness.report import Failure
 from harness.suite import eventually
 
@@ -119,9 +117,18 @@ class Load:
         self.member.commit()
         expect_equal([f"0:{sent}:"], self.consumer.ask("committed", GROUP, TOPIC))
 
+    def members(self, group):
+        """How many members the group has; none if there is no such group any more."""
+        try:
+            return int(self.go.ask("describe-group", group)[1])
+        except ClientError as error:
+            if error.code != GROUP_ID_NOT_FOUND:
+                raise
+            return 0
+
     def forgotten(self):
         for group in [*OTHER_GROUPS, GROUP]:
-            eventually(lambda: self.go.ask("describe-group", group)[1] == "0", "no members are left", END_SECONDS)
+            eventually(lambda: self.members(group) == 0, f"{group} has no members", END_SECONDS)
         wanted = self.alone[1] + THREADS_BOUND
         eventually(lambda: memory_and_threads(self.broker)[1] <= wanted, f"at most {wanted} threads", END_SECONDS)
 
