@@ -29,7 +29,9 @@ start_sendlog() {
     data[$side]=${data[$side]:-$(mktemp -d "$scratch/sendlog.XXXXXX")}
     for setting in "${@:2}"; do settings+=(--set "$setting"); done
     address[$side]=127.0.0.1:$("$release/examples/load" port)
-    launch "$side" "$release/sendlog" --listen "${address[$side]}" --data "${data[$side]}" "${settings[@]}"
+    # A run's topic is deleted before it is ever written to the disk.
+    launch "$side" "$release/sendlog" --listen "${address[$side]}" --data "${data[$side]}" \
+        --set log.segment.delete.delay.ms=0 "${settings[@]}"
 }
 
 # launch SIDE COMMAND...: starts a broker and waits until it has answered a request; $started_ms says how long that took.

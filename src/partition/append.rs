@@ -31,8 +31,7 @@ pub(super) type Place = (Offset, Offset);
 impl Partition {
     /// Checks, stamps and appends one batch.
     pub fn append(&self, batch: &mut [u8], produce_version: i16, now_ms: i64) -> Result<Appended> {
-        let incoming = Incoming { bytes: batch, produce_version };
-        self.append_all(vec![incoming], now_ms).remove(0)
+        self.append_all(vec![Incoming { bytes: batch, produce_version }], now_ms).remove(0)
     }
 
     /// Checks, stamps and appends batches; an answer for each.
@@ -56,8 +55,8 @@ impl Partition {
     }
 }
 
-fn check<'a>(batch: Incoming<'a>, config: &PartitionConfig, now_ms: i64) -> Result<Checked<'a>> {
-    let Incoming { bytes, produce_version } = batch;
+fn check<'a>(incoming: Incoming<'a>, config: &PartitionConfig, now_ms: i64) -> Result<Checked<'a>> {
+    let Incoming { bytes, produce_version } = incoming;
     let mut header = check::check(bytes, &config.rules, produce_version)?;
     if bytes.len() as u64 > config.log.segment_bytes {
         let why = format!("a batch of {} bytes is over segment.bytes", bytes.len());

@@ -52,9 +52,7 @@ pub fn serve_produces(
             }
         }
     }
-    let mut answers = produce::handle_all(pipeline, buffer);
-    answers.extend(broken);
-    answers
+    produce::handle_all(pipeline, buffer).into_iter().chain(broken).collect()
 }
 
 fn begin<'c, 'f>(client: &'c Client<'c>, frame: &'f [u8]) -> Result<(Call<'c>, Decoder<'f>), Closed> {
