@@ -40,10 +40,18 @@ pub fn read_epochs(path: &Path) -> Result<Option<Vec<(i32, Offset)>>> {
     })
 }
 
-/// Whole when it returns, but not durable: batch headers hold the same facts.
+/// Not synced: batch headers hold the same facts, and a file that a power cut made unreadable counts as missing.
 pub fn write_epochs(path: &Path, epochs: &[(i32, Offset)]) -> Result<()> {
-    let lines = epochs.iter().map(|(epoch, start)| format!("{epoch} {start}\n"));
-    fs::replace_contents(path, text(lines).as_bytes())
+    fs::replace_unsynced(path, epoch_text(epochs).as_bytes())
+}
+
+/// Durable when it returns.
+pub fn sync_epochs(path: &Path, epochs: &[(i32, Offset)]) -> Result<()> {
+    fs::replace(path, epoch_text(epochs).as_bytes())
+}
+
+fn epoch_text(epochs: &[(i32, Offset)]) -> String {
+    text(epochs.iter().map(|(epoch, start)| format!("{epoch} {start}\n")))
 }
 
 fn text(lines: impl ExactSizeIterator<Item = String>) -> String {

@@ -175,14 +175,26 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// [`replace`] without the last step: the new contents are whole, but a power cut may bring the old ones back.
 pub fn replace_contents(path: &Path, bytes: &[u8]) -> Result<()> {
+    let (temporary, file) = write_temporary(path, bytes)?;
+    sync_data(&file, &temporary)?;
+    rename(&temporary, path)
+}
+
+/// Replaces what a file holds without any sync: after a power cut it may be the old file, the new one, or one that cannot
+/// be read; after a kill it is the old one or the new one.
+pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let (temporary, _) = write_temporary(path, bytes)?;
+    rename(&temporary, path)
+}
+
+fn write_temporary(path: &Path, bytes: &[u8]) -> Result<(PathBuf, File)> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let temporary = PathBuf::from(name);
     step("write", &temporary)?;
     let mut file = options().write(true).create(true).truncate(true).open(&temporary).map_err(at(&temporary))?;
     file.write_all(bytes).map_err(at(&temporary))?;
-    sync_data(&file, &temporary)?;
-    rename(&temporary, path)
+    Ok((temporary, file))
 }
 
 /// Copies `length` bytes from `position` on into a new file, and syncs it and its folder.

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{Offset, Result};
 use crate::log::checkpoint;
-use crate::os::fs;
 
 pub struct LeaderEpochs {
     path: PathBuf,
@@ -83,8 +82,7 @@ impl LeaderEpochs {
         if self.starts.is_empty() {
             return Ok(());
         }
-        checkpoint::write_epochs(&self.path, &self.starts)?;
-        fs::sync_dir(fs::folder_of(&self.path))
+        checkpoint::sync_epochs(&self.path, &self.starts)
     }
 }
 
