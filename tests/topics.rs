@@ -146,7 +146,7 @@ fn creating_and_deleting_work_in_every_version() {
 
 #[test]
 fn a_topic_that_is_created_again_at_once_is_new_and_empty() {
-    let broker = Broker::start();
+    let broker = Broker::with(&["--set", "log.segment.delete.delay.ms=0"]);
     let mut client = broker.connect();
     let mut ids = Vec::new();
     for _ in 0..10 {
