@@ -5,13 +5,14 @@
 //! Always true: a resource's changes are taken whole or not at all. What one broker cannot keep (more replicas) is
 //! taken as the nearest thing with a log line, or refused with `strict=true`. Unknown keys are refused by name.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::base::config::{Config, Operation, Overrides, Scope};
 use crate::base::{Error, ErrorCode, Result};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::configs::{broker_source, unknown_type};
+use crate::server::handlers::repeated;
 use crate::wire::messages::alter_configs::AlterConfigsResourceResponse;
 use crate::wire::messages::describe_configs::{BROKER, TOPIC};
 use crate::wire::messages::incremental_alter_configs::{APPEND, DELETE, SET, SUBTRACT};
@@ -68,12 +69,9 @@ pub fn alter_incrementally(
 }
 
 fn alter_all(call: &Call, wanted: Vec<Wanted>, validate_only: bool) -> Vec<AlterConfigsResourceResponse> {
-    let mut times: HashMap<(i8, &str), usize> = HashMap::new();
-    for resource in &wanted {
-        *times.entry((resource.resource_type, &resource.resource_name)).or_default() += 1;
-    }
+    let repeated = repeated(wanted.iter().map(|resource| (resource.resource_type, &resource.resource_name)));
     let answer = |resource: &Wanted| {
-        let result = match times[&(resource.resource_type, resource.resource_name.as_str())] > 1 {
+        let result = match repeated.contains(&(resource.resource_type, &resource.resource_name)) {
             true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Each resource must appear at most once.")),
             false => alter_one(call, resource, validate_only),
         };

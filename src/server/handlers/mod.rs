@@ -22,6 +22,9 @@ pub mod security;
 pub mod topic_partitions;
 pub mod topics;
 
+use std::collections::HashSet;
+use std::hash::Hash;
+
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::decoder::Decoder;
@@ -63,6 +66,12 @@ pub fn handle(call: &Call, decoder: Decoder) -> Result<Encoded, Closed> {
         ApiKey::DESCRIBE_CLUSTER => call.answer(decoder, cluster::describe),
         _ => Err(Closed::Because(format!("{} has no handler", call.api.name))),
     }
+}
+
+/// What a request names more than once.
+fn repeated<T: Eq + Hash + Clone>(named: impl Iterator<Item = T>) -> HashSet<T> {
+    let mut seen = HashSet::new();
+    named.filter(|name| !seen.insert(name.clone())).collect()
 }
 
 #[cfg(test)]

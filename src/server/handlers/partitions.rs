@@ -1,10 +1,9 @@
 //! CreatePartitions, ElectLeaders and DescribeTopicPartitions: what tools ask about partitions.
 
-use std::collections::HashMap;
-
 use crate::base::{Error, ErrorCode, Result, TopicPartition};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::repeated;
 use crate::wire::messages::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
 use crate::wire::messages::elect_leaders::{PartitionResult, ReplicaElectionResult, TopicPartitions};
 use crate::wire::messages::{
@@ -16,10 +15,9 @@ const PREFERRED: i8 = 0;
 const UNCLEAN: i8 = 1;
 
 pub fn create(call: &Call, request: CreatePartitionsRequest) -> std::result::Result<CreatePartitionsResponse, Closed> {
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    request.topics.iter().for_each(|asked| *times.entry(&asked.name).or_default() += 1);
+    let repeated = repeated(request.topics.iter().map(|asked| &asked.name));
     let create = |asked: &CreatePartitionsTopic| {
-        let result = match times[asked.name.as_str()] > 1 {
+        let result = match repeated.contains(&asked.name) {
             true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
             false => create_one(call, asked, request.validate_only),
         };

@@ -1,10 +1,9 @@
 //! DescribeAcls, DescribeClientQuotas and DescribeUserScramCredentials: the honest answers of a broker that has none.
 
-use std::collections::HashMap;
-
 use crate::base::ErrorCode;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::repeated;
 use crate::wire::messages::describe_user_scram_credentials::{DescribeUserScramCredentialsResult, UserName};
 use crate::wire::messages::{
     DescribeAclsRequest, DescribeAclsResponse, DescribeClientQuotasRequest, DescribeClientQuotasResponse,
@@ -33,12 +32,11 @@ pub fn describe_scram_users(
     request: DescribeUserScramCredentialsRequest,
 ) -> Result<DescribeUserScramCredentialsResponse, Closed> {
     let users = request.users.unwrap_or_default();
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    users.iter().for_each(|user| *times.entry(&user.name).or_default() += 1);
+    let repeated = repeated(users.iter().map(|user| &user.name));
     let unknown = |user: &UserName| {
-        let (error_code, what) = match times[user.name.as_str()] {
-            1 => (ErrorCode::RESOURCE_NOT_FOUND, "there is no such SCRAM user: nobody authenticates here"),
-            _ => (ErrorCode::DUPLICATE_RESOURCE, "the request names this SCRAM user twice"),
+        let (error_code, what) = match repeated.contains(&user.name) {
+            false => (ErrorCode::RESOURCE_NOT_FOUND, "there is no such SCRAM user: nobody authenticates here"),
+            true => (ErrorCode::DUPLICATE_RESOURCE, "the request names this SCRAM user twice"),
         };
         let (user, error_message) = (user.name.clone(), Some(format!("{}: {what}", user.name)));
         DescribeUserScramCredentialsResult { user, error_code, error_message, ..Default::default() }

@@ -3,15 +3,15 @@
 //! Always true: each topic of a request succeeds or fails alone. Partitions and replication factor may be left to the
 //! broker with -1 (KIP-464). A replication factor above 1 is accepted as 1, with a log line: there is one broker.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope};
-use crate::base::{Error, ErrorCode, Result, Uuid};
+use crate::base::{Error, ErrorCode, Result};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::alter_configs::admit;
 use crate::server::handlers::configs::topic_configs;
+use crate::server::handlers::repeated;
 use crate::server::now;
 use crate::topic::Topic;
 use crate::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
@@ -21,10 +21,9 @@ use crate::wire::messages::{CreateTopicsRequest, CreateTopicsResponse, DeleteTop
 
 pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<CreateTopicsResponse, Closed> {
     let mut response = CreateTopicsResponse::default();
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    request.topics.iter().for_each(|asked| *times.entry(&asked.name).or_default() += 1);
+    let repeated = repeated(request.topics.iter().map(|asked| &asked.name));
     for asked in &request.topics {
-        let result = match times[asked.name.as_str()] > 1 {
+        let result = match repeated.contains(&asked.name) {
             true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "the request names this topic twice")),
             false => create_one(call, asked, request.validate_only),
         };
@@ -129,10 +128,9 @@ pub fn delete(call: &Call, request: DeleteTopicsRequest) -> std::result::Result<
     let by_name = request.topic_names.into_iter();
     let by_name = by_name.map(|name| DeleteTopicState { name: Some(name), ..DeleteTopicState::default() });
     let asked: Vec<DeleteTopicState> = request.topics.into_iter().chain(by_name).collect();
-    let mut times: HashMap<(Option<String>, Uuid), usize> = HashMap::new();
-    asked.iter().for_each(|asked| *times.entry((asked.name.clone(), asked.topic_id)).or_default() += 1);
+    let repeated = repeated(asked.iter().map(|asked| (asked.name.clone(), asked.topic_id)));
     let delete = |asked: DeleteTopicState| {
-        let is_double = times[&(asked.name.clone(), asked.topic_id)] > 1;
+        let is_double = repeated.contains(&(asked.name.clone(), asked.topic_id));
         delete_one(call, asked, is_double)
     };
     let responses = asked.into_iter().map(delete).collect();
