@@ -281,7 +281,8 @@ case_start() {
     done
 }
 
-# 1,000 partitions that hold 10 GB (MEGABYTES x 10), stopped cleanly with SIGTERM.
+# 1,000 partitions that hold 10 GB (MEGABYTES x 10), stopped cleanly with SIGTERM. The records are built as they are sent,
+# so that their timestamps rise: a start walks the batches behind the one with the largest timestamp.
 case_start_10gb() {
     row "start-10gb: to the first answer, 1,000 partitions, clean stop, ms" start-10gb \
         metric=start_ms 'target=<=100'
@@ -291,7 +292,7 @@ case_start_10gb() {
         progress "start-10gb: $side, filling"
         "start_$side" full
         for ((round = 0; round < 10; round++)); do
-            load_on full produce --partitions 1000 --batch-records 920 --request-batches 10 \
+            load_on full produce --partitions 1000 --batch-records 920 --request-batches 10 --fresh \
                 --bytes "$((megabytes * 1000000))" --seconds 600 >/dev/null
             settle
         done

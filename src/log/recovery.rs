@@ -57,14 +57,15 @@ impl fmt::Display for Recovered {
     }
 }
 
-/// Opens the log in `folder`, which exists. `on_batch` sees the headers that were read, in order.
+/// Opens the log in `folder`, where `names` were found. `on_batch` sees the headers that were read, in order.
 pub fn open(
     folder: &Path,
+    names: &[fs::Entry],
     config: LogConfig,
     opening: Opening,
     on_batch: &mut dyn FnMut(&BatchHeader),
 ) -> Result<(Log, Recovered)> {
-    let bases = list_segments(folder, opening.log_start)?;
+    let bases = list_segments(folder, names, opening.log_start)?;
     let mut restore = Restore { folder, config: &config, opening, on_batch, report: Recovered::default() };
     let mut segments = Vec::new();
     let mut end = bases.first().copied().unwrap_or(opening.log_start);
@@ -134,9 +135,9 @@ impl SegmentView {
 }
 
 /// The base offsets of the segments that still count; leftovers of deletions are unlinked.
-fn list_segments(folder: &Path, log_start: Offset) -> Result<Vec<Offset>> {
+fn list_segments(folder: &Path, names: &[fs::Entry], log_start: Offset) -> Result<Vec<Offset>> {
     let mut bases = Vec::new();
-    for entry in fs::list(folder)? {
+    for entry in names {
         if entry.name.ends_with(".deleted") || entry.name.ends_with(".tmp") {
             fs::unlink(&folder.join(&entry.name))?;
         }

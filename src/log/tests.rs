@@ -39,7 +39,8 @@ impl Bench {
         self.log = None;
         let (recovery_point, log_start, epoch) = (self.recovery_point, self.log_start, self.leader_epoch);
         let opening = Opening { is_clean, recovery_point, log_start, epoch };
-        let (log, recovered) = recovery::open(self.folder.path(), self.config, opening, &mut |_| ())?;
+        let (log, recovered) =
+            recovery::open(self.folder.path(), &fs::list(self.folder.path())?, self.config, opening, &mut |_| ())?;
         self.log = Some(log);
         Ok(recovered)
     }

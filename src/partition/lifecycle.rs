@@ -8,7 +8,7 @@ use super::append::Place;
 use super::*;
 use crate::log::recovery::{self, Opening, Recovered};
 use crate::log::retention::{self, Retention};
-use crate::os::fadvise;
+use crate::os::{fadvise, fs};
 
 /// Unflushed bytes from which on a flush in the background is due: they bound what the next recovery reads.
 const UNFLUSHED_BYTES_MAX: u64 = 256 << 20;
@@ -21,11 +21,12 @@ impl Partition {
         config: PartitionConfig,
         opening: Opening,
     ) -> Result<(Partition, Recovered)> {
+        let names = fs::list(&folder)?;
         let mut epochs = LeaderEpochs::load(&folder)?;
         let known = epochs.is_some();
         let mut seen = LeaderEpochs::empty(&folder);
         let mut on_batch = |header: &BatchHeader| seen.note(header.leader_epoch, header.base_offset);
-        let (log, recovered) = recovery::open(&folder, config.log, opening, &mut on_batch)?;
+        let (log, recovered) = recovery::open(&folder, &names, config.log, opening, &mut on_batch)?;
         if !known {
             seen = LeaderEpochs::empty(&folder);
             read_all_epochs(&log, &mut seen)?;
@@ -37,7 +38,7 @@ impl Partition {
             }
             None => seen,
         };
-        let producers = read_producers(&folder, &log)?;
+        let producers = read_producers(&folder, &names, &log)?;
         let partition = Partition::new(name, config, opening.epoch, Storage::Online(log), epochs, producers);
         partition.state.lock().unwrap().has_changed = !opening.is_clean;
         Ok((partition, recovered))
@@ -282,10 +283,10 @@ fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
 
 /// The newest snapshot, and the headers behind it; without one, or with one that is not whole, all headers there are,
 /// also below the log start.
-fn read_producers(folder: &Path, log: &Log) -> Result<ProducerState> {
+fn read_producers(folder: &Path, names: &[fs::Entry], log: &Log) -> Result<ProducerState> {
     let first = log.views().first().map_or(Offset(0), SegmentView::base_offset);
-    snapshot::remove_beyond(folder, log.end_offset())?;
-    let found = snapshot::read(folder, log.end_offset())?;
+    snapshot::remove_beyond(folder, names, log.end_offset())?;
+    let found = snapshot::read(folder, names, log.end_offset())?;
     let (from, mut producers) = match found {
         None => (first, ProducerState::default()),
         Some(snapshot::Found { offset, state, is_whole: true }) => (offset, state),

@@ -184,7 +184,9 @@ fn sequences_begin_again_after_the_largest_also_over_a_kill() {
 fn a_snapshot_of_a_log_that_went_further_is_not_believed_when_this_one_gets_there() {
     let folder = tempfile::tempdir().unwrap();
     drop(sent(folder.path()));
-    let known = snapshot::read(folder.path(), Offset(SENT)).unwrap().expect("a snapshot");
+    let known = snapshot::read(folder.path(), &crate::os::fs::list(folder.path()).unwrap(), Offset(SENT))
+        .unwrap()
+        .expect("a snapshot");
     snapshot::write(folder.path(), Offset(SENT + 2), &known.state).unwrap();
     let partition = open(folder.path(), false, 0);
     for sequence in SENT..SENT + 4 {

@@ -42,25 +42,26 @@ pub struct Found {
 pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()> {
     fs::replace_contents(&folder.join(name(offset, "batches")), &encode_batches(state))?;
     fs::replace(&folder.join(name(offset, "snapshot")), &encode(state))?;
+    let names = fs::list(folder)?;
     for suffix in ["snapshot", "batches"] {
-        let mut older = list(folder, suffix)?.into_iter().filter(|known| *known < offset);
+        let mut older = offsets(&names, suffix).into_iter().filter(|known| *known < offset);
         older.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
     }
     Ok(())
 }
 
-/// Removes what speaks of a log that went further than this one: a power cut took its end.
-pub fn remove_beyond(folder: &Path, end: Offset) -> Result<()> {
+/// Removes what speaks of a log that went further than this one: a power cut took its end. `names` is what the folder holds.
+pub fn remove_beyond(folder: &Path, names: &[fs::Entry], end: Offset) -> Result<()> {
     for suffix in ["snapshot", "batches"] {
-        let mut beyond = list(folder, suffix)?.into_iter().filter(|known| *known > end);
+        let mut beyond = offsets(names, suffix).into_iter().filter(|known| *known > end);
         beyond.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
     }
     Ok(())
 }
 
 /// The newest snapshot at or below `end` that can be read.
-pub fn read(folder: &Path, end: Offset) -> Result<Option<Found>> {
-    for offset in list(folder, "snapshot")?.into_iter().rev().filter(|offset| *offset <= end) {
+pub fn read(folder: &Path, names: &[fs::Entry], end: Offset) -> Result<Option<Found>> {
+    for offset in offsets(names, "snapshot").into_iter().rev().filter(|offset| *offset <= end) {
         let read = |suffix| fs::read(&folder.join(name(offset, suffix)));
         if let Some(state) = read("batches")?.as_deref().and_then(decode_batches) {
             return Ok(Some(Found { offset, state, is_whole: true }));
@@ -74,11 +75,11 @@ pub fn read(folder: &Path, end: Offset) -> Result<Option<Found>> {
     Ok(None)
 }
 
-fn list(folder: &Path, suffix: &str) -> Result<Vec<Offset>> {
+fn offsets(names: &[fs::Entry], suffix: &str) -> Vec<Offset> {
     let parse = |name: &str| name.strip_suffix(suffix)?.strip_suffix('.')?.parse().ok().map(Offset);
-    let mut offsets: Vec<Offset> = fs::list(folder)?.iter().filter_map(|entry| parse(&entry.name)).collect();
+    let mut offsets: Vec<Offset> = names.iter().filter_map(|entry| parse(&entry.name)).collect();
     offsets.sort();
-    Ok(offsets)
+    offsets
 }
 
 fn encode(state: &ProducerState) -> Vec<u8> {
@@ -200,6 +201,10 @@ fn decode_batch(entry: &[u8; BATCH_SIZE]) -> Option<(i64, i16, Sequenced)> {
 mod tests {
     use super::*;
 
+    fn read_in(folder: &Path, end: Offset) -> Result<Option<Found>> {
+        read(folder, &fs::list(folder)?, end)
+    }
+
     fn state() -> ProducerState {
         let mut state = ProducerState::default();
         for (id, count) in [(1, 1), (7, 5)] {
@@ -238,8 +243,8 @@ mod tests {
         write(folder.path(), Offset(50), &state()).unwrap();
         let names: Vec<_> = fs::list(folder.path()).unwrap().into_iter().map(|entry| entry.name).collect();
         assert_eq!(names, ["00000000000000000050.batches", "00000000000000000050.snapshot"]);
-        assert_eq!(read(folder.path(), Offset(50)).unwrap(), found(state(), true));
-        assert_eq!(read(folder.path(), Offset(49)).unwrap(), None, "beyond the log's end");
+        assert_eq!(read_in(folder.path(), Offset(50)).unwrap(), found(state(), true));
+        assert_eq!(read_in(folder.path(), Offset(49)).unwrap(), None, "beyond the log's end");
     }
 
     #[test]
@@ -287,16 +292,16 @@ mod tests {
         for at in 0..good_batches.len() {
             for bytes in damaged(&good_batches, at) {
                 std::fs::write(&batches, bytes).unwrap();
-                assert_eq!(read(folder.path(), Offset(50)).unwrap(), found(last_batches(), false), "byte {at}");
+                assert_eq!(read_in(folder.path(), Offset(50)).unwrap(), found(last_batches(), false), "byte {at}");
             }
         }
         for at in 0..good_snapshot.len() {
             for bytes in damaged(&good_snapshot, at) {
                 std::fs::write(&snapshot, bytes).unwrap();
                 std::fs::write(&batches, &good_batches).unwrap();
-                assert_eq!(read(folder.path(), Offset(50)).unwrap(), found(state(), true), "byte {at}");
+                assert_eq!(read_in(folder.path(), Offset(50)).unwrap(), found(state(), true), "byte {at}");
                 std::fs::remove_file(&batches).unwrap();
-                assert_eq!(read(folder.path(), Offset(50)).unwrap(), None, "byte {at}, and no batches");
+                assert_eq!(read_in(folder.path(), Offset(50)).unwrap(), None, "byte {at}, and no batches");
             }
         }
     }
