@@ -8,6 +8,7 @@
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::ops::Range;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::{Error, Result};
@@ -26,12 +27,21 @@ const BODY_BYTES_PER_SECOND_MIN: u64 = 64 << 10;
 const BODY_GRACE: Duration = Duration::from_secs(5);
 /// How often the pace of a body that does not come is looked at.
 const BODY_LOOK: Duration = Duration::from_secs(1);
+/// Fast path: a client that has just been answered often sends its next request within microseconds, and a thread that
+/// sleeps meanwhile has to be woken by another core. So the thread lets others run and looks again, this many times,
+/// before it sleeps: some 60 us.
+const LOOKS: usize = 100;
+/// A connection whose last request came later than this after the answer before it does not look: 10,000 clients that
+/// ask once a second cost nothing.
+const SOON: Duration = Duration::from_micros(200);
 
 #[derive(Default)]
 pub struct Frames {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Whether the last request came soon after the answer before it.
+    comes_soon: bool,
 }
 
 const TORN: &str = "the client closed in the middle of a frame";
@@ -116,10 +126,13 @@ impl Frames {
                 return Ok((frame, Some(reserved)));
             }
             let is_idle = self.start == self.end;
+            if self.comes_soon && self.look_for_more(socket)? {
+                continue;
+            }
             match self.receive(socket) {
                 Ok(0) if is_idle => return Err(Closed::Quietly),
                 Ok(0) => return Err(Closed::Because(TORN.to_string())),
-                Ok(_) => {}
+                Ok(_) => self.comes_soon = idle_since.elapsed() < SOON,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_idle => {
                     self.buffer = Vec::new();
                     (self.start, self.end) = (0, 0);
@@ -130,6 +143,17 @@ impl Frames {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether something arrives while others run.
+    fn look_for_more(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        for _ in 0..LOOKS {
+            if self.receive_now(socket)? {
+                return Ok(true);
+            }
+            thread::yield_now();
+        }
+        Ok(false)
     }
 
     /// Reads until `size` bytes behind the size field are there, as long as they keep coming.
