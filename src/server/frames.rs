@@ -33,7 +33,7 @@ const BODY_LOOK: Duration = Duration::from_secs(1);
 const LOOKS: usize = 100;
 /// A connection whose last request came later than this after the answer before it does not look: 10,000 clients that
 /// ask once a second cost nothing.
-const SOON: Duration = Duration::from_micros(200);
+const SOON: Duration = Duration::from_micros(100);
 
 #[derive(Default)]
 pub struct Frames {
