@@ -5,7 +5,13 @@
 # make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
 # make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: over an hour
 
-.PHONY: run test test-clients check lint bench bench-all
+# make install       as root: the binary, its manual and completions, the systemd unit; PREFIX and DESTDIR as usual
+# make static        a binary without shared libraries (musl), in target/x86_64-unknown-linux-musl/release
+
+PREFIX ?= /usr/local
+MUSL := $(shell uname -m)-unknown-linux-musl
+
+.PHONY: run test test-clients check lint bench bench-all install static
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -33,3 +39,15 @@ bench-all:
 	./bench.sh ideas
 	./bench.sh kafka
 	./bench.sh scale
+
+install:
+	cargo build --release --quiet --locked
+	install -D -m 755 target/release/sendlog $(DESTDIR)$(PREFIX)/bin/sendlog
+	install -d $(DESTDIR)/etc/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/sendlog.service >$(DESTDIR)/etc/systemd/system/sendlog.service
+	test -e $(DESTDIR)/etc/sendlog/server.properties || \
+		install -D -m 644 deploy/server.properties $(DESTDIR)/etc/sendlog/server.properties
+
+static:
+	rustup target add $(MUSL)
+	cargo build --release --quiet --locked --target $(MUSL)

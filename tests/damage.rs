@@ -54,7 +54,7 @@ fn assert_damage_is_noticed(damage: impl Fn(&TempDir), says: &str) {
     let before = contents(&folder(&data, 0));
     for offset in [20, 21] {
         let broker = Broker::on(data, &[]);
-        let line = broker.wait_for_line("demo-0: OFFLINE");
+        let line = broker.wait_for_line("partition_offline partition=demo-0 OFFLINE");
         assert!(line.contains(says), "no {says:?} in {line:?}");
         let mut client = broker.connect();
         assert_offline(&mut client, 0);
@@ -101,7 +101,7 @@ fn a_folder_that_is_gone_is_not_made_anew() {
     let data = stopped();
     std::fs::rename(folder(&data, 0), data.path().join("elsewhere")).unwrap();
     let broker = Broker::on(data, &[]);
-    broker.wait_for_line("demo-0: OFFLINE");
+    broker.wait_for_line("partition_offline partition=demo-0 OFFLINE");
     assert_offline(&mut broker.connect(), 0);
     let data = broker.kill();
     assert!(!folder(&data, 0).exists());
@@ -124,10 +124,14 @@ fn damage_that_a_start_does_not_look_for_is_noticed_when_it_is_read() {
     let size = std::fs::metadata(log_of(&data, 0)).unwrap().len() as usize / 20;
     change(&log_of(&data, 0), |bytes| bytes[7 * size + 16] = 1);
     let broker = Broker::on(data, &[]);
-    assert_eq!(broker.log(), Vec::<String>::new());
+    assert!(
+        !broker.log().iter().any(|line| line.contains(" WARN ") || line.contains(" ERROR ")),
+        "{:#?}",
+        broker.log()
+    );
     let mut client = broker.connect();
     assert_eq!(client.fetch("demo", 0, 7).error(), STORAGE);
-    let line = broker.wait_for_line("demo-0: OFFLINE");
+    let line = broker.wait_for_line("partition_offline partition=demo-0 OFFLINE");
     assert!(line.contains("offset 7"), "{line}");
     assert_offline(&mut client, 0);
     assert_eq!(client.bounds("demo", 1), (0, 20));

@@ -129,7 +129,7 @@ fn a_fetch_that_waits_below_the_new_start_is_told_so() {
     client.produce("demo", 0, &batch(&["a"]));
     let patient = FetchRequest { max_wait_ms: 300_000, min_bytes: 10_000, ..fetch_request(&[("demo", 0, 0)]) };
     consumer.send(12, patient);
-    broker.wait_for_line(&format!("{}: Fetch", consumer.name()));
+    broker.wait_for_line(&format!("client={} Fetch", consumer.name()));
     assert_eq!(client.delete_records("demo", 0, 1), (NONE, 1));
     client.produce("demo", 0, &batch(&["b"]));
     assert_eq!(consumer.receive_fetched(12)[0].error(), ErrorCode::OFFSET_OUT_OF_RANGE);

@@ -25,7 +25,7 @@ fn what_differs_from_kafka_is_told_of_every_api() {
 
 #[test]
 fn files_that_the_documents_name_exist() {
-    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md", "docs/operations.md"] {
         let text = read(page);
         let named = text.split(['`', '(', ')']).filter(|word| {
             let is_path = word.contains('/') && !word.contains([' ', ':', '<', '*', '{']);
@@ -54,4 +54,47 @@ fn the_spine_stays_short() {
     assert!(files.len() > 10, "the README lists the spine");
     let total: usize = files.iter().map(|path| code_lines(path)).sum();
     assert!(total < 1500, "the spine has {total} lines of code");
+}
+
+/// Level, event and keys of each `note!` in a source file.
+fn noted(text: &str) -> Vec<(String, String, String)> {
+    let code = text.lines().map(|line| line.split("// ").next().unwrap()).collect::<Vec<_>>().join(" ");
+    let notes = code.split("note!(").skip(1).filter_map(|note| {
+        let (level, rest) = note.split_once(", \"")?;
+        let (event, rest) = rest.split_once("\", [")?;
+        let keys: Vec<&str> = rest.split(" = ").map_while(|part| part.split([',', '[']).next_back()).collect();
+        let fields = rest.split_once("], ")?.0;
+        let keys = keys.into_iter().map(str::trim).filter(|key| fields.contains(&format!("{key} = ")));
+        Some((level.trim().to_lowercase(), event.to_string(), keys.collect::<Vec<_>>().join(", ")))
+    });
+    notes.collect()
+}
+
+#[test]
+fn the_operations_page_has_a_row_for_each_event() {
+    let page = read("docs/operations.md");
+    let mut events = 0;
+    for path in rust_files(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        for (level, event, keys) in noted(&std::fs::read_to_string(&path).unwrap()) {
+            events += 1;
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{event}` |")));
+            let row = row.unwrap_or_else(|| panic!("{}: no row for the event {event}", path.display()));
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let knows = |cell: usize, word: &str| cells[cell].split(", ").any(|known| known == word);
+            assert!(knows(2, &level), "{}: {event} is also of level {level}", path.display());
+            for key in keys.split(", ").filter(|key| !key.is_empty()) {
+                assert!(knows(3, key), "{}: {event} also has the key {key}", path.display());
+            }
+        }
+    }
+    assert!(events > 30, "only {events} were found: does this test still read the source?");
+}
+
+fn rust_files(folder: std::path::PathBuf) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let own = files.into_iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "rs"));
+    own.chain(folders.into_iter().flat_map(rust_files))
+        .filter(|path| !path.ends_with("base/note.rs"))
+        .collect()
 }

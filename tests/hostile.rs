@@ -31,7 +31,7 @@ struct Attacked {
 
 impl Attacked {
     fn start(arguments: &[&str]) -> Attacked {
-        let broker = Broker::with(arguments);
+        let broker = Broker::with(&[&["--set", "log.repeat.max=0"], arguments].concat());
         let mut client = broker.connect();
         client.create("honest", 1);
         let stop = Arc::new(AtomicBool::new(false));
@@ -55,7 +55,7 @@ impl Attacked {
         // The broker may close before it has read everything.
         let _ = client.socket.write_all(bytes);
         client.assert_closed();
-        let line = self.broker.wait_for_line(&format!("closing the connection from {name}: "));
+        let line = self.broker.wait_for_line(&format!("client={name} closing the connection: "));
         assert!(line.contains(says), "{what}: no {says:?} in {line:?}");
         let lines = self.broker.log().iter().filter(|line| line.contains(&name)).count();
         assert_eq!(lines, 1, "{what}: one line for one closing");
@@ -144,7 +144,7 @@ fn an_unknown_version_of_api_versions_is_answered_in_version_0_and_the_connectio
         let produce = &served.api_keys[0];
         assert_eq!((produce.api_key, produce.min_version, produce.max_version), (0, 0, 9), "version {version}");
     }
-    assert_eq!(broker.log(), Vec::<String>::new());
+    assert_eq!(broker.warnings(), Vec::<String>::new());
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_half_sent_frame_is_logged_and_a_goodbye_between_frames_is_not() {
         client.send_bytes(&whole[..length]);
         client.finish();
         client.assert_closed();
-        let line = attacked.broker.wait_for_line(&format!("closing the connection from {name}: "));
+        let line = attacked.broker.wait_for_line(&format!("client={name} closing the connection: "));
         assert!(line.contains("in the middle of a frame"), "{length} bytes: {line}");
     }
     let lines = attacked.broker.log().len();
@@ -255,7 +255,7 @@ fn random_bytes_close_their_connection_and_nothing_else() {
         let _ = client.socket.write_all(&bytes);
         let _ = client.socket.shutdown(std::net::Shutdown::Write);
         while client.read_frame().is_some() {}
-        attacked.broker.wait_for_line(&format!("closing the connection from {name}: "));
+        attacked.broker.wait_for_line(&format!("client={name} closing the connection: "));
     }
     attacked.finish();
 }

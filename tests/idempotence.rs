@@ -134,7 +134,7 @@ fn a_transactional_id_is_a_fatal_error_and_a_line_says_what_is_missing() {
     assert_eq!(refused.error_code, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     assert_eq!((refused.producer_id, refused.producer_epoch), (-1, -1));
     let line = broker.wait_for_line("transactions are not implemented");
-    assert!(line.contains(&client.name()) && line.contains("'orders'"), "{line}");
+    assert!(line.contains(&client.name()) && line.contains("id=orders"), "{line}");
     assert_eq!(init(&mut client, named("")).error_code, ErrorCode::INVALID_REQUEST, "as with Kafka");
 }
 

@@ -21,7 +21,7 @@ fn patient(asked: &[(&str, i32, i64)]) -> FetchRequest {
 fn send_and_wait(broker: &Broker, consumer: &mut Client, request: FetchRequest) {
     let name = consumer.name();
     consumer.send(12, request);
-    broker.wait_for_line(&format!("{name}: Fetch"));
+    broker.wait_for_line(&format!("client={name} Fetch"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn counts_of_partitions_and_replicas_have_limits() {
     }
     let three = CreatableTopic { replication_factor: 3, ..new_topic("demo", -1, &[]) };
     assert_eq!(codes(&mut client, vec![three]), [ErrorCode::NONE], "there is one broker, and it says so");
-    broker.wait_for_line("topic demo: replication factor 3 taken as 1");
+    broker.wait_for_line("resource=demo replication factor 3 taken as 1");
     assert_eq!(client.topic("demo").partitions.len(), 3);
 }
 

@@ -7,9 +7,11 @@ mod error;
 #[macro_use]
 mod note;
 mod types;
+mod utc;
 mod uuid;
 
 pub use error::{Error, ErrorCode, Result};
-pub use note::write_note;
+pub use note::{quoted, set_note_writer, write_line, write_note, Level, Note};
 pub use types::{FileRange, Offset, Position, TopicPartition};
+pub use utc::utc;
 pub use uuid::Uuid;

@@ -12,7 +12,7 @@ use getopts::Options;
 use crate::base::config::{Config, Source};
 use crate::base::{Error, Result};
 use crate::os::{fs, random, signals};
-use crate::server::Server;
+use crate::server::{log_lines, Server};
 
 const USAGE: &str = "Usage: sendlog [server] [options]
 
@@ -99,10 +99,12 @@ fn plan(matches: &getopts::Matches) -> Result<Plan> {
 fn run(plan: Plan) -> ExitCode {
     let signals = watch_signals();
     let scratch = plan.is_ephemeral.then(|| PathBuf::from(plan.config.text("log.dirs")));
+    log_lines::install(&plan.config);
     let server = match Server::start(plan.config) {
         Ok(server) => server,
         Err(error) => return refuse(&error),
     };
+    note!(Info, "started", [version = env!("CARGO_PKG_VERSION"), address = server.address()], "ready to serve");
     println!("listening on {}", server.address());
     // The sender lives as long as the process.
     let _ = signals.recv();
@@ -111,9 +113,12 @@ fn run(plan: Plan) -> ExitCode {
         let _ = fs::remove_folder(&scratch);
     }
     match stopped {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            note!(Info, "stopped", [], "a clean stop");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            note!("not a clean stop, the next start recovers: {error}");
+            note!(Error, "stop_not_clean", [], "the next start recovers: {error}");
             ExitCode::FAILURE
         }
     }
@@ -128,13 +133,13 @@ fn watch_signals() -> mpsc::Receiver<()> {
         signals::wait();
         let _ = asked.send(());
         signals::wait();
-        note!("stopping at once: a second signal came");
+        note!(Warn, "stopped_at_once", [], "a second signal came; the next start recovers");
         std::process::exit(1);
     });
     receiver
 }
 
 fn refuse(error: &Error) -> ExitCode {
-    note!("sendlog: {error}");
+    note!(Error, "start_refused", [], "{error}");
     ExitCode::from(2)
 }

@@ -215,7 +215,7 @@ impl GroupCoordinator {
         let value = group.record(now.wall_ms).encode();
         match self.log.append(&[(key.encode(), Some(value.clone()))], now.wall_ms) {
             Ok(_) => entry.saved = Some(value),
-            Err(error) => note!("group {}: not written down: {error}", group.id),
+            Err(error) => note!(Error, "group_not_written", [group = group.id], "{error}"),
         }
     }
 

@@ -55,7 +55,12 @@ impl OffsetsLog {
         let mut contents = Contents::default();
         if let Some(topic) = topics.find(TOPIC) {
             if let Err(error) = contents.read(&topic.partitions[0], monotonic_ms) {
-                note!("{TOPIC}: {error}: no group is served until the broker starts again");
+                note!(
+                    Error,
+                    "groups_offline",
+                    [topic = TOPIC],
+                    "no group is served until the broker starts again: {error}"
+                );
                 log.is_unreadable = true;
                 return (log, Contents::default());
             }

@@ -271,6 +271,8 @@ impl Group {
         }
         self.generation += 1;
         self.protocol = self.select_protocol();
+        let (generation, members) = (self.generation, self.members.len());
+        note!(Info, "rebalanced", [group = self.id, generation = generation, members = members], "");
         if self.members.is_empty() {
             self.phase_ends_ms = i64::MAX;
             self.state = State::Empty;
@@ -343,7 +345,7 @@ impl Group {
         let is_silent = |member: &&Member| member.silent_from_ms().is_some_and(|end_ms| end_ms <= now_ms);
         let expired: Vec<String> = self.members.values().filter(is_silent).map(|member| member.id.clone()).collect();
         for id in expired {
-            note!("group {}: member {id} showed no life in time and is out", self.id);
+            note!(Info, "member_expired", [group = self.id, member = id], "it showed no life in time");
             self.remove(&id, now_ms);
         }
         let waits_for_syncs = matches!(self.state, State::CompletingRebalance | State::Stable);
@@ -358,7 +360,7 @@ impl Group {
         let missing: Vec<String> =
             self.members.values().filter(|member| !member.has_synced).map(|member| member.id.clone()).collect();
         for id in missing {
-            note!("group {}: member {id} did not ask for its assignment in time and is out", self.id);
+            note!(Info, "member_expired", [group = self.id, member = id], "it did not ask for its assignment in time");
             self.remove(&id, now_ms);
         }
     }

@@ -65,7 +65,7 @@ fn read_lines<T>(path: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<Optio
     }
     let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| parse_lines(text, parse));
     if parsed.is_none() {
-        note!("{}: not a checkpoint file, ignored", path.display());
+        note!(Warn, "checkpoint_ignored", [path = path.display()], "not a checkpoint file");
     }
     Ok(parsed)
 }

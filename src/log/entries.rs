@@ -84,7 +84,7 @@ impl<const N: usize> EntryFile<N> {
         });
         match written {
             Ok(()) => self.written += tail.len() as u32,
-            Err(error) => note!("{error}: {} index entries not written", tail.len()),
+            Err(error) => note!(Warn, "index_not_written", [entries = tail.len()], "{error}: look-ups scan instead"),
         }
     }
 

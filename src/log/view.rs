@@ -93,7 +93,8 @@ impl SegmentView {
         let Some(number) = found else { return Ok(None) };
         let batch = self.indexed_batch(file, number)?;
         if batch.is_none() {
-            note!("{}: entry {number} of the offset index is wrong, scanning instead", self.log.path().display());
+            let path = self.log.path().display();
+            note!(Warn, "index_entry_wrong", [path = path], "entry {number} is wrong, scanning instead");
         }
         Ok(batch)
     }

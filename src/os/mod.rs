@@ -8,6 +8,7 @@
 pub mod crc;
 pub mod fadvise;
 pub mod fs;
+pub mod journal;
 pub mod limits;
 pub mod random;
 pub mod sendfile;

@@ -246,9 +246,11 @@ impl Partition {
         match &result {
             Err(error @ Error::Corrupt { .. }) => self.take_offline(state, error),
             Err(error @ Error::Storage { .. }) if !std::mem::replace(&mut state.is_failing, true) => {
-                note!("{}: cannot append, and says so to its producers: {error}", self.name);
+                note!(Error, "append_failed", [partition = self.name], "and says so to its producers: {error}");
             }
-            Ok(_) if std::mem::take(&mut state.is_failing) => note!("{}: appends work again", self.name),
+            Ok(_) if std::mem::take(&mut state.is_failing) => {
+                note!(Info, "append_works_again", [partition = self.name], "appends work again");
+            }
             _ => {}
         }
         result
@@ -268,7 +270,12 @@ impl Partition {
 
     pub(super) fn take_offline(&self, state: &mut State, error: &Error) {
         if matches!(state.log, Storage::Online(_)) {
-            note!("{}: OFFLINE until the broker starts again: {error}", self.name);
+            note!(
+                Error,
+                "partition_offline",
+                [partition = self.name],
+                "OFFLINE until the broker starts again: {error}"
+            );
             state.log = Storage::Offline;
             state.wake_all();
             self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);

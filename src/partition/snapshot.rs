@@ -67,7 +67,12 @@ pub fn read(folder: &Path, names: &[fs::Entry], end: Offset) -> Result<Option<Fo
             return Ok(Some(Found { offset, state, is_whole: true }));
         }
         let file = folder.join(name(offset, "batches"));
-        note!("{}: no producer state in it, reading batch headers as well", file.display());
+        note!(
+            Info,
+            "snapshot_missing",
+            [path = file.display()],
+            "no producer state in it, reading batch headers as well"
+        );
         if let Some(state) = read("snapshot")?.as_deref().and_then(decode) {
             return Ok(Some(Found { offset, state, is_whole: false }));
         }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Error, Result};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::{now, Broker};
+use crate::server::{log_lines, now, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
 /// How often committed offsets and producers are looked through for those that have expired.
@@ -56,14 +56,15 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
         }
         broker.topics.remove_deleted(now().monotonic_ms);
         broker.groups.tick(now());
+        log_lines::say_what_was_left_out();
         if let Err(error) = broker.groups.compact(&broker.topics, now()) {
-            note!("the offsets log was not compacted: {error}");
+            note!(Warn, "offsets_not_compacted", [], "the offsets log grows until that works: {error}");
         }
         if Instant::now() >= expiry_at {
             expiry_at = Instant::now() + EXPIRY;
             broker.topics.expire_producers(now().wall_ms);
             if let Err(error) = broker.groups.expire_offsets(now()) {
-                note!("offsets were not expired: {error}");
+                note!(Warn, "offsets_not_expired", [], "trying again later: {error}");
             }
         }
         if Instant::now() >= retention_at {
@@ -76,7 +77,7 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
         if is_checkpoint || (flushed && !settings.flushes_always) {
             checkpoint_at = Instant::now() + settings.checkpoint_interval;
             if let Err(error) = broker.topics.write_checkpoints() {
-                note!("{error}: checkpoints not written, the next recovery reads more");
+                note!(Warn, "checkpoints_not_written", [], "the next recovery reads more: {error}");
             }
         }
     }

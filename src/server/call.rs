@@ -46,7 +46,8 @@ impl Call<'_> {
             Closed::Because(format!("not a {} request of version {}: {error}", self.api.name, self.version))
         })?;
         if self.client.broker.settings.prints_requests {
-            note!("{}: {}", self.client.peer, printer::print(self.api.name, self.version, &mut request));
+            let printed = printer::print(self.api.name, self.version, &mut request);
+            note!(Debug, "request", [client = self.client.peer], "{printed}");
         }
         Ok(request)
     }

@@ -34,10 +34,10 @@ pub fn start(socket: TcpStream, peer: SocketAddr, broker: &Arc<Broker>, pool: &A
     let Some(entry) = Entry::enter(broker, socket, peer) else { return };
     let job = move || match serve(&entry, peer) {
         Ok(()) | Err(Closed::Quietly) => {}
-        Err(Closed::Because(why)) => note!("closing the connection from {peer}: {why}"),
+        Err(Closed::Because(why)) => note!(Warn, "connection_closed", [client = peer], "closing the connection: {why}"),
     };
     if let Err(error) = pool.run(Box::new(job)) {
-        note!("closing the connection from {peer}: no thread for it: {error}");
+        note!(Error, "connection_closed", [client = peer], "no thread for it: {error}");
     }
 }
 

@@ -40,7 +40,7 @@ impl Connections {
         while !open.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
-                note!("{} connections did not finish in time and are closed", open.len());
+                note!(Warn, "connections_cut", [count = open.len()], "they did not finish in time and are closed");
                 open.values().for_each(|handle| drop(handle.socket.shutdown(Shutdown::Both)));
                 return;
             }
@@ -72,7 +72,7 @@ impl Entry {
         let count = open.len();
         if count as i64 >= most {
             drop(open);
-            note!("closing the connection from {peer}: {count} are open, as many as max.connections allows");
+            note!(Warn, "connection_refused", [client = peer], "{count} are open, as many as max.connections allows");
             return None;
         }
         let id = connections.next_id.fetch_add(1, Ordering::Relaxed);

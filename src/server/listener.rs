@@ -39,7 +39,7 @@ pub fn bind_all(config: &Config) -> Result<Vec<TcpListener>> {
             Ok(socket) => bound.push(socket),
             // A host without IPv6 is served on its other loopback.
             Err(error) if is_default && !bound.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
-                note!("not listening on [{}]:{}: {error}", endpoint.host, endpoint.port);
+                note!(Warn, "not_listening", [host = endpoint.host, port = endpoint.port], "{error}");
             }
             Err(error) => {
                 let mend = match error.kind() {
@@ -108,7 +108,7 @@ fn accept_all(listener: &TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>, st
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 if !std::mem::replace(&mut is_failing, true) {
-                    note!("cannot accept a connection, trying on: {error}");
+                    note!(Error, "accept_failed", [], "cannot accept a connection, trying on: {error}");
                 }
                 std::thread::sleep(PAUSE);
             }

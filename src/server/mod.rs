@@ -19,6 +19,7 @@ mod dispatch;
 mod frames;
 mod handlers;
 mod listener;
+pub mod log_lines;
 mod pool;
 mod response;
 mod wait;

@@ -14,6 +14,7 @@ impl TopicRegistry {
         if !validate_only {
             let record = TopicRecord { partition_count: count, ..topic.record() };
             self.grow(&mut file, record, topic.partitions.clone())?;
+            note!(Info, "partitions_created", [topic = name, partitions = count], "");
         }
         Ok(())
     }
@@ -38,6 +39,7 @@ impl TopicRegistry {
         let Topic { name, id, partitions, .. } = &*topic;
         let topic = Topic { name: name.clone(), id: *id, partitions: partitions.clone(), config: record.config };
         topic.configure(&broker);
+        note!(Info, "configs_changed", [topic = name, set = topic.config], "");
         self.topics.write().unwrap().insert(&Arc::new(topic));
         Ok(())
     }
@@ -63,6 +65,7 @@ impl TopicRegistry {
         let config = Arc::new(config);
         *self.config.write().unwrap() = config.clone();
         self.all().iter().for_each(|topic| topic.configure(&config));
+        note!(Info, "configs_changed", [source = source, set = config.overrides(source)], "");
         Ok(())
     }
 }

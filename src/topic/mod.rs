@@ -193,9 +193,16 @@ impl TopicRegistry {
         self.forget_checkpoints(name)?;
         let is_compacted = record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
         if is_compacted && !name::RESERVED.contains(&name) {
-            note!("topic {name}: cleanup.policy=compact keeps everything, since compaction is not implemented");
+            note!(
+                Warn,
+                "not_compacted",
+                [topic = name],
+                "cleanup.policy=compact keeps everything: compaction is not implemented"
+            );
         }
-        self.grow(&mut file, record, Vec::new())
+        let topic = self.grow(&mut file, record, Vec::new())?;
+        note!(Info, "topic_created", [topic = name, id = topic.id, partitions = partition_count], "");
+        Ok(topic)
     }
 
     /// The partitions that the record has beyond those that are there: made, registered, published.
@@ -269,6 +276,7 @@ impl TopicRegistry {
         let renamed = topic.partitions.iter().try_for_each(retire);
         let forgotten = forget();
         self.topics.write().unwrap().remove(&topic);
+        note!(Info, "topic_deleted", [topic = topic.name, id = topic.id], "");
         renamed.and(forgotten)
     }
 

@@ -129,18 +129,25 @@ impl Start<'_> {
             return;
         }
         let opened = || opened.iter().filter_map(OnceLock::get);
+        let (count, epoch) = (opened().count(), self.leader_epoch);
+        let bytes: u64 = opened().map(|(_, bytes_read)| bytes_read).sum();
+        let offline = opened().filter(|(partition, _)| partition.is_offline()).count();
         note!(
-            "the last stop was not clean: recovered {} partitions, checked {} bytes, {} offline; leader epoch {}",
-            opened().count(),
-            opened().map(|(_, bytes_read)| bytes_read).sum::<u64>(),
-            opened().filter(|(partition, _)| partition.is_offline()).count(),
-            self.leader_epoch
+            Warn,
+            "recovered",
+            [partitions = count, bytes_checked = bytes, offline = offline, leader_epoch = epoch],
+            "the last stop was not clean: recovered {count} partitions, {offline} offline"
         );
     }
 
     fn open_one(&self, wanted: &Wanted) -> Opened {
         let (partition, bytes_read) = self.try_open(wanted).unwrap_or_else(|error| {
-            note!("{}: OFFLINE until the broker starts again: {error}", wanted.name);
+            note!(
+                Error,
+                "partition_offline",
+                [partition = wanted.name],
+                "OFFLINE until the broker starts again: {error}"
+            );
             (Partition::offline(wanted.name.clone(), wanted.config, self.leader_epoch), 0)
         });
         (Arc::new(partition), bytes_read)
@@ -160,7 +167,7 @@ impl Start<'_> {
         };
         let (partition, recovered) = Partition::open(name.clone(), folder, *config, opening)?;
         if recovered.bytes_cut > 0 || recovered.indexes_rebuilt > 0 {
-            note!("{name}: recovered: {recovered}");
+            note!(Warn, "partition_recovered", [partition = name], "{recovered}");
         }
         if config.flush_mode == FlushMode::Always {
             partition.flush_all()?; // consumers see durable records only
@@ -174,7 +181,12 @@ fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
     let folders = entries.map(|entry| {
         let folder = name::parse_folder(&entry.name);
         if folder == Folder::Unknown {
-            note!("{}: not a partition's folder, left alone", root.join(&entry.name).display());
+            note!(
+                Info,
+                "folder_ignored",
+                [path = root.join(&entry.name).display()],
+                "not a partition's folder, left alone"
+            );
         }
         (entry.name, folder)
     });
@@ -218,7 +230,12 @@ fn settle_folders(
             _ if name.topic == "__cluster_metadata" || name.topic == "__transaction_state" => {}
             _ => {
                 let to = root.join(name::marked(name, id.unwrap_or_default(), "stray"));
-                note!("{}: belongs to no registered topic, renamed to {}", path.display(), to.display());
+                note!(
+                    Warn,
+                    "stray_folder",
+                    [path = path.display(), to = to.display()],
+                    "it belongs to no registered topic, renamed"
+                );
                 fs::rename(&path, &to)?;
                 renamed = true;
             }

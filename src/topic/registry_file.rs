@@ -161,11 +161,12 @@ fn set_aside_tail(root: &Path, path: &Path, bytes: &[u8], at: usize) -> Result<(
         ));
     }
     let aside = root.join(format!("{FILE_NAME}.cut"));
+    let count = bytes.len() - at;
     note!(
-        "{}: THE LAST RECORD IS TORN at byte {at}; its {} bytes are kept in {} and dropped",
-        path.display(),
-        bytes.len() - at,
-        aside.display()
+        Error,
+        "registry_cut",
+        [path = path.display(), kept_in = aside.display()],
+        "THE LAST RECORD IS TORN at byte {at}; its {count} bytes are kept aside and dropped"
     );
     fs::replace(&aside, &bytes[at..])
 }

@@ -17,10 +17,14 @@ impl TopicRegistry {
             for partition in topic.partitions.iter().filter(|partition| !partition.is_offline()) {
                 match self.retain(partition, retention, now_ms) {
                     Ok(None) => {}
-                    Ok(Some(start)) => note!("{}: retention moved the log start to {start}", partition.name()),
+                    Ok(Some(start)) => {
+                        note!(Info, "retention", [partition = partition.name(), log_start = start], "old segments go");
+                    }
                     // A topic that went away meanwhile needs no retention.
                     Err(error) if error.code() == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {}
-                    Err(error) => note!("{}: retention did not work, trying again later: {error}", partition.name()),
+                    Err(error) => {
+                        note!(Error, "retention_failed", [partition = partition.name()], "trying again later: {error}");
+                    }
                 }
             }
         }
@@ -50,7 +54,7 @@ impl TopicRegistry {
         for Deleted { path, .. } in waiting.extract_if(.., is_due) {
             let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
             if let Err(error) = removed {
-                note!("{error}: left for the next start");
+                note!(Warn, "not_removed", [], "left for the next start: {error}");
             }
         }
         self.deleted.lock().unwrap().extend(waiting);

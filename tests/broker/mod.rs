@@ -92,6 +92,11 @@ impl Broker {
         self.stderr.now()
     }
 
+    /// What it has logged so far beyond what just happened.
+    pub fn warnings(&self) -> Vec<String> {
+        self.log().into_iter().filter(|line| !line.contains(" INFO ")).collect()
+    }
+
     /// The first line of its log that contains this, as soon as it is there.
     pub fn wait_for_line(&self, part: &str) -> String {
         let line = self.stderr.wait_for(part);

@@ -121,6 +121,14 @@ impl Overrides {
     }
 }
 
+/// `name=value,name=value`
+impl std::fmt::Display for Overrides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pairs: Vec<String> = self.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        f.write_str(&pairs.join(","))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Config, Source};

@@ -4,6 +4,7 @@
 //! topic configs, since a Kafka that takes over the directory refuses to start on a value outside them.
 
 use super::{Key, Kind};
+use crate::base::Level;
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { name, topic_name: None, kind, default, doc, is_dynamic: false }
@@ -277,7 +278,25 @@ pub const KEYS: &[Key] = &[
         "sendfile",
         "copy = fetched bytes pass through the broker's memory (off switch of idea 4).",
     ),
-    key("log.requests", BOOL, "false", "Print each request to stderr, field by field."),
+    key(
+        "log.format",
+        Kind::Choice(&["text", "json"]),
+        "text",
+        "How log lines are written to stderr: text = time, level, event, keys, sentence; json = one object on a line.",
+    ),
+    key(
+        "log.level",
+        Kind::Choice(Level::NAMES),
+        "info",
+        "The least important lines that are written.",
+    ),
+    key(
+        "log.repeat.max",
+        Kind::Int(0, INT_MAX),
+        "100",
+        "Lines of one event within 10 s; what is beyond is counted, and the count is one line. 0: no limit.",
+    ),
+    key("log.requests", BOOL, "false", "Write each request to the log, field by field, whatever log.level is."),
 ];
 
 const RECORDED: &str = "Checked as Kafka checks it, recorded with the topic, without effect in this version.";

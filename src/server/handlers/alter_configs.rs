@@ -76,7 +76,8 @@ fn alter_all(call: &Call, wanted: Vec<Wanted>, validate_only: bool) -> Vec<Alter
             false => alter_one(call, resource, validate_only),
         };
         if let Err(error) = &result {
-            note!("{}: configs of '{}' not changed: {error}", call.client.peer, resource.resource_name);
+            let (client, name) = (call.client.peer, &resource.resource_name);
+            note!(Warn, "configs_not_changed", [client = client, resource = name], "{error}");
         }
         AlterConfigsResourceResponse {
             error_code: result.as_ref().err().map_or(ErrorCode::NONE, Error::code),
@@ -158,7 +159,12 @@ pub fn admit(call: &Call, resource: &str, name: &str, value: &str) -> Result<Str
                 let why = format!("min.insync.replicas is {value}, and there is one replica (strict=true)");
                 return Err(Error::rejected(ErrorCode::INVALID_REPLICATION_FACTOR, why));
             }
-            note!("'{resource}': min.insync.replicas {value} taken as 1: there is one replica");
+            note!(
+                Info,
+                "config_taken_as",
+                [resource = resource],
+                "min.insync.replicas {value} taken as 1: there is one replica"
+            );
             Ok("1".to_string())
         }
         "compression.type" if value != "producer" => {
@@ -166,7 +172,8 @@ pub fn admit(call: &Call, resource: &str, name: &str, value: &str) -> Result<Str
                 let why = format!("compression.type is {value}, and no batch is compressed again (strict=true)");
                 return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
             }
-            note!("'{resource}': compression.type {value} is recorded; batches stay as producers compress them");
+            let message = format_args!("compression.type {value} is recorded; batches stay as producers compress them");
+            note!(Info, "config_taken_as", [resource = resource], "{message}");
             Ok(value.to_string())
         }
         _ => Ok(value.to_string()),

@@ -3,6 +3,7 @@
 use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::refuse_transaction;
 use crate::wire::messages::describe_cluster::{DescribeClusterBroker, BROKERS};
 use crate::wire::messages::find_coordinator::{Coordinator, GROUP, TRANSACTION};
 use crate::wire::messages::{
@@ -42,12 +43,7 @@ pub fn describe(call: &Call, request: DescribeClusterRequest) -> Result<Describe
 pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<FindCoordinatorResponse, Closed> {
     let keys = if call.version >= 4 { request.coordinator_keys } else { vec![request.key] };
     let error = match request.key_type {
-        TRANSACTION => {
-            let names = keys.join(", ");
-            note!("{}: refused transactional id '{names}': transactions are not implemented", call.client.peer);
-            let code = ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-            Error::rejected(code, "transactions are not implemented")
-        }
+        TRANSACTION => refuse_transaction(call, &keys.join(", ")),
         GROUP => match call.client.broker.groups.ensure_log(&call.client.broker.topics) {
             Ok(()) => return Ok(this_broker(call, keys)),
             Err(error) => error,

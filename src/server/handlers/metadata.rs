@@ -39,7 +39,8 @@ fn describe_asked(call: &Call, asked: &MetadataRequestTopic, may_create: bool) -
         Ok(topic) => describe(&topic, call.client.broker.settings.node_id),
         Err(error) => {
             if matches!(error, Error::Storage { .. }) {
-                note!("cannot create topic {}: {error}", asked.name.as_deref().unwrap_or_default());
+                let name = asked.name.as_deref().unwrap_or_default();
+                note!(Error, "topic_not_created", [topic = name], "{error}");
             }
             MetadataResponseTopic {
                 error_code: error.code(),

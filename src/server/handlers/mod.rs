@@ -25,6 +25,7 @@ pub mod topics;
 use std::collections::HashSet;
 use std::hash::Hash;
 
+use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::wire::decoder::Decoder;
@@ -66,6 +67,13 @@ pub fn handle(call: &Call, decoder: Decoder) -> Result<Encoded, Closed> {
         ApiKey::DESCRIBE_CLUSTER => call.answer(decoder, cluster::describe),
         _ => Err(Closed::Because(format!("{} has no handler", call.api.name))),
     }
+}
+
+/// The error that ends what needs a transaction, and a line that says so.
+fn refuse_transaction(call: &Call, id: &str) -> Error {
+    let why = "transactions are not implemented";
+    note!(Warn, "transaction_refused", [client = call.client.peer, id = id], "{why}");
+    Error::rejected(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, why)
 }
 
 /// What a request names more than once.

@@ -22,7 +22,7 @@ pub fn create(call: &Call, request: CreatePartitionsRequest) -> std::result::Res
             false => create_one(call, asked, request.validate_only),
         };
         if let Err(error @ (Error::Storage { .. } | Error::Corrupt { .. })) = &result {
-            note!("cannot give topic {} more partitions: {error}", asked.name);
+            note!(Warn, "partitions_not_created", [topic = asked.name], "{error}");
         }
         CreatePartitionsTopicResult {
             name: asked.name.clone(),

@@ -12,6 +12,7 @@ use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::partition::{Appended, Incoming, Partition};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::refuse_transaction;
 use crate::server::now_ms;
 use crate::wire::frame::encode_response;
 use crate::wire::messages::produce::{PartitionProduceResponse, TopicProduceResponse};
@@ -125,9 +126,7 @@ impl Pending<'_> {
 /// What is wrong with the request as a whole; every partition answers it.
 fn check_request(call: &Call, request: &ProduceRequest) -> Result<()> {
     if let Some(id) = &request.transactional_id {
-        note!("{}: refused transactional id '{id}': transactions are not implemented", call.client.peer);
-        let why = "transactions are not implemented";
-        return Err(Error::rejected(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED, why));
+        return Err(refuse_transaction(call, id));
     }
     if !(-1..=1).contains(&request.acks) {
         let why = format!("acks is -1, 0 or 1, not {}", request.acks);

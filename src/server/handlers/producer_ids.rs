@@ -3,6 +3,7 @@
 use crate::base::ErrorCode;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::refuse_transaction;
 use crate::wire::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 /// A producer without a transactional id gets a new id whenever it asks, as with Kafka.
@@ -10,10 +11,7 @@ pub fn init(call: &Call, request: InitProducerIdRequest) -> Result<InitProducerI
     let given = match request.transactional_id.as_deref() {
         None => next(call, &request),
         Some("") => Err(ErrorCode::INVALID_REQUEST),
-        Some(id) => {
-            note!("{}: refused transactional id '{id}': transactions are not implemented", call.client.peer);
-            Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-        }
+        Some(id) => Err(refuse_transaction(call, id).code()),
     };
     Ok(match given {
         Ok(producer_id) => InitProducerIdResponse { producer_id, producer_epoch: 0, ..Default::default() },
@@ -29,7 +27,7 @@ fn next(call: &Call, request: &InitProducerIdRequest) -> Result<i64, ErrorCode> 
         return Err(ErrorCode::INVALID_REQUEST);
     }
     call.client.broker.topics.next_producer_id().map_err(|error| {
-        note!("no producer id for {}: {error}", call.client.peer);
+        note!(Error, "no_producer_id", [client = call.client.peer], "{error}");
         ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
     })
 }

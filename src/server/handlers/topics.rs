@@ -30,7 +30,7 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
         response.topics.push(result.unwrap_or_else(|error| {
             let is_refused_config = error.code() == ErrorCode::INVALID_CONFIG;
             if is_refused_config || matches!(error, Error::Storage { .. } | Error::Corrupt { .. }) {
-                note!("cannot create topic {}: {error}", asked.name);
+                note!(Error, "topic_not_created", [topic = asked.name], "{error}");
             }
             CreatableTopicResult {
                 name: asked.name.clone(),
@@ -89,7 +89,15 @@ fn check_layout(call: &Call, asked: &CreatableTopic) -> Result<i32> {
             );
             return Err(Error::rejected(ErrorCode::INVALID_REPLICATION_FACTOR, why));
         }
-        2.. => note!("topic {}: replication factor {} taken as 1", asked.name, asked.replication_factor),
+        2.. => {
+            let factor = asked.replication_factor;
+            note!(
+                Info,
+                "config_taken_as",
+                [resource = asked.name],
+                "replication factor {factor} taken as 1: there is one broker"
+            );
+        }
         _ => {
             let why = "Replication factor must be larger than 0, or -1 to use the default value.";
             return Err(Error::rejected(ErrorCode::INVALID_REPLICATION_FACTOR, why));
@@ -152,7 +160,8 @@ fn delete_one(call: &Call, asked: DeleteTopicState, is_double: bool) -> Deletabl
     });
     if let Err(error) = deleted {
         if matches!(error, Error::Storage { .. }) {
-            note!("deleting topic {}: {error}", result.name.as_deref().unwrap_or_default());
+            let name = result.name.as_deref().unwrap_or_default();
+            note!(Error, "topic_not_deleted", [topic = name], "{error}");
         }
         result.error_code = error.code();
         result.error_message = Some(error.for_client());
