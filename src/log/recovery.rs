@@ -166,7 +166,7 @@ impl Restore<'_> {
             return Ok((segment, end, true));
         };
         let is_durable = self.opening.is_clean || next_base <= self.opening.recovery_point;
-        if is_durable && indexes_look_right(&segment)? {
+        if is_durable && last_entries_look_right(&segment)?.is_some() {
             check_end(&segment, next_base)?;
             return Ok((segment, next_base, false));
         }
@@ -203,7 +203,7 @@ impl Restore<'_> {
                 Ok(Some(batch)) => self.accept(&mut segment, &batch, is_durable)?,
                 Ok(None) => return Ok((segment, scan.expected())),
                 Err(error @ Error::Corrupt { .. }) if !is_durable && !self.opening.is_clean => {
-                    note!("{error}: the log ends here");
+                    note!(Warn, "log_cut", [], "{error}: the log ends here");
                     self.set_aside(later)?;
                     self.cut(&mut segment, file_end)?;
                     return Ok((segment, scan.expected()));
@@ -328,24 +328,28 @@ impl Restore<'_> {
 /// Whether the last entry of each index names a batch that is there, and no later batch has a larger timestamp
 /// than the time index knows of. Entries in the middle are checked when they are used.
 fn indexes_look_right(segment: &Segment) -> Result<bool> {
+    let Some((indexed, timed)) = last_entries_look_right(segment)? else { return Ok(false) };
+    let largest_ms = timed.header.max_timestamp_ms;
+    let file = segment.log_file().get()?;
+    let path = segment.log_file().path();
+    let mut scan = Scan::new(&file, path, timed.position, indexed.end().max(timed.end()), timed.header.base_offset);
+    Ok(scan.find_batch(|batch| batch.header.max_timestamp_ms > largest_ms)?.is_none())
+}
+
+/// The batches that the last entries of both indexes name; `None` when one of them is missing or lies. This is enough for
+/// a closed segment: its largest timestamp is confirmed when it is first asked for.
+fn last_entries_look_right(segment: &Segment) -> Result<Option<(Batch, Batch)>> {
     let view = segment.view(None);
     let base = segment.base_offset();
     let file = segment.log_file().get()?;
-    let Some(indexed) = view.last_indexed(&file)? else { return Ok(false) };
-    let rises = match view.offset_index.count().checked_sub(2) {
-        Some(before) => view.offset_index.entry(base, before)?.last_offset < indexed.header.last_offset(),
-        None => true,
-    };
-    let Some(largest) = view.time_index.last(base)? else { return Ok(false) };
-    let Some(timed) = view.timed_batch(&file, largest)? else { return Ok(false) };
-    if !rises {
-        return Ok(false);
+    let Some(indexed) = view.last_indexed(&file)? else { return Ok(None) };
+    if let Some(before) = view.offset_index.count().checked_sub(2) {
+        if view.offset_index.entry(base, before)?.last_offset >= indexed.header.last_offset() {
+            return Ok(None);
+        }
     }
-    let expected = timed.header.base_offset;
-    let path = segment.log_file().path();
-    let mut scan = Scan::new(&file, path, timed.position, indexed.end().max(timed.end()), expected);
-    let later = scan.find_batch(|batch| batch.header.max_timestamp_ms > largest.timestamp_ms)?;
-    Ok(later.is_none())
+    let Some(largest) = view.time_index.last(base)? else { return Ok(None) };
+    Ok(view.timed_batch(&file, largest)?.map(|timed| (indexed, timed)))
 }
 
 /// A closed segment ends before the next one begins.
