@@ -3,7 +3,8 @@
 //! `leader-epoch-checkpoint` holds a line for each epoch under which something was appended (Kafka's
 //! `LeaderEpochFileCache.java`).
 //!
-//! Always true: epochs and start offsets both rise; an epoch is written down before the first append under it.
+//! Always true: epochs and start offsets both rise; an epoch is written down before the first append under it, that of a
+//! new partition when the partition is made.
 //! Not done: no sync on the way; batch headers hold the same facts, and recovery reads them.
 
 use std::path::{Path, PathBuf};

@@ -44,6 +44,14 @@ impl Partition {
         Ok((partition, recovered))
     }
 
+    /// Writes this run's leader epoch down, which the first append under it does otherwise: making that file is part of
+    /// making a partition, as with Kafka (`Partition.makeLeader`).
+    pub fn begin_epoch(&self) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let end = state.online()?.end_offset();
+        state.epochs.begin(self.leader_epoch, end)
+    }
+
     /// A partition that is registered and cannot be read: it answers errors, and nothing touches its folder.
     pub fn offline(name: TopicPartition, config: PartitionConfig, leader_epoch: i32) -> Partition {
         let epochs = LeaderEpochs::empty(&PathBuf::new());

@@ -243,7 +243,9 @@ impl TopicRegistry {
             Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
         let open = |name: &TopicPartition| {
             let folder = self.data.partition_folder(name);
-            Partition::open(name.clone(), folder, config, opening).map(|(partition, _)| Arc::new(partition))
+            let (partition, _) = Partition::open(name.clone(), folder, config, opening)?;
+            partition.begin_epoch()?;
+            Ok(Arc::new(partition))
         };
         names.iter().map(open).collect()
     }
