@@ -1,9 +1,10 @@
-//! Configuration: one table of keys, from which flags, the properties file, `--print-config`, topic configs and the
-//! answers to DescribeConfigs come.
+//! Configuration: one table of keys, from which flags, the properties file, names in the environment, `--print-config`,
+//! topic configs, the answers to DescribeConfigs and docs/config.md come.
 //!
 //! A row has Kafka's own name where Kafka has one, and the name that a topic overrides it by, if it can. A broker's
 //! value comes from the highest [`Source`] that has one; [`Overrides`] hold what was set on one topic, or on the broker
-//! while it runs.
+//! while it runs. Kafka's [other names](synonyms) for a key are taken too; keys of Kafka's that mean [nothing
+//! here](ignored) are accepted with a remark.
 //!
 //! Always true: a [`Config`] and [`Overrides`] hold only checked values; an unknown key or a bad value is refused by
 //! name, with the nearest key or the range.
@@ -11,10 +12,18 @@
 
 use crate::base::{Error, Result};
 
+mod environment;
+mod ignored;
 mod overrides;
+mod page;
+mod properties;
+mod synonyms;
 mod table;
 
+use synonyms::Synonym;
+
 pub use overrides::{Operation, Overrides, Scope};
+pub use page::markdown;
 pub use table::KEYS;
 
 /// A key's row in the table.
@@ -42,7 +51,17 @@ pub enum Kind {
     /// Some of these words, separated by commas.
     Choices(&'static [&'static str]),
     Text,
+    /// One directory.
+    Folder,
+    /// Addresses, each behind the name of its listener; one without a name is kept as PLAINTEXT's.
+    Listeners,
 }
+
+/// Keys of Kafka's that promise what this broker does not do: refused unless they are empty.
+const REFUSED: &[(&str, &str)] = &[(
+    "authorizer.class.name",
+    "nothing keeps anybody from anything here; remove the key, and let a firewall decide who reaches the listeners",
+)];
 
 impl Key {
     /// The value as it is kept: without blanks around it, numbers as numbers are written, each word of a list once.
@@ -65,6 +84,14 @@ impl Key {
                 listed.iter().all(|word| words.contains(word)).then(|| listed.join(","))
             }
             Kind::Text => Some(value.to_string()),
+            Kind::Folder => Some(value.to_string()).filter(|value| !value.is_empty() && !value.contains(',')),
+            Kind::Listeners => {
+                let named = value.split(',').map(str::trim).map(|address| match address.contains("://") {
+                    true => address.to_string(),
+                    false => format!("PLAINTEXT://{address}"),
+                });
+                Some(if value.is_empty() { String::new() } else { named.collect::<Vec<_>>().join(",") })
+            }
         };
         normal.ok_or_else(|| format!("'{value}' is not {}", self.kind))
     }
@@ -80,6 +107,8 @@ impl std::fmt::Display for Kind {
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Kind::Choices(words) => write!(f, "a list of {}", words.join(", ")),
             Kind::Text => write!(f, "text"),
+            Kind::Folder => write!(f, "one directory"),
+            Kind::Listeners => write!(f, "a list of NAME://HOST:PORT"),
         }
     }
 }
@@ -89,6 +118,7 @@ impl std::fmt::Display for Kind {
 pub enum Source {
     Default,
     File,
+    Environment,
     CommandLine,
     /// Set by a client for all brokers of the cluster: those that have nothing of their own.
     DynamicDefault,
@@ -98,8 +128,14 @@ pub enum Source {
 
 impl Source {
     /// From the one that wins on.
-    const ALL: [Source; 5] =
-        [Source::Dynamic, Source::DynamicDefault, Source::CommandLine, Source::File, Source::Default];
+    const ALL: [Source; 6] = [
+        Source::Dynamic,
+        Source::DynamicDefault,
+        Source::CommandLine,
+        Source::Environment,
+        Source::File,
+        Source::Default,
+    ];
 }
 
 impl std::fmt::Display for Source {
@@ -107,6 +143,7 @@ impl std::fmt::Display for Source {
         f.pad(match self {
             Source::Default => "default",
             Source::File => "file",
+            Source::Environment => "environment",
             Source::CommandLine => "command line",
             Source::DynamicDefault => "set for the cluster",
             Source::Dynamic => "set for the broker",
@@ -117,14 +154,29 @@ impl std::fmt::Display for Source {
 /// The broker's configuration: for each row of [`KEYS`] the values that it has, by source.
 #[derive(Clone)]
 pub struct Config {
-    values: Vec<[Option<String>; Source::ALL.len()]>,
+    values: Vec<[Option<Value>; Source::ALL.len()]>,
+    /// What was accepted and is without effect, with the reasons.
+    remarks: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Value {
+    text: String,
+    /// That of the [name](synonyms) by which it was set; 0 for the key's own.
+    rank: u8,
+}
+
+impl Value {
+    fn new(text: &str) -> Value {
+        Value { text: text.to_string(), rank: 0 }
+    }
 }
 
 impl Default for Config {
     fn default() -> Config {
-        let mut config = Config { values: vec![Default::default(); KEYS.len()] };
+        let mut config = Config { values: vec![Default::default(); KEYS.len()], remarks: Vec::new() };
         for (key, values) in KEYS.iter().zip(&mut config.values) {
-            values[Source::Default as usize] = Some(key.default.to_string());
+            values[Source::Default as usize] = Some(Value::new(key.default));
         }
         config
     }
@@ -133,20 +185,49 @@ impl Default for Config {
 impl Config {
     /// Sets one key, as far as this source goes.
     pub fn set(&mut self, name: &str, value: &str, source: Source) -> Result<()> {
-        let Some(index) = KEYS.iter().position(|key| key.name == name) else {
-            let (cause, mend) = unknown(name, KEYS.iter().map(|key| key.name));
-            return Err(Error::unusable(cause, format!("{mend} --print-config lists all")));
+        let synonym = Synonym::find(name);
+        let key_name = synonym.map_or(name, |synonym| synonym.key);
+        let Some(index) = KEYS.iter().position(|key| key.name == key_name) else {
+            return self.set_without_effect(name, value);
         };
-        let value = KEYS[index].normal(value);
-        let value = value.map_err(|what| Error::unusable(format!("bad value of {name}"), what))?;
-        self.values[index][source as usize] = Some(value);
+        let converted = synonym.map_or(value.to_string(), |synonym| synonym.convert(value));
+        let text = KEYS[index].normal(&converted);
+        let text = text.map_err(|what| Error::unusable(format!("bad value of {name}"), what))?;
+        let rank = synonym.map_or(0, |synonym| synonym.rank);
+        let place = &mut self.values[index][source as usize];
+        if place.as_ref().is_none_or(|known| known.rank >= rank) {
+            *place = Some(Value { text, rank });
+        }
         Ok(())
+    }
+
+    /// A name that is not in the table: one of Kafka's, or none.
+    fn set_without_effect(&mut self, name: &str, value: &str) -> Result<()> {
+        if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
+            let cause = format!("{name}={value} cannot be kept");
+            return if value.is_empty() { Ok(()) } else { Err(Error::unusable(cause, *why)) };
+        }
+        let Some(why) = ignored::why(name) else {
+            let (nearest, _) = typo_of(name);
+            let mend = format!("did you mean {nearest}? --print-config lists all");
+            return Err(Error::unusable(format!("unknown key '{name}'"), mend));
+        };
+        let remark = format!("{name} is without effect: {why}");
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+        Ok(())
+    }
+
+    /// What was accepted and is without effect, a line each, with the reasons.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// What is set by `source` is this, and nothing else.
     pub fn replace(&mut self, source: Source, overrides: &Overrides) {
         for (key, values) in KEYS.iter().zip(&mut self.values) {
-            values[source as usize] = overrides.get(key.name).map(str::to_string);
+            values[source as usize] = overrides.get(key.name).map(Value::new);
         }
     }
 
@@ -155,7 +236,7 @@ impl Config {
         let mut overrides = Overrides::new(Scope::Broker);
         for (key, values) in KEYS.iter().zip(&self.values) {
             if let Some(value) = &values[source as usize] {
-                overrides.set(key.name, value).expect("checked when it was set");
+                overrides.set(key.name, &value.text).expect("checked when it was set");
             }
         }
         overrides
@@ -169,12 +250,12 @@ impl Config {
         }
     }
 
-    /// Reads a properties file's text: `key=value` lines, `#` and `!` start a comment.
+    /// Sets what the text of a properties file sets.
     pub fn set_from_properties(&mut self, text: &str) -> Result<()> {
-        text.lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with(['#', '!']))
-            .try_for_each(|line| self.set_pair(line, Source::File))
+        properties::parse(text).into_iter().try_for_each(|(name, value)| match value {
+            Some(value) => self.set(&name, &value, Source::File),
+            None => self.set_pair(&name, Source::File),
+        })
     }
 
     pub fn text(&self, name: &str) -> &str {
@@ -196,7 +277,9 @@ impl Config {
     /// The values that a key has, from the one that wins down to the default.
     pub fn by_source(&self, name: &str) -> impl Iterator<Item = (Source, &str)> {
         let values = &self.values[index_of(name)];
-        Source::ALL.into_iter().filter_map(|source| Some((source, values[source as usize].as_deref()?)))
+        Source::ALL
+            .into_iter()
+            .filter_map(|source| Some((source, values[source as usize].as_ref()?.text.as_str())))
     }
 
     /// One topic's value: its own, or the broker's.
@@ -224,6 +307,25 @@ impl Config {
 
 fn index_of(name: &str) -> usize {
     KEYS.iter().position(|key| key.name == name).unwrap_or_else(|| panic!("no key {name} in the table"))
+}
+
+/// Whether a name means anything, here or to Kafka.
+fn is_known(name: &str) -> bool {
+    let is_served = Synonym::find(name).is_some() || KEYS.iter().any(|key| key.name == name);
+    is_served || ignored::why(name).is_some() || REFUSED.iter().any(|(refused, _)| *refused == name)
+}
+
+/// The name, here or with Kafka, that may have been meant, and how many edits it is away.
+fn typo_of(name: &str) -> (String, usize) {
+    let served = KEYS.iter().map(|key| key.name).chain(synonyms::SYNONYMS.iter().map(|synonym| synonym.name));
+    let with_distance = |known: String| (edit_distance(&known, name), known);
+    let nearest = served
+        .map(str::to_string)
+        .chain(ignored::names())
+        .map(with_distance)
+        .min_by_key(|(edits, _)| *edits);
+    let (edits, nearest) = nearest.expect("the table is not empty");
+    (nearest, edits)
 }
 
 /// What is wrong with a name that is not among `known`, and the one that may have been meant.
@@ -296,5 +398,50 @@ mod tests {
         assert_eq!(values, ["7", "6", "5", "604800000"]);
         config.replace(Source::Dynamic, &Overrides::new(Scope::Broker));
         assert_eq!(config.text("log.retention.ms"), "6");
+    }
+
+    #[test]
+    fn kafkas_finer_units_win_over_the_coarser_ones_of_the_same_source() {
+        for (text, expected) in [
+            ("log.retention.hours=2", 7_200_000),
+            ("log.retention.hours=-1", -1),
+            ("log.retention.minutes=3\nlog.retention.hours=2", 180_000),
+            ("log.retention.ms=4\nlog.retention.hours=2\nlog.retention.minutes=3", 4),
+            ("log.retention.hours=2\nlog.retention.hours=1", 3_600_000),
+        ] {
+            let mut config = Config::default();
+            config.set_from_properties(text).unwrap();
+            assert_eq!(config.int("log.retention.ms"), expected, "{text}");
+        }
+        let mut config = Config::default();
+        config.set_from_properties("log.roll.ms=5\nlog.dir=a\nlog.dirs=b\nbroker.id=7").unwrap();
+        config.set("log.roll.hours", "1", Source::CommandLine).unwrap();
+        assert_eq!(config.int("log.roll.ms"), 3_600_000);
+        assert_eq!((config.text("log.dirs"), config.int("node.id")), ("b", 7));
+        let error = config.set("log.roll.hours", "0", Source::CommandLine).unwrap_err().to_string();
+        assert!(error.contains("log.roll.hours") && error.contains("'0'"), "{error}");
+    }
+
+    #[test]
+    fn what_means_nothing_here_is_accepted_with_a_remark_and_a_typo_in_it_is_not() {
+        let mut config = Config::default();
+        config
+            .set_from_properties("num.io.threads=8\nssl.keystore.location=/a\nauthorizer.class.name=")
+            .unwrap();
+        assert_eq!(config.remarks().len(), 2);
+        assert!(config.remarks()[0].starts_with("num.io.threads is without effect: "));
+        let error = config.set("num.io.thread", "8", Source::File).unwrap_err().to_string();
+        assert!(error.contains("did you mean num.io.threads?"), "{error}");
+        let error = config.set("authorizer.class.name", "x.Y", Source::File).unwrap_err().to_string();
+        assert!(error.contains("authorizer.class.name") && error.contains("firewall"), "{error}");
+    }
+
+    #[test]
+    fn there_is_one_data_directory_and_an_address_without_a_name_gets_one() {
+        let mut config = Config::default();
+        let error = config.set("log.dirs", "/a,/b", Source::File).unwrap_err().to_string();
+        assert!(error.contains("'/a,/b' is not one directory"), "{error}");
+        config.set("listeners", "127.0.0.1:1, INSIDE://:2", Source::CommandLine).unwrap();
+        assert_eq!(config.text("listeners"), "PLAINTEXT://127.0.0.1:1,INSIDE://:2");
     }
 }

@@ -1,6 +1,7 @@
 //! `sendlog [server]`: runs the broker until SIGTERM or SIGINT.
 //!
-//! Always true: `listening on HOST:PORT` is printed on stdout when the broker is ready to serve, and only then.
+//! Always true: `listening on HOST:PORT` is printed on stdout when the broker is ready to serve, and only then; it is the
+//! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
 
 use std::path::PathBuf;
@@ -83,6 +84,9 @@ fn plan(matches: &getopts::Matches) -> Result<Plan> {
     if let Some(extra) = matches.free.first() {
         return Err(Error::unusable(format!("unexpected argument '{extra}'"), "--help lists the options"));
     }
+    // Last, since it looks at what the others say.
+    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
+    config.set_from_environment(std::env::vars_os().map(|(name, value)| (text(name), text(value))))?;
     let is_ephemeral = matches.opt_present("ephemeral");
     if is_ephemeral {
         if config.source("log.dirs") == Source::CommandLine {
@@ -100,12 +104,15 @@ fn run(plan: Plan) -> ExitCode {
     let signals = watch_signals();
     let scratch = plan.is_ephemeral.then(|| PathBuf::from(plan.config.text("log.dirs")));
     log_lines::install(&plan.config);
+    let remarks = plan.config.remarks().to_vec();
     let server = match Server::start(plan.config) {
         Ok(server) => server,
         Err(error) => return refuse(&error),
     };
     note!(Info, "started", [version = env!("CARGO_PKG_VERSION"), address = server.address()], "ready to serve");
+    remarks.iter().for_each(|remark| note!(Info, "config_ignored", [], "{remark}"));
     println!("listening on {}", server.address());
+    server.more_addresses().for_each(|address| println!("also listening on {address}"));
     // The sender lives as long as the process.
     let _ = signals.recv();
     let stopped = server.stop();

@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use crate::server::address::Endpoint;
 use crate::server::frames::Closed;
+use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
 use crate::server::Broker;
 use crate::wire::decoder::Decoder;
@@ -18,15 +18,10 @@ pub struct Client<'a> {
     pub socket: &'a TcpStream,
     pub peer: SocketAddr,
     pub local: SocketAddr,
+    /// The listener that it came in by.
+    pub site: &'a Site,
     /// What wakes this connection out of a wait.
     pub wake: Arc<WaitCell>,
-}
-
-impl Client<'_> {
-    /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
-    pub fn advertised(&self) -> Endpoint {
-        self.broker.settings.advertised.clone().unwrap_or_else(|| self.local.into())
-    }
 }
 
 /// One request on its way to a handler.

@@ -5,7 +5,6 @@
 //! produce requests that have arrived already are appended too, so that one flush covers a client's whole pipeline.
 //! Not done: one request at a time is executed; a client that wants parallel work opens another connection.
 
-use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::server::dispatch;
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
-use crate::server::{response, Broker};
+use crate::server::response;
 
 /// A client that takes no byte for this long is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,10 +28,10 @@ const PIPELINE_BYTES_MAX: usize = 256 << 10;
 /// Bytes of answers from which on they are sent even if more requests wait.
 const OWED_BYTES_MAX: usize = 64 << 10;
 
-/// Serves a connection that was just accepted, in a thread of its own.
-pub fn start(socket: TcpStream, peer: SocketAddr, broker: &Arc<Broker>, pool: &Arc<Pool>) {
-    let Some(entry) = Entry::enter(broker, socket, peer) else { return };
-    let job = move || match serve(&entry, peer) {
+/// Serves a connection that was let in, in a thread of its own.
+pub fn start(entry: Entry, pool: &Arc<Pool>) {
+    let peer = entry.peer();
+    let job = move || match serve(&entry) {
         Ok(()) | Err(Closed::Quietly) => {}
         Err(Closed::Because(why)) => note!(Warn, "connection_closed", [client = peer], "closing the connection: {why}"),
     };
@@ -41,13 +40,14 @@ pub fn start(socket: TcpStream, peer: SocketAddr, broker: &Arc<Broker>, pool: &A
     }
 }
 
-fn serve(entry: &Entry, peer: SocketAddr) -> Result<(), Closed> {
+fn serve(entry: &Entry) -> Result<(), Closed> {
     let socket = entry.socket();
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(READ_TIMEOUT))?;
     socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
     let local = socket.local_addr()?;
-    let client = Client { broker: entry.broker(), socket, peer, local, wake: entry.wake() };
+    let (peer, site) = (entry.peer(), entry.site());
+    let client = Client { broker: entry.broker(), socket, peer, local, site, wake: entry.wake() };
     let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {

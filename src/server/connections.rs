@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::partition::Wake;
+use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
 use crate::server::Broker;
 
@@ -60,12 +61,15 @@ struct Handle {
 pub struct Entry {
     id: u64,
     handle: Handle,
+    peer: SocketAddr,
+    /// The listener that it came in by.
+    site: Arc<Site>,
     broker: Arc<Broker>,
 }
 
 impl Entry {
     /// Takes a place, if there is one left.
-    pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr) -> Option<Entry> {
+    pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr, site: &Arc<Site>) -> Option<Entry> {
         let connections = &broker.connections;
         let most = broker.topics.config().int("max.connections");
         let mut open = connections.open.lock().unwrap();
@@ -78,7 +82,15 @@ impl Entry {
         let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
         let handle = Handle { socket: Arc::new(socket), wake: Arc::default() };
         open.insert(id, handle.clone());
-        Some(Entry { id, handle, broker: broker.clone() })
+        Some(Entry { id, handle, peer, site: site.clone(), broker: broker.clone() })
+    }
+
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub fn site(&self) -> &Site {
+        &self.site
     }
 
     pub fn broker(&self) -> &Broker {

@@ -15,7 +15,9 @@ use crate::base::{Error, Result};
 use crate::os::socket;
 use crate::server::address::Endpoint;
 use crate::server::connection;
+use crate::server::connections::Entry;
 use crate::server::pool::Pool;
+use crate::server::sites::Site;
 use crate::server::Broker;
 
 /// Connections that the kernel keeps for us until we accept them.
@@ -24,30 +26,30 @@ const BACKLOG: i32 = 4096;
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Listener {
+    site: Arc<Site>,
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-/// Binds what `listeners` names.
-pub fn bind_all(config: &Config) -> Result<Vec<TcpListener>> {
-    let endpoints = Endpoint::parse_list(config.text("listeners"))?;
+/// Binds the addresses of these.
+pub fn bind_all(config: &Config, sites: Vec<Arc<Site>>) -> Result<Vec<(TcpListener, Arc<Site>)>> {
     let is_default = config.source("listeners") == Source::Default;
     let mut bound = Vec::new();
-    for endpoint in endpoints {
-        match bind(&endpoint) {
-            Ok(socket) => bound.push(socket),
+    for site in sites {
+        let endpoint = &site.address.endpoint;
+        match bind(endpoint) {
+            Ok(socket) => bound.push((socket, site)),
             // A host without IPv6 is served on its other loopback.
             Err(error) if is_default && !bound.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {
-                note!(Warn, "not_listening", [host = endpoint.host, port = endpoint.port], "{error}");
+                note!(Warn, "not_listening", [address = endpoint], "{error}");
             }
             Err(error) => {
                 let mend = match error.kind() {
                     io::ErrorKind::AddrInUse => "stop what listens there, or choose another with --listen",
                     _ => "choose an address of this machine with --listen",
                 };
-                let cause = format!("cannot listen on {}:{}: {error}", endpoint.host, endpoint.port);
-                return Err(Error::unusable(cause, mend));
+                return Err(Error::unusable(format!("cannot listen on {endpoint}: {error}"), mend));
             }
         }
     }
@@ -55,22 +57,33 @@ pub fn bind_all(config: &Config) -> Result<Vec<TcpListener>> {
 }
 
 fn bind(endpoint: &Endpoint) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((endpoint.host.as_str(), endpoint.port))?;
+    let listener = match endpoint.host.as_str() {
+        // All interfaces: a socket for IPv6 takes IPv4 as well, where there is IPv6.
+        "" => TcpListener::bind(("::", endpoint.port)).or_else(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => Err(error),
+            _ => TcpListener::bind(("0.0.0.0", endpoint.port)),
+        })?,
+        host => TcpListener::bind((host, endpoint.port))?,
+    };
     socket::set_backlog(&listener, BACKLOG)?;
     Ok(listener)
 }
 
 impl Listener {
-    pub fn start(socket: TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>) -> Result<Listener> {
+    pub fn start(socket: TcpListener, site: Arc<Site>, broker: &Arc<Broker>, pool: &Arc<Pool>) -> Result<Listener> {
         let failed = |error: io::Error| Error::unusable("cannot start a listener", error.to_string());
         let address = socket.local_addr().map_err(failed)?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let (broker, pool, stop) = (broker.clone(), pool.clone(), stopping.clone());
+        let (broker, pool, stop, by) = (broker.clone(), pool.clone(), stopping.clone(), site.clone());
         let thread = std::thread::Builder::new()
             .name("acceptor".to_string())
-            .spawn(move || accept_all(&socket, &broker, &pool, &stop))
+            .spawn(move || accept_all(&socket, &by, &broker, &pool, &stop))
             .map_err(failed)?;
-        Ok(Listener { address, stopping, thread })
+        Ok(Listener { site, address, stopping, thread })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.site.address.listener
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -93,7 +106,7 @@ impl Listener {
     }
 }
 
-fn accept_all(listener: &TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>, stopping: &AtomicBool) {
+fn accept_all(listener: &TcpListener, site: &Arc<Site>, broker: &Arc<Broker>, pool: &Arc<Pool>, stopping: &AtomicBool) {
     let mut is_failing = false;
     loop {
         let accepted = listener.accept();
@@ -103,7 +116,9 @@ fn accept_all(listener: &TcpListener, broker: &Arc<Broker>, pool: &Arc<Pool>, st
         match accepted {
             Ok((socket, peer)) => {
                 is_failing = false;
-                connection::start(socket, peer, broker, pool);
+                if let Some(entry) = Entry::enter(broker, socket, peer, site) {
+                    connection::start(entry, pool);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {

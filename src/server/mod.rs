@@ -22,6 +22,7 @@ mod listener;
 pub mod log_lines;
 mod pool;
 mod response;
+mod sites;
 mod wait;
 
 use std::sync::{Arc, LazyLock};
@@ -33,7 +34,6 @@ use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::topic::TopicRegistry;
 
-use address::Endpoint;
 use background::Background;
 use budget::Budget;
 use connections::Connections;
@@ -56,7 +56,6 @@ pub struct Broker {
 struct Settings {
     node_id: i32,
     is_strict: bool,
-    advertised: Option<Endpoint>,
     auto_creates_topics: bool,
     request_bytes_max: usize,
     idle_max: Duration,
@@ -82,8 +81,9 @@ impl Server {
     /// Binds the listeners, opens the data directory and starts to serve, in this order: a busy port is said before
     /// anything on the disk changes, and nobody is accepted before everything is open.
     pub fn start(config: Config) -> Result<Server> {
-        let bound = listener::bind_all(&config)?;
-        let settings = Settings::new(&config)?;
+        let (sites, controllers) = sites::parse(&config)?;
+        let bound = listener::bind_all(&config, sites)?;
+        let settings = Settings::new(&config);
         limit_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let (limits, retention_ms) = group_limits(&config);
@@ -92,14 +92,27 @@ impl Server {
         let broker = Arc::new(Broker { topics, groups, settings, budget, connections: Connections::default() });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
-        let listeners =
-            bound.into_iter().map(|socket| Listener::start(socket, &broker, &pool)).collect::<Result<_>>()?;
+        let listeners = bound
+            .into_iter()
+            .map(|(socket, site)| Listener::start(socket, site, &broker, &pool))
+            .collect::<Result<_>>()?;
+        for address in controllers {
+            note!(Info, "not_listening", [address = address], "one broker needs no controller");
+        }
         Ok(Server { broker, listeners, background })
     }
 
     /// The first listener's address, with the port that was picked.
     pub fn address(&self) -> std::net::SocketAddr {
         self.listeners[0].address()
+    }
+
+    /// The other listeners' addresses, with the names of the listeners.
+    pub fn more_addresses(&self) -> impl Iterator<Item = String> + '_ {
+        self.listeners
+            .iter()
+            .skip(1)
+            .map(|listener| format!("{}://{}", listener.name(), listener.address()))
     }
 
     /// Finishes what is in flight, flushes, and writes the clean-shutdown marker if all of that worked.
@@ -118,14 +131,12 @@ impl Broker {
 }
 
 impl Settings {
-    fn new(config: &Config) -> Result<Settings> {
+    fn new(config: &Config) -> Settings {
         let ms = |name| Duration::from_millis(config.int(name).unsigned_abs());
         let number = |name| usize::try_from(config.int(name)).expect("checked when it was set");
-        let advertised = config.text("advertised.listeners");
-        Ok(Settings {
+        Settings {
             node_id: i32::try_from(config.int("node.id")).expect("checked when it was set"),
             is_strict: config.flag("strict"),
-            advertised: if advertised.is_empty() { None } else { Some(Endpoint::parse(advertised)?) },
             auto_creates_topics: config.flag("auto.create.topics.enable"),
             request_bytes_max: number("socket.request.max.bytes"),
             idle_max: ms("connections.max.idle.ms"),
@@ -138,7 +149,7 @@ impl Settings {
             flush_interval: ms("flush.interval.ms"),
             retention_interval: ms("log.retention.check.interval.ms"),
             checkpoint_interval: ms("log.flush.offset.checkpoint.interval.ms"),
-        })
+        }
     }
 }
 

@@ -25,8 +25,9 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Locks the directory, making it when it is missing, and reads or writes its identity.
-    pub fn open(root: &Path, node_id: i64) -> Result<DataDir> {
+    /// Locks the directory, making it when it is missing, and reads or writes its identity. A new one belongs to the
+    /// cluster of this id, or of a random one if it is empty.
+    pub fn open(root: &Path, node_id: i64, cluster_id: &str) -> Result<DataDir> {
         fs::make_folders(root)?;
         let Some(lock) = fs::lock(&root.join(".lock"))? else {
             return Err(Error::unusable(
@@ -34,7 +35,7 @@ impl DataDir {
                 "stop it, or choose another with --data",
             ));
         };
-        let cluster_id = read_identity(root, node_id)?;
+        let cluster_id = read_identity(root, node_id, cluster_id)?;
         Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: lock })
     }
 
@@ -84,14 +85,17 @@ impl DataDir {
 }
 
 /// The cluster id in `meta.properties`, which is written on the first start.
-fn read_identity(root: &Path, node_id: i64) -> Result<String> {
+fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
     let path = root.join("meta.properties");
     let Some(bytes) = fs::read(&path)? else {
-        let cluster_id = new_id();
+        let cluster_id = match wanted_id {
+            "" => new_id().to_string(),
+            wanted => check_cluster_id(wanted)?.to_string(),
+        };
         let directory_id = new_id();
         let text = format!("version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n");
         fs::replace(&path, text.as_bytes())?;
-        return Ok(cluster_id.to_string());
+        return Ok(cluster_id);
     };
     let text = String::from_utf8_lossy(&bytes);
     let value = |key: &str| {
@@ -106,9 +110,31 @@ fn read_identity(root: &Path, node_id: i64) -> Result<String> {
             "set node.id to that number",
         ));
     }
-    value("cluster.id").map(str::to_string).ok_or_else(|| {
+    let cluster_id = value("cluster.id").map(str::to_string).ok_or_else(|| {
         Error::unusable(format!("{} has no cluster.id", path.display()), "restore it, or remove the file")
-    })
+    })?;
+    if !wanted_id.is_empty() && wanted_id != cluster_id {
+        note!(
+            Warn,
+            "cluster_id_ignored",
+            [path = path.display()],
+            "it belongs to cluster {cluster_id} and goes on so"
+        );
+    }
+    Ok(cluster_id)
+}
+
+/// An id as `kafka-storage random-uuid` prints it. Some that are in use have bits in their last character that no
+/// [`Uuid`] has: Kafka does not mind.
+fn check_cluster_id(text: &str) -> Result<&str> {
+    let is_digit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match text.len() == 22 && text.chars().all(is_digit) {
+        true => Ok(text),
+        false => Err(Error::unusable(
+            format!("cluster.id={text} is no cluster id"),
+            "write 22 characters of base64url, such as 5L6g3nShT-eMCtK--X86sw, or nothing for a random one",
+        )),
+    }
 }
 
 /// A random id.

@@ -56,7 +56,7 @@ impl TopicRegistry {
     /// The same, with someone to run the jobs of a start.
     pub fn open_with(mut config: Config, run_all: RunAll) -> Result<TopicRegistry> {
         let root = PathBuf::from(config.text("log.dirs"));
-        let data = DataDir::open(&root, config.int("node.id"))?;
+        let data = DataDir::open(&root, config.int("node.id"), config.text("cluster.id"))?;
         let folders = partition_folders(&root)?;
         let contents = RegistryFile::read(&root)?;
         if contents.is_none() && !folders.is_empty() {

@@ -62,7 +62,18 @@ impl Broker {
 
     /// A broker with these arguments alone.
     pub fn run(data: Arc<TempDir>, arguments: &[&str]) -> Broker {
-        let mut child = command(&data, arguments).spawn().unwrap();
+        Broker::spawn(command(&data, arguments), data)
+    }
+
+    /// The same with more in its environment.
+    pub fn run_in(data: Arc<TempDir>, variables: &[(&str, &str)], arguments: &[&str]) -> Broker {
+        let mut command = command(&data, arguments);
+        command.envs(variables.iter().copied());
+        Broker::spawn(command, data)
+    }
+
+    fn spawn(mut command: Command, data: Arc<TempDir>) -> Broker {
+        let mut child = command.spawn().unwrap();
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
         let Some(ready) = stdout.wait_for("listening on ") else {
@@ -101,6 +112,13 @@ impl Broker {
     pub fn wait_for_line(&self, part: &str) -> String {
         let line = self.stderr.wait_for(part);
         line.unwrap_or_else(|| panic!("no line with {part:?} came, but {:#?}", self.log()))
+    }
+
+    /// The first line on stdout that contains this, as soon as it is there.
+    pub fn wait_for_output(&self, part: &str) -> String {
+        self.stdout
+            .wait_for(part)
+            .unwrap_or_else(|| panic!("no line with {part:?} came, but {:#?}", self.stdout.now()))
     }
 
     /// Sends a signal, such as "TERM".
@@ -169,8 +187,13 @@ pub fn scratch() -> TempDir {
 
 /// Runs the binary to its end: for starts that are refused, and for what only prints.
 pub fn run(arguments: &[&str]) -> Ended {
+    run_in(&[], arguments)
+}
+
+/// The same with more in its environment.
+pub fn run_in(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let data = Arc::new(scratch());
-    let mut child = command(&data, arguments).spawn().unwrap();
+    let mut child = command(&data, arguments).envs(variables.iter().copied()).spawn().unwrap();
     let stdout = Lines::collect(child.stdout.take().unwrap());
     let stderr = Lines::collect(child.stderr.take().unwrap());
     let status = wait(&mut child);
@@ -181,6 +204,11 @@ pub fn run(arguments: &[&str]) -> Ended {
 fn command(data: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sendlog"));
     command.args(arguments).current_dir(data.path()).env("TMPDIR", data.path());
+    // What the tests' own environment says of a Kafka is not for this broker.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KAFKA_")) {
+        command.env_remove(name);
+    }
+    command.env_remove("CLUSTER_ID");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -32,20 +32,46 @@ const BOOL: Kind = Kind::Choice(&["true", "false"]);
 pub const KEYS: &[Key] = &[
     key("node.id", Kind::Int(0, INT_MAX), "1", "The broker's id, as clients see it."),
     key(
-        "listeners",
+        "process.roles",
+        Kind::Choices(&["broker", "controller"]),
+        "broker",
+        "What this process is: a broker. That it is a controller too may be said, and changes nothing.",
+    ),
+    key(
+        "cluster.id",
         Kind::Text,
+        "",
+        "The id of the cluster that a new data directory is made for, 22 characters of base64url; empty: a random one. A \
+         directory that has an id keeps it. In the environment: CLUSTER_ID.",
+    ),
+    key(
+        "listeners",
+        Kind::Listeners,
         "PLAINTEXT://127.0.0.1:9092,PLAINTEXT://[::1]:9092",
-        "Where to listen, separated by commas. Port 0 picks a free one. No encryption, no authentication: any \
-         address beyond the loopbacks opens the broker to whoever reaches it.",
+        "Where to listen: NAME://HOST:PORT, separated by commas. Without a host: on all interfaces. Port 0 picks a free \
+         one. No encryption, no authentication: any address beyond the loopbacks opens the broker to whoever reaches it.",
     ),
     key(
         "advertised.listeners",
+        Kind::Listeners,
+        "",
+        "The address that the clients of each listener are told to come back to, such as \
+         PLAINTEXT://broker.example:9092. A listener without one: the address that each client dialled, which is right \
+         unless something translates addresses on the way.",
+    ),
+    key(
+        "listener.security.protocol.map",
+        Kind::Text,
+        "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+        "NAME:PROTOCOL of each name that listeners may have. Only those of PLAINTEXT can be served.",
+    ),
+    key(
+        "controller.listener.names",
         Kind::Text,
         "",
-        "The one address that clients are told to come back to, such as PLAINTEXT://broker.example:9092. Empty: the \
-         address that each client dialled, which is right unless something translates addresses on the way.",
+        "Names of listeners that are for Kafka's controllers, separated by commas: nothing listens there.",
     ),
-    key("log.dirs", Kind::Text, "data", "The data directory; exactly one."),
+    key("log.dirs", Kind::Folder, "data", "The data directory; exactly one."),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(
         "strict",

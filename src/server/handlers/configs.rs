@@ -27,7 +27,7 @@ fn source_number(source: Source) -> i8 {
     match source {
         Source::Dynamic => 2,
         Source::DynamicDefault => 3,
-        Source::CommandLine | Source::File => 4,
+        Source::CommandLine | Source::Environment | Source::File => 4,
         Source::Default => FROM_DEFAULT,
     }
 }
@@ -36,7 +36,7 @@ fn source_number(source: Source) -> i8 {
 fn type_number(kind: &Kind) -> i8 {
     match kind {
         Kind::Choice(["true", "false"]) => 1,
-        Kind::Text | Kind::Choice(_) => 2,
+        Kind::Text | Kind::Choice(_) | Kind::Folder | Kind::Listeners => 2,
         Kind::Int(_, high) if *high > i64::from(i32::MAX) => 5,
         Kind::Int(..) | Kind::Level(..) => 3,
         Kind::Ratio => 6,
@@ -129,7 +129,7 @@ fn cluster_configs(broker: &Config) -> Vec<DescribeConfigsResourceResult> {
     overrides.iter().filter_map(describe).collect()
 }
 
-/// The broker's values of a key, from the one that wins on. The command line hides the properties file.
+/// The broker's values of a key, from the one that wins on. The command line hides the environment, and that the properties file.
 fn broker_values<'a>(broker: &'a Config, key: &'a Key) -> impl Iterator<Item = DescribeConfigsSynonym> + 'a {
     let mut last = None;
     broker.by_source(key.name).filter_map(move |(source, value)| {

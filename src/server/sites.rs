@@ -1,0 +1,151 @@
+//! Which listeners there are, and what the clients of each are told, from the configuration.
+//!
+//! A listener has a name; several addresses may have the same one. `listener.security.protocol.map` says what is spoken
+//! on it, `advertised.listeners` where its clients come back to.
+//!
+//! Always true: what is served is plain TCP; a listener that is to be anything else refuses the start. An address that
+//! clients could not dial is not advertised.
+//! Not done: the listeners of Kafka's controllers: nothing listens there.
+
+use std::sync::Arc;
+
+use crate::base::config::Config;
+use crate::base::{Error, Result};
+use crate::server::address::{Address, Endpoint};
+use crate::server::call::Client;
+
+/// What connections by one address of a listener have in common.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Site {
+    /// The address in the configuration.
+    pub address: Address,
+    /// Where clients are told to come back to; `None`: to the address that they dialled.
+    pub advertised: Option<Endpoint>,
+}
+
+/// The listeners for clients, in the order of the configuration; and the addresses that are a controller's.
+pub fn parse(config: &Config) -> Result<(Vec<Arc<Site>>, Vec<Address>)> {
+    if !config.text("process.roles").split(',').any(|role| role == "broker") {
+        let cause = format!("process.roles={}: there is no controller here", config.text("process.roles"));
+        return Err(Error::unusable(cause, "one broker needs none; start the broker alone"));
+    }
+    let controllers = config.text("controller.listener.names").to_uppercase();
+    let is_controllers = |address: &Address| controllers.split(',').any(|name| name.trim() == address.listener);
+    let all = Address::parse_list(config.text("listeners"))?;
+    let advertised = Address::parse_list(config.text("advertised.listeners"))?;
+    let told: Vec<&Address> = advertised.iter().filter(|told| !is_controllers(told)).collect();
+    check_advertised(&told, &all)?;
+    let (unserved, served): (Vec<_>, Vec<_>) = all.into_iter().partition(is_controllers);
+    if served.is_empty() {
+        return Err(Error::unusable(
+            "listeners has none for clients",
+            "give it one, such as PLAINTEXT://127.0.0.1:9092",
+        ));
+    }
+    let protocols = config.text("listener.security.protocol.map");
+    served.iter().try_for_each(|address| check_protocol(address, protocols))?;
+    let site = |address: Address| {
+        let told = advertised.iter().find(|told| told.listener == address.listener);
+        Arc::new(Site { advertised: told.map(|told| told.endpoint.clone()), address })
+    };
+    Ok((served.into_iter().map(site).collect(), unserved))
+}
+
+impl Client<'_> {
+    /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
+    pub fn advertised(&self) -> Endpoint {
+        self.site.advertised.clone().unwrap_or_else(|| self.local.into())
+    }
+}
+
+fn check_advertised(advertised: &[&Address], listeners: &[Address]) -> Result<()> {
+    for (index, told) in advertised.iter().enumerate() {
+        let refuse =
+            |why: &str, mend: String| Err(Error::unusable(format!("advertised.listeners={told}: {why}"), mend));
+        if !listeners.iter().any(|address| address.listener == told.listener) {
+            let mut names: Vec<&str> = listeners.iter().map(|address| address.listener.as_str()).collect();
+            names.dedup();
+            let mend = format!("listeners has {}; use one of these names", names.join(", "));
+            return refuse("no listener has this name", mend);
+        }
+        if ["", "0.0.0.0", "::"].contains(&told.endpoint.host.as_str()) {
+            return refuse(
+                "clients cannot dial this",
+                "give the host that they dial, or leave the listener out".into(),
+            );
+        }
+        if advertised[..index].iter().any(|earlier| earlier.listener == told.listener) {
+            return refuse("this listener is advertised already", "give each listener one address".into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a listener that is to speak anything but plain TCP.
+fn check_protocol(address: &Address, map: &str) -> Result<()> {
+    let listener = &address.listener;
+    let mut rows = map.split(',').filter_map(|row| row.trim().split_once(':'));
+    match rows.find(|(name, _)| name.trim().to_uppercase() == *listener) {
+        Some((_, protocol)) if protocol.trim().eq_ignore_ascii_case("PLAINTEXT") => Ok(()),
+        Some((_, protocol)) => Err(Error::unusable(
+            format!("listener {address} is to speak {protocol}: there is no encryption and no authentication here"),
+            format!("let a TLS terminator in front do that, and map {listener}:PLAINTEXT"),
+        )),
+        None => Err(Error::unusable(
+            format!("listener {address}: listener.security.protocol.map does not say what it speaks"),
+            format!("add {listener}:PLAINTEXT to it"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::config::Source;
+
+    fn sites(pairs: &[&str]) -> Result<(Vec<Arc<Site>>, Vec<Address>)> {
+        let mut config = Config::default();
+        pairs.iter().try_for_each(|pair| config.set_pair(pair, Source::File))?;
+        parse(&config)
+    }
+
+    const MAP: &str = "listener.security.protocol.map=INSIDE:PLAINTEXT,outside:PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT";
+
+    #[test]
+    fn each_listener_has_the_address_of_its_name() {
+        let (served, unserved) = sites(&[
+            MAP,
+            "listeners=INSIDE://:1,OUTSIDE://:2,CONTROLLER://:3,INSIDE://[::1]:4",
+            "advertised.listeners=outside://broker.example:5",
+            "controller.listener.names=CONTROLLER",
+        ])
+        .unwrap();
+        let told: Vec<_> = served.iter().map(|site| site.advertised.as_ref().map(Endpoint::to_string)).collect();
+        assert_eq!(told, [None, Some("broker.example:5".to_string()), None]);
+        assert_eq!(unserved.iter().map(Address::to_string).collect::<Vec<_>>(), ["CONTROLLER://:3"]);
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_refused_with_its_mend() {
+        for (pairs, says) in [
+            (&["listeners=SSL://:1"][..], &["SSL://:1", "TLS terminator", "SSL:PLAINTEXT"][..]),
+            (&[MAP, "listeners=TLS://:1"], &["TLS://:1 is to speak SSL", "TLS:PLAINTEXT"]),
+            (&["listeners=SASL_PLAINTEXT://:1"], &["SASL_PLAINTEXT", "no authentication"]),
+            (&["listeners=INSIDE://:1"], &["INSIDE", "add INSIDE:PLAINTEXT"]),
+            (&["listeners="], &["none for clients"]),
+            (&["controller.listener.names=PLAINTEXT"], &["none for clients"]),
+            (&["process.roles=controller"], &["process.roles", "no controller"]),
+            (&["advertised.listeners=OUTSIDE://a:1"], &["OUTSIDE", "listeners has PLAINTEXT"]),
+            (&["advertised.listeners=0.0.0.0:1"], &["0.0.0.0:1", "cannot dial"]),
+            (
+                &[MAP, "listeners=INSIDE://:1", "advertised.listeners=b:2"],
+                &["PLAINTEXT://b:2", "listeners has INSIDE"],
+            ),
+            (&["advertised.listeners=:1"], &["cannot dial"]),
+            (&["advertised.listeners=a:1,b:2"], &["PLAINTEXT://b:2", "already"]),
+        ] {
+            let error = sites(pairs).unwrap_err().to_string();
+            says.iter().for_each(|part| assert!(error.contains(part), "{pairs:?}: no {part:?} in {error}"));
+        }
+    }
+}
