@@ -24,7 +24,7 @@ use crate::log::recovery::Opening;
 use crate::log::LogConfig;
 use crate::os::fs;
 use crate::partition::{FlushMode, Partition, PartitionConfig};
-use crate::record::check::{Depth, Rules};
+use crate::record::check::{Depth, Rules, Timestamps};
 
 use data_dir::{new_id, partition_metadata, DataDir};
 use registry_file::{Record, RegistryFile, TopicRecord};
@@ -323,6 +323,7 @@ impl TopicRecord {
 
 fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
     let unsigned = |name| u64::try_from(config.topic_int(topic, name)).expect("checked when it was set");
+    let is_log_append_time = config.topic_text(topic, "message.timestamp.type") == "LogAppendTime";
     PartitionConfig {
         log: LogConfig {
             segment_bytes: unsigned("segment.bytes"),
@@ -333,8 +334,15 @@ fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
             depth: if config.text("batch.check") == "records" { Depth::Records } else { Depth::Header },
             size_max: unsigned("max.message.bytes"),
             keys_required: config.topic_text(topic, "cleanup.policy").contains("compact"),
+            timestamps: match is_log_append_time {
+                true => Timestamps::Appended,
+                false => Timestamps::Created {
+                    before_max_ms: config.topic_int(topic, "message.timestamp.before.max.ms"),
+                    after_max_ms: config.topic_int(topic, "message.timestamp.after.max.ms"),
+                },
+            },
         },
-        is_log_append_time: config.topic_text(topic, "message.timestamp.type") == "LogAppendTime",
+        is_log_append_time,
         flush_mode: match config.text("flush.mode") {
             "os" => FlushMode::Os,
             "always" => FlushMode::Always,

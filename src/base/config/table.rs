@@ -151,14 +151,14 @@ pub const KEYS: &[Key] = &[
         "message.timestamp.before.max.ms",
         Kind::Int(0, i64::MAX),
         "9223372036854775807",
-        RECORDED,
+        "With CreateTime, a batch whose base timestamp lies further back than this is refused.",
     ),
     topic(
         "log.message.timestamp.after.max.ms",
         "message.timestamp.after.max.ms",
         Kind::Int(0, i64::MAX),
         "3600000",
-        RECORDED,
+        "With CreateTime, a batch whose largest timestamp lies further ahead of the broker's clock than this is refused.",
     ),
     topic(
         "min.insync.replicas",
