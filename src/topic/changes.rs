@@ -11,6 +11,7 @@ impl TopicRegistry {
         let mut file = self.file.lock().unwrap();
         let topic = self.find_named(name)?;
         check_more_partitions(&topic, count)?;
+        self.check_fits(name, count as usize, &topic.config, ErrorCode::POLICY_VIOLATION)?;
         if !validate_only {
             let record = TopicRecord { partition_count: count, ..topic.record() };
             self.grow(&mut file, record, topic.partitions.clone())?;
@@ -30,6 +31,7 @@ impl TopicRegistry {
         let broker = self.config();
         let config = change(&broker, topic.config.clone())?;
         config.check_together(|key| broker.topic_int(&config, key)).map_err(invalid_config)?;
+        self.check_fits(name, topic.partitions.len(), &config, ErrorCode::INVALID_CONFIG)?;
         if validate_only || config == topic.config {
             return Ok(());
         }
@@ -37,7 +39,7 @@ impl TopicRegistry {
         file.append(&Record::Topic(record.clone()))?;
         let Topic { name, id, partitions, .. } = &*topic;
         let topic = Topic { name: name.clone(), id: *id, partitions: partitions.clone(), config: record.config };
-        topic.configure(&broker);
+        topic.configure(&broker, self.segment_bytes_max());
         self.topics.write().unwrap().insert(&Arc::new(topic));
         Ok(())
     }
@@ -56,13 +58,14 @@ impl TopicRegistry {
         let mut config = Config::clone(&now);
         config.replace(source, &overrides);
         overrides.check_together(|key| config.int(key)).map_err(invalid_config)?;
+        self.check_all_fit(&config)?;
         if validate_only || now.overrides(source) == overrides {
             return Ok(());
         }
         file.append(&Record::Config(source, overrides))?;
-        let config = Arc::new(config);
-        *self.config.write().unwrap() = config.clone();
-        self.all().iter().for_each(|topic| topic.configure(&config));
+        *self.config.write().unwrap() = Arc::new(config);
+        self.configure_all();
+        self.take_cap();
         Ok(())
     }
 }
@@ -78,8 +81,8 @@ impl Topic {
     }
 
     /// Has the partitions go by the topic's configs, and by the broker's where it has none.
-    fn configure(&self, broker: &Config) {
-        let config = partition_config(broker, &self.config);
+    pub(super) fn configure(&self, broker: &Config, segment_max: u64) {
+        let config = partition_config(broker, &self.config, segment_max);
         self.partitions.iter().for_each(|partition| partition.configure(config));
     }
 }

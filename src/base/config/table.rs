@@ -45,6 +45,13 @@ pub const KEYS: &[Key] = &[
          address that each client dialled, which is right unless something translates addresses on the way.",
     ),
     key("log.dirs", Kind::Text, "data", "The data directory; exactly one."),
+    dynamic(
+        "log.dirs.max.bytes",
+        Kind::Int(-1, i64::MAX),
+        "-1",
+        "What the data directory may take, in bytes: beyond it the oldest segments of the largest partitions go, of topics \
+         with cleanup.policy=delete. -1: no cap.",
+    ),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(
         "strict",

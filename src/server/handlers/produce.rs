@@ -65,6 +65,9 @@ pub fn handle_all(pipeline: Vec<Pending>, buffer: &mut [u8]) -> Vec<std::result:
             batches.push((found, Incoming { bytes, produce_version: call.version }));
         }
     }
+    let topics = pipeline.first().map(|first| &first.call.client.broker.topics);
+    let bytes = batches.iter().map(|(_, incoming)| incoming.bytes.len()).sum();
+    let _room = topics.and_then(|topics| topics.make_room(batches.len(), bytes));
     let mut done = append_all(batches).into_iter();
     pipeline.into_iter().map(|pending| pending.answer(&mut done)).collect()
 }
