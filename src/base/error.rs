@@ -16,6 +16,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The client asked for something wrong or impossible: answer with the code, keep the connection.
     Rejected { code: ErrorCode, why: Cow<'static, str> },
+    /// The same, and some of the batch's records are known to be to blame: their places in it, and why.
+    RejectedRecords { code: ErrorCode, why: &'static str, records: Vec<(i32, String)> },
     /// The bytes cannot be a request: close the connection.
     Malformed { what: &'static str, at: usize },
     /// A file operation failed: take what it belongs to offline.
@@ -44,14 +46,23 @@ impl Error {
     pub fn for_client(&self) -> String {
         match self {
             Error::Rejected { why, .. } if !why.is_empty() => why.to_string(),
+            Error::RejectedRecords { why, .. } => why.to_string(),
             _ => self.code().to_string(),
+        }
+    }
+
+    /// The records that are known to be to blame.
+    pub fn records(&self) -> &[(i32, String)] {
+        match self {
+            Error::RejectedRecords { records, .. } => records,
+            _ => &[],
         }
     }
 
     /// The one map from our errors to Kafka's codes.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Error::Rejected { code, .. } => *code,
+            Error::Rejected { code, .. } | Error::RejectedRecords { code, .. } => *code,
             Error::Malformed { .. } => ErrorCode::INVALID_REQUEST,
             Error::Storage { .. } | Error::Corrupt { .. } => ErrorCode::KAFKA_STORAGE_ERROR,
             Error::Unusable { .. } => ErrorCode::UNKNOWN_SERVER_ERROR,
@@ -64,6 +75,7 @@ impl fmt::Display for Error {
         match self {
             Error::Rejected { code, why } if why.is_empty() => write!(f, "{code}"),
             Error::Rejected { code, why } => write!(f, "{why} ({code})"),
+            Error::RejectedRecords { code, why, .. } => write!(f, "{why} ({code})"),
             Error::Malformed { what, at } => write!(f, "{what} at byte {at}"),
             Error::Storage { path, source } => write!(f, "{}: {source}", path.display()),
             Error::Corrupt { path, what } => write!(f, "{}: {what}", path.display()),
@@ -118,6 +130,7 @@ codes! {
     INVALID_SESSION_TIMEOUT = 26,
     REBALANCE_IN_PROGRESS = 27,
     INVALID_COMMIT_OFFSET_SIZE = 28,
+    INVALID_TIMESTAMP = 32,
     UNSUPPORTED_VERSION = 35,
     TOPIC_ALREADY_EXISTS = 36,
     INVALID_PARTITIONS = 37,

@@ -58,6 +58,11 @@ impl<const N: usize> EntryFile<N> {
         EntryView { file: self.file.clone(), written: self.written, tail: self.tail.clone() }
     }
 
+    /// Bytes of all entries, those that are in memory alone included.
+    pub fn bytes(&self) -> u64 {
+        (u64::from(self.written) + self.tail.len() as u64) * N as u64
+    }
+
     /// Adds an entry; false when no more can be written, which costs nothing but longer scans.
     pub fn append(&mut self, entry: [u8; N]) -> bool {
         if self.is_closed {

@@ -22,6 +22,7 @@ mod restore;
 pub mod retention;
 mod scan;
 mod segment;
+pub mod space;
 mod time_index;
 mod timestamps;
 mod upkeep;

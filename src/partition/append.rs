@@ -57,7 +57,7 @@ impl Partition {
 
 fn check<'a>(incoming: Incoming<'a>, config: &PartitionConfig, now_ms: i64) -> Result<Checked<'a>> {
     let Incoming { bytes, produce_version } = incoming;
-    let mut header = check::check(bytes, &config.rules, produce_version)?;
+    let mut header = check::check(bytes, &config.rules, produce_version, now_ms)?;
     if bytes.len() as u64 > config.log.segment_bytes {
         let why = format!("a batch of {} bytes is over segment.bytes", bytes.len());
         return Err(Error::rejected(ErrorCode::RECORD_LIST_TOO_LARGE, why));

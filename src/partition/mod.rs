@@ -11,6 +11,7 @@ mod lifecycle;
 mod lookup;
 mod producer_state;
 mod snapshot;
+mod space;
 mod undo;
 
 use std::cmp::Ordering;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::log::recovery::Opening;
 use crate::os::fs::faults;
-use crate::record::check::Depth;
+use crate::record::check::{Depth, Timestamps};
 use crate::record::BatchBuilder;
 
 const FIRST_START: Opening = Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: 0 };
@@ -13,7 +13,7 @@ const FIRST_START: Opening = Opening { is_clean: false, recovery_point: Offset(0
 pub(super) fn config(flush_mode: FlushMode) -> PartitionConfig {
     PartitionConfig {
         log: LogConfig { segment_bytes: 1000, segment_ms: i64::MAX, index_interval_bytes: 100 },
-        rules: Rules { depth: Depth::Header, size_max: 1 << 20, keys_required: false },
+        rules: Rules { depth: Depth::Header, size_max: 1 << 20, keys_required: false, timestamps: Timestamps::ANY },
         is_log_append_time: false,
         flush_mode,
         drops_pages: false,

@@ -7,6 +7,7 @@
 
 use crate::base::{Error, ErrorCode, Result};
 use crate::record::check_records::check_records;
+pub use crate::record::check_timestamps::Timestamps;
 use crate::record::header::{self, BatchHeader, Codec};
 
 /// `batch.check`: how far a produced batch is looked into.
@@ -24,10 +25,11 @@ pub struct Rules {
     pub size_max: u64,
     /// The topic is compacted: every record needs a key.
     pub keys_required: bool,
+    pub timestamps: Timestamps,
 }
 
 /// Checks one partition's records of a produce request of this version, and returns the batch's header.
-pub fn check(batch: &[u8], rules: &Rules, produce_version: i16) -> Result<BatchHeader> {
+pub fn check(batch: &[u8], rules: &Rules, produce_version: i16, now_ms: i64) -> Result<BatchHeader> {
     let header = one_whole_batch(batch)?;
     if batch.len() as u64 > rules.size_max {
         return Err(Error::rejected(
@@ -49,6 +51,7 @@ pub fn check(batch: &[u8], rules: &Rules, produce_version: i16) -> Result<BatchH
     if codec == Codec::None && (rules.depth == Depth::Records || rules.keys_required) {
         check_records(batch, &header, rules)?;
     }
+    rules.timestamps.check(batch, &header, rules.depth, now_ms)?;
     Ok(header)
 }
 
@@ -95,7 +98,8 @@ mod tests {
     use super::*;
     use crate::record::BatchBuilder;
 
-    const RULES: Rules = Rules { depth: Depth::Header, size_max: 1 << 20, keys_required: false };
+    const RULES: Rules =
+        Rules { depth: Depth::Header, size_max: 1 << 20, keys_required: false, timestamps: Timestamps::ANY };
     const WALK: Rules = Rules { depth: Depth::Records, ..RULES };
 
     fn batch() -> Vec<u8> {
@@ -111,7 +115,7 @@ mod tests {
     }
 
     fn code(batch: &[u8], rules: &Rules, version: i16) -> ErrorCode {
-        check(batch, rules, version).map_or_else(|error| error.code(), |_| ErrorCode::NONE)
+        check(batch, rules, version, 0).map_or_else(|error| error.code(), |_| ErrorCode::NONE)
     }
 
     #[test]
@@ -178,12 +182,12 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>, at in 0usize..120, value: u8) {
-            let _ = check(&bytes, &WALK, 9);
+            let _ = check(&bytes, &WALK, 9, 0);
             let mut batch = batch();
             let at = at % batch.len();
             batch[at] = value;
             header::stamp_crc(&mut batch);
-            let _ = check(&batch, &Rules { keys_required: true, ..WALK }, 9);
+            let _ = check(&batch, &Rules { keys_required: true, ..WALK }, 9, 0);
         }
     }
 }

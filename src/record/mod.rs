@@ -7,6 +7,7 @@
 pub mod builder;
 pub mod check;
 mod check_records;
+mod check_timestamps;
 mod crc32c;
 pub mod header;
 pub mod records;

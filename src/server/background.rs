@@ -28,6 +28,7 @@ impl Background {
     pub fn start(broker: Arc<Broker>) -> Result<Background> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(WaitCell::default());
+        broker.topics.set_space_waker(wake.clone());
         let (stop, cell) = (stopping.clone(), wake.clone());
         let thread = std::thread::Builder::new()
             .name("background".to_string())
@@ -55,6 +56,7 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
             return;
         }
         broker.topics.remove_deleted(now().monotonic_ms);
+        broker.topics.keep_under_cap(now().wall_ms);
         broker.groups.tick(now());
         log_lines::say_what_was_left_out();
         if let Err(error) = broker.groups.compact(&broker.topics, now()) {

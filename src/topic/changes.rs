@@ -11,6 +11,7 @@ impl TopicRegistry {
         let mut file = self.file.lock().unwrap();
         let topic = self.find_named(name)?;
         check_more_partitions(&topic, count)?;
+        self.check_fits(name, count as usize, &topic.config, ErrorCode::POLICY_VIOLATION)?;
         if !validate_only {
             let record = TopicRecord { partition_count: count, ..topic.record() };
             self.grow(&mut file, record, topic.partitions.clone())?;
@@ -31,6 +32,7 @@ impl TopicRegistry {
         let broker = self.config();
         let config = change(&broker, topic.config.clone())?;
         config.check_together(|key| broker.topic_int(&config, key)).map_err(invalid_config)?;
+        self.check_fits(name, topic.partitions.len(), &config, ErrorCode::INVALID_CONFIG)?;
         if validate_only || config == topic.config {
             return Ok(());
         }
@@ -38,7 +40,7 @@ impl TopicRegistry {
         file.append(&Record::Topic(record.clone()))?;
         let Topic { name, id, partitions, .. } = &*topic;
         let topic = Topic { name: name.clone(), id: *id, partitions: partitions.clone(), config: record.config };
-        topic.configure(&broker);
+        topic.configure(&broker, self.segment_bytes_max());
         note!(Info, "configs_changed", [topic = name, set = topic.config], "");
         self.topics.write().unwrap().insert(&Arc::new(topic));
         Ok(())
@@ -58,14 +60,15 @@ impl TopicRegistry {
         let mut config = Config::clone(&now);
         config.replace(source, &overrides);
         overrides.check_together(|key| config.int(key)).map_err(invalid_config)?;
+        self.check_all_fit(&config)?;
         if validate_only || now.overrides(source) == overrides {
             return Ok(());
         }
         file.append(&Record::Config(source, overrides))?;
-        let config = Arc::new(config);
-        *self.config.write().unwrap() = config.clone();
-        self.all().iter().for_each(|topic| topic.configure(&config));
         note!(Info, "configs_changed", [source = source, set = config.overrides(source)], "");
+        *self.config.write().unwrap() = Arc::new(config);
+        self.configure_all();
+        self.take_cap();
         Ok(())
     }
 }
@@ -81,8 +84,8 @@ impl Topic {
     }
 
     /// Has the partitions go by the topic's configs, and by the broker's where it has none.
-    fn configure(&self, broker: &Config) {
-        let config = partition_config(broker, &self.config);
+    pub(super) fn configure(&self, broker: &Config, segment_max: u64) {
+        let config = partition_config(broker, &self.config, segment_max);
         self.partitions.iter().for_each(|partition| partition.configure(config));
     }
 }

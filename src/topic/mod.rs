@@ -5,6 +5,7 @@
 //! time, look-ups go on meanwhile.
 //! Not done: topics do not lose partitions, as with Kafka.
 
+mod arithmetic;
 mod changes;
 mod checkpoints;
 mod data_dir;
@@ -12,6 +13,7 @@ pub mod name;
 pub mod open;
 mod registry_file;
 mod retention;
+mod space;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ use crate::log::recovery::Opening;
 use crate::log::LogConfig;
 use crate::os::fs;
 use crate::partition::{FlushMode, Partition, PartitionConfig};
-use crate::record::check::{Depth, Rules};
+use crate::record::check::{Depth, Rules, Timestamps};
 
 use data_dir::{new_id, partition_metadata, DataDir};
 use registry_file::{Record, RegistryFile, TopicRecord};
@@ -55,6 +57,7 @@ pub struct TopicRegistry {
     topics: RwLock<Tables>,
     /// Guards what was renamed to be removed by [`TopicRegistry::remove_deleted`]: folders and files.
     deleted: Mutex<Vec<Deleted>>,
+    space: space::Space,
     /// Guards the checkpoint files: one writer at a time. Taken before a partition's lock.
     checkpoints: Mutex<()>,
 }
@@ -63,6 +66,8 @@ pub struct TopicRegistry {
 struct Deleted {
     path: PathBuf,
     delay_ms: i64,
+    /// What it takes on the disk; known from the first question on.
+    bytes: Option<u64>,
     /// Known from the first look on.
     due_ms: Option<i64>,
 }
@@ -146,12 +151,13 @@ impl TopicRegistry {
     }
 
     /// Whether a topic could be created like this; changes nothing.
-    pub fn check_new(&self, name: &str, partition_count: i32) -> Result<()> {
+    pub fn check_new(&self, name: &str, partition_count: i32, config: &Overrides) -> Result<()> {
         name::check(name)?;
         if !(1..=PARTITION_COUNT_MAX).contains(&partition_count) {
             let why = format!("a topic has 1 to {PARTITION_COUNT_MAX} partitions, not {partition_count}");
             return Err(Error::rejected(ErrorCode::INVALID_PARTITIONS, why));
         }
+        let fits = self.check_fits(name, partition_count as usize, config, ErrorCode::POLICY_VIOLATION);
         let tables = self.topics.read().unwrap();
         if tables.by_name.contains_key(name) {
             let why = format!("Topic '{name}' already exists.");
@@ -162,14 +168,14 @@ impl TopicRegistry {
                 let why = format!("Topic '{name}' collides with existing topic: {known}");
                 Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why))
             }
-            None => Ok(()),
+            None => fits,
         }
     }
 
     /// Creates a topic; it is on the disk and can be used when this returns.
     pub fn create(&self, name: &str, partition_count: i32, config: Overrides) -> Result<Arc<Topic>> {
         let file = self.file.lock().unwrap();
-        self.check_new(name, partition_count)?;
+        self.check_new(name, partition_count, &config)?;
         self.create_checked(file, name, partition_count, config)
     }
 
@@ -224,6 +230,9 @@ impl TopicRegistry {
         }
         let topic = Arc::new(Topic { name: record.name, id: record.id, config: record.config, partitions });
         self.topics.write().unwrap().insert(&topic);
+        if arithmetic::cap(&self.config()).is_some() {
+            self.configure_all();
+        }
         Ok(topic)
     }
 
@@ -238,7 +247,7 @@ impl TopicRegistry {
     }
 
     fn open_new(&self, record: &TopicRecord, names: &[TopicPartition]) -> Result<Vec<Arc<Partition>>> {
-        let config = partition_config(&self.config(), &record.config);
+        let config = partition_config(&self.config(), &record.config, self.segment_bytes_max());
         let opening =
             Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
         let open = |name: &TopicPartition| {
@@ -331,11 +340,12 @@ impl TopicRecord {
     }
 }
 
-fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
+fn partition_config(config: &Config, topic: &Overrides, segment_max: u64) -> PartitionConfig {
     let unsigned = |name| u64::try_from(config.topic_int(topic, name)).expect("checked when it was set");
+    let is_log_append_time = config.topic_text(topic, "message.timestamp.type") == "LogAppendTime";
     PartitionConfig {
         log: LogConfig {
-            segment_bytes: unsigned("segment.bytes"),
+            segment_bytes: unsigned("segment.bytes").min(segment_max.max(unsigned("max.message.bytes"))),
             segment_ms: config.topic_int(topic, "segment.ms"),
             index_interval_bytes: unsigned("index.interval.bytes"),
         },
@@ -343,8 +353,15 @@ fn partition_config(config: &Config, topic: &Overrides) -> PartitionConfig {
             depth: if config.text("batch.check") == "records" { Depth::Records } else { Depth::Header },
             size_max: unsigned("max.message.bytes"),
             keys_required: config.topic_text(topic, "cleanup.policy").contains("compact"),
+            timestamps: match is_log_append_time {
+                true => Timestamps::Appended,
+                false => Timestamps::Created {
+                    before_max_ms: config.topic_int(topic, "message.timestamp.before.max.ms"),
+                    after_max_ms: config.topic_int(topic, "message.timestamp.after.max.ms"),
+                },
+            },
         },
-        is_log_append_time: config.topic_text(topic, "message.timestamp.type") == "LogAppendTime",
+        is_log_append_time,
         flush_mode: match config.text("flush.mode") {
             "os" => FlushMode::Os,
             "always" => FlushMode::Always,

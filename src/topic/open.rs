@@ -28,6 +28,7 @@ const PARTITIONS_PER_JOB: usize = 16;
 /// What the partitions of one start share.
 struct Start<'a> {
     config: &'a Config,
+    segment_max: u64,
     data: &'a DataDir,
     /// The topic id that each folder carries.
     ids: HashMap<TopicPartition, Uuid>,
@@ -65,17 +66,25 @@ impl TopicRegistry {
                 "restore that file, or choose another directory with --data; nothing was changed",
             ));
         }
+        for (source, overrides) in contents.iter().flat_map(|contents| &contents.configs) {
+            config.replace(*source, overrides);
+        }
+        let topics = || contents.iter().flat_map(|contents| &contents.topics);
+        arithmetic::check(&config, topics().map(|topic| (topic.partition_count as usize, &topic.config)))
+            .map_err(|(cause, mend)| Error::unusable(cause, mend))?;
+        let partition_count = topics().map(|topic| topic.partition_count as usize).sum();
+        let segment_max = arithmetic::segment_bytes_max(&config, partition_count);
         let is_clean = data.take_clean_marker()?;
         let is_first = contents.is_none();
         let mut contents = contents.unwrap_or_default();
         if !is_clean && !is_first {
             contents.leader_epoch += 1;
         }
-        contents.configs.iter().for_each(|(source, overrides)| config.replace(*source, overrides));
         let ids = settle_folders(&root, &folders, &contents)?;
         let file = RegistryFile::rewrite(&root, &contents)?;
         let start = Start {
             config: &config,
+            segment_max,
             data: &data,
             ids,
             is_clean,
@@ -84,7 +93,7 @@ impl TopicRegistry {
             log_starts: data.log_starts()?,
         };
         let tables = start.open_all(&contents, run_all);
-        Ok(TopicRegistry {
+        let registry = TopicRegistry {
             leader_epoch: contents.leader_epoch,
             config: RwLock::new(Arc::new(config)),
             data,
@@ -92,8 +101,11 @@ impl TopicRegistry {
             producer_ids: Mutex::new((contents.next_producer_id, contents.next_producer_id)),
             topics: RwLock::new(tables),
             deleted: Mutex::default(),
+            space: Default::default(),
             checkpoints: Mutex::default(),
-        })
+        };
+        registry.take_cap();
+        Ok(registry)
     }
 }
 
@@ -120,7 +132,7 @@ impl Start<'_> {
     }
 
     fn wanted<'t>(&self, topic: &'t TopicRecord) -> impl Iterator<Item = Wanted<'t>> {
-        let config = partition_config(self.config, &topic.config);
+        let config = partition_config(self.config, &topic.config, self.segment_max);
         topic.partition_names().map(move |name| Wanted { name, topic, config })
     }
 

@@ -42,28 +42,27 @@ impl TopicRegistry {
 /// Files and folders that were renamed, and go later.
 impl TopicRegistry {
     pub(super) fn delete_later(&self, paths: Vec<PathBuf>, delay_ms: i64) {
-        let deleted = paths.into_iter().map(|path| Deleted { path, delay_ms, due_ms: None });
+        let deleted = paths.into_iter().map(|path| Deleted { path, delay_ms, bytes: None, due_ms: None });
         self.deleted.lock().unwrap().extend(deleted);
     }
 
     /// Removes what is due; the delay of what came since the last call begins now.
     pub fn remove_deleted(&self, now_ms: i64) {
-        let mut waiting = std::mem::take(&mut *self.deleted.lock().unwrap());
         let is_due =
             |deleted: &mut Deleted| *deleted.due_ms.get_or_insert(now_ms.saturating_add(deleted.delay_ms)) <= now_ms;
-        for Deleted { path, .. } in waiting.extract_if(.., is_due) {
+        let due: Vec<Deleted> = self.deleted.lock().unwrap().extract_if(.., is_due).collect();
+        for Deleted { path, .. } in due {
             let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
             if let Err(error) = removed {
                 note!(Warn, "not_removed", [], "left for the next start: {error}");
             }
         }
-        self.deleted.lock().unwrap().extend(waiting);
     }
 }
 
 impl Topic {
     /// What this topic keeps; `None`: everything.
-    fn retention(&self, broker: &Config) -> Option<Retention> {
+    pub(super) fn retention(&self, broker: &Config) -> Option<Retention> {
         let deletes = broker.topic_text(&self.config, "cleanup.policy").contains("delete");
         (deletes && !name::RESERVED.contains(&self.name.as_str())).then(|| Retention {
             ms: broker.topic_int(&self.config, "retention.ms"),

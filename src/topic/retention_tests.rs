@@ -16,7 +16,8 @@ fn filled(
     timestamps_ms: &[i64],
 ) -> Result<Arc<Partition>> {
     let mut config = Overrides::new(Scope::Topic);
-    for (key, value) in [&[("segment.ms", "1")], configs].concat() {
+    let any_time = ("message.timestamp.after.max.ms", "9223372036854775807");
+    for (key, value) in [&[("segment.ms", "1"), any_time], configs].concat() {
         config.set(key, value).unwrap();
     }
     let topic = registry.create(name, 1, config)?;

@@ -13,6 +13,7 @@ use sendlog::wire::frame::{decode_response, encode_request};
 use sendlog::wire::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreatableTopicResult};
 use sendlog::wire::messages::delete_records::{DeleteRecordsPartition, DeleteRecordsTopic};
 use sendlog::wire::messages::fetch::{FetchPartition, FetchTopic, PartitionData};
+use sendlog::wire::messages::incremental_alter_configs::{AlterConfigsResource, AlterableConfig, SET};
 use sendlog::wire::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, EARLIEST, LATEST,
 };
@@ -202,6 +203,15 @@ impl Client {
         let answer = self.call(2, DeleteRecordsRequest { topics, ..Default::default() });
         let result = &answer.topics[0].partitions[0];
         (result.error_code, result.low_watermark)
+    }
+
+    /// Sets one config of a topic or, by its id, of a broker; error and reason.
+    pub fn set_config(&mut self, resource_type: i8, name: &str, key: &str, value: &str) -> (ErrorCode, String) {
+        let config = AlterableConfig { name: key.to_string(), config_operation: SET, value: Some(value.to_string()) };
+        let resource = AlterConfigsResource { resource_type, resource_name: name.to_string(), configs: vec![config] };
+        let request = IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: false };
+        let answer = self.call(1, request).responses.remove(0);
+        (answer.error_code, answer.error_message.unwrap_or_default())
     }
 
     pub fn delete(&mut self, topic: &str) -> ErrorCode {

@@ -72,6 +72,13 @@ pub const KEYS: &[Key] = &[
         "Names of listeners that are for Kafka's controllers, separated by commas: nothing listens there.",
     ),
     key("log.dirs", Kind::Folder, "data", "The data directory; exactly one."),
+    dynamic(
+        "log.dirs.max.bytes",
+        Kind::Int(-1, i64::MAX),
+        "-1",
+        "What the data directory may take, in bytes: beyond it the oldest segments of the largest partitions go, of topics \
+         with cleanup.policy=delete. -1: no cap.",
+    ),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(
         "strict",
@@ -178,14 +185,14 @@ pub const KEYS: &[Key] = &[
         "message.timestamp.before.max.ms",
         Kind::Int(0, i64::MAX),
         "9223372036854775807",
-        RECORDED,
+        "With CreateTime, a batch whose base timestamp lies further back than this is refused.",
     ),
     topic(
         "log.message.timestamp.after.max.ms",
         "message.timestamp.after.max.ms",
         Kind::Int(0, i64::MAX),
         "3600000",
-        RECORDED,
+        "With CreateTime, a batch whose largest timestamp lies further ahead of the broker's clock than this is refused.",
     ),
     topic(
         "min.insync.replicas",

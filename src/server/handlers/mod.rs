@@ -17,6 +17,7 @@ pub mod metadata;
 pub mod offsets;
 pub mod partitions;
 pub mod produce;
+mod produce_answer;
 pub mod producer_ids;
 pub mod security;
 pub mod topic_partitions;

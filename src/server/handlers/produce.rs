@@ -12,10 +12,11 @@ use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::partition::{Appended, Incoming, Partition};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::handlers::produce_answer::{failed, succeeded};
 use crate::server::handlers::refuse_transaction;
 use crate::server::now_ms;
 use crate::wire::frame::encode_response;
-use crate::wire::messages::produce::{PartitionProduceResponse, TopicProduceResponse};
+use crate::wire::messages::produce::TopicProduceResponse;
 use crate::wire::messages::{ProduceRequest, ProduceResponse};
 use crate::wire::{Api, Encoded};
 
@@ -65,6 +66,9 @@ pub fn handle_all(pipeline: Vec<Pending>, buffer: &mut [u8]) -> Vec<std::result:
             batches.push((found, Incoming { bytes, produce_version: call.version }));
         }
     }
+    let topics = pipeline.first().map(|first| &first.call.client.broker.topics);
+    let bytes = batches.iter().map(|(_, incoming)| incoming.bytes.len()).sum();
+    let _room = topics.and_then(|topics| topics.make_room(batches.len(), bytes));
     let mut done = append_all(batches).into_iter();
     pipeline.into_iter().map(|pending| pending.answer(&mut done)).collect()
 }
@@ -133,26 +137,6 @@ fn check_request(call: &Call, request: &ProduceRequest) -> Result<()> {
         return Err(Error::rejected(ErrorCode::INVALID_REQUIRED_ACKS, why));
     }
     Ok(())
-}
-
-fn succeeded(index: i32, appended: &Appended) -> PartitionProduceResponse {
-    PartitionProduceResponse {
-        index,
-        base_offset: appended.first.0,
-        log_append_time_ms: appended.log_append_time_ms,
-        log_start_offset: appended.log_start.0,
-        ..PartitionProduceResponse::default()
-    }
-}
-
-fn failed(index: i32, error: &Error) -> PartitionProduceResponse {
-    PartitionProduceResponse {
-        index,
-        error_code: error.code(),
-        base_offset: -1,
-        error_message: Some(error.for_client()),
-        ..PartitionProduceResponse::default()
-    }
 }
 
 impl Unflushed {

@@ -49,7 +49,7 @@ fn create_one(call: &Call, asked: &CreatableTopic, validate_only: bool) -> Resul
     let config = check_configs(call, asked)?;
     let configs = Some(describe_configs(&topics.config(), &config));
     let topic: Option<Arc<Topic>> = match validate_only {
-        true => topics.check_new(&asked.name, partition_count).map(|()| None)?,
+        true => topics.check_new(&asked.name, partition_count, &config).map(|()| None)?,
         false => Some(topics.create(&asked.name, partition_count, config)?),
     };
     Ok(CreatableTopicResult {
