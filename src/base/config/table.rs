@@ -44,6 +44,13 @@ pub const KEYS: &[Key] = &[
         "The one address that clients are told to come back to, such as PLAINTEXT://broker.example:9092. Empty: the \
          address that each client dialled, which is right unless something translates addresses on the way.",
     ),
+    key(
+        "admin.listener",
+        Kind::Text,
+        "127.0.0.1:9644",
+        "Where the page, /metrics and /health are served over HTTP, as HOST:PORT; empty: nowhere. Without a value of its own \
+         it is off with --ephemeral, when all listeners pick their ports, and when the port is taken.",
+    ),
     key("log.dirs", Kind::Text, "data", "The data directory; exactly one."),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(
