@@ -1,9 +1,10 @@
-//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges and the config table.
+//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges, counters and the config table.
 //!
 //! Nothing here opens a file, asks a clock or knows a thread; every other module may use it.
 
 pub mod config;
 mod error;
+pub mod metrics;
 #[macro_use]
 mod note;
 mod types;

@@ -96,6 +96,9 @@ fn plan(matches: &getopts::Matches) -> Result<Plan> {
             std::env::temp_dir().join(format!("sendlog-{:032x}", u128::from_be_bytes(random::sixteen_bytes())));
         config.set("log.dirs", &scratch.to_string_lossy(), Source::CommandLine)?;
         config.set("flush.mode", "os", Source::CommandLine)?;
+        if config.source("admin.listener") == Source::Default {
+            config.set("admin.listener", "", Source::CommandLine)?;
+        }
     }
     Ok(Plan { config, is_ephemeral, prints_config: matches.opt_present("print-config") })
 }

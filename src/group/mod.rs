@@ -85,6 +85,7 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 pub struct Described {
     pub state: State,
+    pub generation: i32,
     pub protocol_type: String,
     pub protocol: String,
     pub members: Vec<member::Member>,
@@ -309,6 +310,7 @@ impl GroupCoordinator {
         self.log.check()?;
         Ok(self.with(id, false, |_, entry| Described {
             state: entry.group.state(),
+            generation: entry.group.generation(),
             protocol_type: entry.group.protocol_type().unwrap_or_default().to_string(),
             protocol: entry.group.protocol().unwrap_or_default().to_string(),
             members: entry.group.members().cloned().collect(),

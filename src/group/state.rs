@@ -30,9 +30,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::metrics::Counter;
 use crate::base::ErrorCode;
 use crate::group::member::{Member, Pending, Ticket, Waits};
 use crate::group::records::GroupRecord;
+
+/// Rebalances that came to a new generation, of all groups.
+pub static REBALANCES: Counter = Counter::new();
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
@@ -270,6 +274,7 @@ impl Group {
             return; // only static members, and none of them has come back: their sessions decide
         }
         self.generation += 1;
+        REBALANCES.add(1);
         self.protocol = self.select_protocol();
         let (generation, members) = (self.generation, self.members.len());
         note!(Info, "rebalanced", [group = self.id, generation = generation, members = members], "");

@@ -9,6 +9,7 @@
 
 use std::sync::{Condvar, Mutex};
 
+use crate::base::metrics::{clock_ns, Counter, Histogram};
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
 
@@ -16,6 +17,11 @@ use crate::log::{FlushPlan, LogEnd};
 /// was answered by the last flush comes back with the next request just then. 64 clients that wait for each other's
 /// flushes: 34,300 requests/s without, 38,300 with it; one client alone notices nothing.
 const YIELDS: usize = 8;
+
+/// The flushes that were made, and how long each took.
+pub static FLUSHES: Histogram = Histogram::new();
+/// How many waited for one, or made it.
+pub static WAITS: Counter = Counter::new();
 
 #[derive(Default)]
 pub struct Flush {
@@ -43,6 +49,7 @@ impl Flush {
     /// `plan` takes the log's lock for a moment to see what is to be synced; `flushed` is told what was.
     pub fn wait_for(&self, target: Offset, plan: impl Fn() -> FlushPlan, flushed: impl Fn(LogEnd)) -> Result<()> {
         let mut state = self.state.lock().unwrap();
+        WAITS.add(u64::from(state.durable < target));
         loop {
             if state.durable >= target {
                 return Ok(());
@@ -57,8 +64,9 @@ impl Flush {
             state.is_running = true;
             drop(state);
             (0..YIELDS).for_each(|_| std::thread::yield_now());
-            let plan = plan();
+            let (plan, began_ns) = (plan(), clock_ns());
             let result = plan.sync();
+            FLUSHES.note(clock_ns() - began_ns, 1);
             if result.is_ok() {
                 flushed(plan.end);
             }

@@ -24,6 +24,10 @@ impl Log {
         (0..self.segments.len()).map(|index| self.view_at(index)).collect()
     }
 
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Bytes of all segments.
     pub fn size(&self) -> u64 {
         self.segments.iter().map(|segment| segment.size().0).sum()

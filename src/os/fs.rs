@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::base::{Error, Result};
+use crate::base::{metrics, Error, Result};
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     |source| Error::Storage { path: path.to_path_buf(), source }
@@ -27,6 +27,7 @@ fn options() -> OpenOptions {
 
 /// Makes an empty file to append to and to read at any place; whatever had its name is emptied.
 pub fn create_append(path: &Path) -> Result<File> {
+    metrics::note_call();
     step("create", path)?;
     let file = options().append(true).read(true).create(true).open(path).map_err(at(path))?;
     file.set_len(0).map_err(at(path))?;
@@ -35,11 +36,13 @@ pub fn create_append(path: &Path) -> Result<File> {
 
 /// Opens a file that exists, to append to it and to read it at any place.
 pub fn open_append(path: &Path) -> Result<File> {
+    metrics::note_call();
     options().append(true).read(true).open(path).map_err(at(path))
 }
 
 /// Opens a file that exists, to read it.
 pub fn open_read(path: &Path) -> Result<File> {
+    metrics::note_call();
     options().read(true).open(path).map_err(at(path))
 }
 
@@ -72,6 +75,7 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> Result<()> {
     step("append", path)?;
     while !slices.is_empty() {
+        metrics::note_call();
         match file.write_vectored(slices) {
             Ok(0) => return Err(at(path)(io::ErrorKind::WriteZero.into())),
             Ok(written) => IoSlice::advance_slices(&mut slices, written),
@@ -86,6 +90,7 @@ pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> R
 pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
+        metrics::note_call();
         match file.read_at(&mut buffer[filled..], position + filled as u64) {
             Ok(0) => break,
             Ok(n) => filled += n,
@@ -98,6 +103,7 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
 
 /// Fills `buffer` from `position` on; a file that ends before is an error.
 pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
+    metrics::note_call();
     file.read_exact_at(buffer, position)
 }
 
@@ -136,12 +142,14 @@ pub fn read_following(path: &Path) -> Result<Vec<u8>> {
 
 /// `fdatasync(2)`: returns when the bytes written so far are on the disk.
 pub fn sync_data(file: &File, path: &Path) -> Result<()> {
+    metrics::note_call();
     step("sync", path)?;
     file.sync_data().map_err(at(path))
 }
 
 /// Makes the names in a folder durable: those created, renamed and removed.
 pub fn sync_dir(path: &Path) -> Result<()> {
+    metrics::note_call();
     step("sync folder", path)?;
     File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
 }
@@ -163,6 +171,7 @@ pub fn sync_folders(root: &Path, folders: &[PathBuf]) -> Result<()> {
 
 /// Cuts a file, or nothing when it is not longer than `length` already.
 pub fn truncate(file: &File, path: &Path, length: u64) -> Result<()> {
+    metrics::note_call();
     step("truncate", path)?;
     file.set_len(length).map_err(at(path))
 }
@@ -217,12 +226,14 @@ pub fn copy_aside(file: &File, path: &Path, position: u64, length: u64, to: &Pat
 }
 
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    metrics::note_call();
     step("rename", from)?;
     std::fs::rename(from, to).map_err(at(from))
 }
 
 /// Removes a file; none there is as good.
 pub fn unlink(path: &Path) -> Result<()> {
+    metrics::note_call();
     step("unlink", path)?;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

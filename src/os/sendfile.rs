@@ -11,6 +11,11 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
+use crate::base::metrics::{self, Counter};
+
+/// Bytes that went from files to sockets like this.
+pub static SENT_BYTES: Counter = Counter::new();
+
 /// Sends `length` bytes of `file` from `position` on.
 ///
 /// # Errors
@@ -21,6 +26,7 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
     let mut left = length;
     while left > 0 {
         let chunk = left.min(1 << 30) as usize;
+        metrics::note_call();
         // SAFETY: both descriptors are open for as long as they are borrowed, and `at` is a valid off_t to update.
         let sent = unsafe { libc::sendfile(socket.as_raw_fd(), file.as_raw_fd(), &mut at, chunk) };
         match sent {
@@ -29,6 +35,7 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
             _ => retry_interrupted()?,
         }
     }
+    SENT_BYTES.add(length);
     Ok(())
 }
 

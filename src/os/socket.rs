@@ -1,9 +1,11 @@
 //! What the standard library's sockets lack: a longer backlog, `MSG_MORE`, reading only what is there, a look at the peer.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
+
+use crate::base::metrics;
 
 /// `listen(2)` once more, with room for `backlog` connections that nobody has accepted yet.
 ///
@@ -20,6 +22,7 @@ pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
 pub fn send_all(socket: &TcpStream, mut bytes: &[u8], more: bool) -> io::Result<()> {
     let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
     while !bytes.is_empty() {
+        metrics::note_call();
         // SAFETY: the pointer and the length are those of `bytes`.
         let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
         match sent {
@@ -33,11 +36,23 @@ pub fn send_all(socket: &TcpStream, mut bytes: &[u8], more: bool) -> io::Result<
     Ok(())
 }
 
+/// Waits for bytes, for as long as the socket's timeout says, and reads what has arrived then.
+pub fn receive(mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        metrics::note_call();
+        match socket.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
 /// Reads what has arrived already, without waiting (`MSG_DONTWAIT`): `None` when that is nothing.
 pub fn receive_now(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the pointer and the length are those of `buffer`.
     let got = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
     if got >= 0 {
+        metrics::note_call();
         return Ok(Some(got as usize));
     }
     match io::Error::last_os_error() {
@@ -58,6 +73,7 @@ pub fn peer_is_gone(socket: &TcpStream) -> bool {
 }
 
 fn poll(socket: &TcpStream, events: i16, timeout: Duration) -> io::Result<i16> {
+    metrics::note_call();
     let mut fd = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
     let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one valid pollfd, and the count says one.

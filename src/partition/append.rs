@@ -105,7 +105,9 @@ impl State {
             let appended = log.append(run, leader_epoch)?;
             self.wants_flush |= appended.rolled;
             self.has_changed = true;
-            run = &mut run[appended.batches..];
+            let (written, rest) = run.split_at_mut(appended.batches);
+            self.taken.add(written, appended.last + 1 - appended.first);
+            run = rest;
         }
         Ok(())
     }

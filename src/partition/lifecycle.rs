@@ -81,10 +81,12 @@ impl Partition {
             wants_flush: false,
             is_failing: false,
             has_changed: false,
+            taken: Taken::default(),
             wakers: Vec::new(),
         };
         let (config, flush) = (RwLock::new(config), Flush::new(recovery_point));
-        Partition { name, config, leader_epoch, state: Mutex::new(state), flush, snapshots: Mutex::default() }
+        let (state, snapshots, given) = (Mutex::new(state), Mutex::default(), Given::default());
+        Partition { name, config, leader_epoch, state, flush, snapshots, given }
     }
 
     /// Takes another configuration into use; the next append goes by it.

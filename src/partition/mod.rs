@@ -12,6 +12,7 @@ mod lookup;
 mod producer_state;
 mod snapshot;
 mod space;
+mod traffic;
 mod undo;
 
 use std::cmp::Ordering;
@@ -28,6 +29,7 @@ pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
+pub use traffic::{Given, SegmentShape, Standing, Taken};
 
 /// Who waits for a partition to change. Called with the partition's lock held: it only notifies.
 pub trait Wake: Send + Sync {
@@ -65,6 +67,7 @@ pub struct Partition {
     flush: Flush,
     /// One writer of snapshots at a time; nothing is locked under it.
     snapshots: Mutex<()>,
+    given: Given,
 }
 
 struct State {
@@ -78,6 +81,7 @@ struct State {
     is_failing: bool,
     /// Something is to be written at a clean stop.
     has_changed: bool,
+    taken: Taken,
     wakers: Vec<Arc<dyn Wake>>,
 }
 
@@ -100,6 +104,8 @@ pub struct Bounds {
 pub struct Fetched {
     pub bounds: Bounds,
     pub range: Option<FileRange>,
+    /// About how many records lie in it.
+    pub records: u64,
     /// The range lies in a closed segment: waiting would not make it longer, and more follows in the next one.
     pub is_closed: bool,
 }
@@ -169,7 +175,7 @@ impl Partition {
             return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
         }
         if offset >= bounds.high_watermark {
-            return Ok(Fetched { bounds, range: None, is_closed: false });
+            return Ok(Fetched { bounds, range: None, records: 0, is_closed: false });
         }
         let mut view = self.visible(&state, log.view(offset));
         drop(state);
@@ -177,12 +183,13 @@ impl Partition {
             let range = view.range(offset, bytes_max, first_goes_whole);
             if let Some(range) = self.check_read(range)? {
                 let is_closed = view.next_base().is_some();
-                return Ok(Fetched { bounds, range: Some(range).filter(|range| range.length > 0), is_closed });
+                let records = traffic::records_in(&view, &range, offset, bounds.high_watermark);
+                return Ok(Fetched { bounds, range: Some(range).filter(|range| range.length > 0), records, is_closed });
             }
             // Compaction by Kafka may have left a gap at the segment's end.
             match view.next_base() {
                 Some(next) if next < bounds.high_watermark => view = self.view_of(next)?,
-                _ => return Ok(Fetched { bounds, range: None, is_closed: false }),
+                _ => return Ok(Fetched { bounds, range: None, records: 0, is_closed: false }),
             }
         }
     }

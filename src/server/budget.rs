@@ -6,6 +6,7 @@
 use std::sync::{Condvar, Mutex};
 
 use crate::base::Error;
+use crate::server::counters::{BUDGET_WAITS, TOO_LARGE};
 
 pub struct Budget {
     total: usize,
@@ -50,6 +51,7 @@ impl Budget {
     pub fn reserve(&self, bytes: usize) -> Reserved<'_> {
         let mut state = self.state.lock().unwrap();
         state.waiting += 1;
+        BUDGET_WAITS.add(u64::from(state.left < self.needed(bytes)));
         while state.left < self.needed(bytes) {
             state = self.freed.wait(state).unwrap();
         }
@@ -81,7 +83,10 @@ impl Drop for Reserved<'_> {
 /// A frame's size that no request can have.
 pub fn check_size(size: i32, max: usize) -> Result<usize, Error> {
     let what = match usize::try_from(size) {
-        Ok(size) if size > max => "a request size above socket.request.max.bytes",
+        Ok(size) if size > max => {
+            TOO_LARGE.add(1);
+            "a request size above socket.request.max.bytes"
+        }
         Ok(0..8) => "a request size below that of a header",
         Ok(size) => return Ok(size),
         Err(_) => "a negative request size",

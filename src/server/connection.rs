@@ -13,11 +13,11 @@ use crate::os::socket;
 use crate::server::budget::Reserved;
 use crate::server::call::Client;
 use crate::server::connections::Entry;
-use crate::server::dispatch;
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
-use crate::server::response;
+use crate::server::{counters, dispatch, response};
+use crate::wire::ApiKey;
 
 /// A client that takes no byte for this long is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,7 +33,10 @@ pub fn start(entry: Entry, pool: &Arc<Pool>) {
     let peer = entry.peer();
     let job = move || match serve(&entry) {
         Ok(()) | Err(Closed::Quietly) => {}
-        Err(Closed::Because(why)) => note!(Warn, "connection_closed", [client = peer], "closing the connection: {why}"),
+        Err(Closed::Because(why)) => {
+            counters::CLOSED.add(1);
+            note!(Warn, "connection_closed", [client = peer], "closing the connection: {why}");
+        }
     };
     if let Err(error) = pool.run(Box::new(job)) {
         note!(Error, "connection_closed", [client = peer], "no thread for it: {error}");
@@ -68,26 +71,30 @@ struct Connection<'a> {
 struct Owed {
     ready: Vec<u8>,
     unflushed: Vec<Unflushed>,
+    /// When their requests arrived, and how many at once.
+    arrived: Vec<(u64, usize)>,
 }
 
 impl<'a> Connection<'a> {
     fn run(&mut self) -> Result<(), Closed> {
         loop {
             let (frame, _reserved) = self.next_frame()?;
-            let size = frame.len();
+            let (size, arrived_ns) = (frame.len(), self.frames.arrived_ns());
             if dispatch::is_produce(self.frames.bytes(frame.clone())) {
-                self.produce(frame)?;
+                self.produce(frame, arrived_ns)?;
             } else {
                 self.settle()?;
-                let answer = dispatch::serve(&self.client, self.frames.bytes(frame))?;
+                let frame = self.frames.bytes(frame);
+                let answer = dispatch::serve(&self.client, frame)?;
                 response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
+                counters::answered(dispatch::api_key(frame), [(arrived_ns, 1)]);
             }
             self.frames.shrink(size);
         }
     }
 
     /// Executes a produce request, together with those behind it that have arrived as well.
-    fn produce(&mut self, first: Range<usize>) -> Result<(), Closed> {
+    fn produce(&mut self, first: Range<usize>, arrived_ns: u64) -> Result<(), Closed> {
         let size_max = self.client.broker.settings.request_bytes_max;
         let bytes_max = first.start + PIPELINE_BYTES_MAX;
         let mut pipeline = vec![first];
@@ -95,6 +102,7 @@ impl<'a> Connection<'a> {
             let Ok(Some(next)) = self.frames.next_buffered_if(size_max, dispatch::is_produce) else { break };
             pipeline.push(next);
         }
+        self.owed.arrived.push((arrived_ns, pipeline.len()));
         for answer in dispatch::serve_produces(&self.client, self.frames.buffer(), &pipeline) {
             if let Some(answer) = answer? {
                 self.owe(answer)?;
@@ -153,6 +161,7 @@ impl<'a> Connection<'a> {
         // Cleared whatever comes of it: bytes that may have been sent are never sent again.
         let sent = socket::send_all(self.client.socket, &self.owed.ready, false);
         self.owed.ready.clear();
+        counters::answered(ApiKey::PRODUCE, self.owed.arrived.drain(..));
         Ok(sent?)
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::partition::Wake;
+use crate::server::counters::REFUSED;
 use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
 use crate::server::Broker;
@@ -25,6 +26,11 @@ pub struct Connections {
 }
 
 impl Connections {
+    /// How many are open, and how many have ever been.
+    pub fn counts(&self) -> (usize, u64) {
+        (self.open.lock().unwrap().len(), self.next_id.load(Ordering::Relaxed))
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
@@ -76,6 +82,7 @@ impl Entry {
         let count = open.len();
         if count as i64 >= most {
             drop(open);
+            REFUSED.add(1);
             note!(Warn, "connection_refused", [client = peer], "{count} are open, as many as max.connections allows");
             return None;
         }

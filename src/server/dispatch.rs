@@ -14,9 +14,13 @@ use crate::wire::frame::{decode_request_header, encode_response};
 use crate::wire::messages::ApiVersionsResponse;
 use crate::wire::{ApiKey, Encoded, API_TABLE};
 
-/// Whether a frame is a produce request; its other bytes do not matter here.
+/// Which API a frame asks; its other bytes do not matter here.
+pub fn api_key(frame: &[u8]) -> ApiKey {
+    ApiKey(frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key)))
+}
+
 pub fn is_produce(frame: &[u8]) -> bool {
-    frame.first_chunk().is_some_and(|key| ApiKey(i16::from_be_bytes(*key)) == ApiKey::PRODUCE)
+    api_key(frame) == ApiKey::PRODUCE
 }
 
 /// Executes the request in `frame`, which is any but a produce.

@@ -5,7 +5,7 @@
 //! Always true: the buffer grows as bytes arrive, never by what a size claims; a body that comes too slowly ends the
 //! connection; a connection that is idle gives its buffer back.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::TcpStream;
 use std::ops::Range;
 use std::thread;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Error, Result};
 use crate::os::socket;
 use crate::server::budget::{check_size, Budget, Reserved};
+use crate::server::now_ns;
 
 const SIZE_BYTES: usize = 4;
 const BUFFER_MIN: usize = 4 << 10;
@@ -40,6 +41,8 @@ pub struct Frames {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// When the last bytes came, on [`now_ns`]'s clock.
+    arrived_ns: u64,
     /// Whether the last request came soon after the answer before it.
     comes_soon: bool,
 }
@@ -102,7 +105,7 @@ impl Frames {
     pub fn receive_now(&mut self, socket: &TcpStream) -> io::Result<bool> {
         self.make_room();
         let got = socket::receive_now(socket, &mut self.buffer[self.end..])?;
-        self.end += got.unwrap_or(0);
+        self.arrive(got.unwrap_or(0));
         Ok(got.is_some_and(|got| got > 0))
     }
 
@@ -164,7 +167,7 @@ impl Frames {
             self.make_room();
             match socket::receive_now(socket, &mut self.buffer[self.end..])? {
                 Some(0) => return Err(Closed::Because(TORN.to_string())),
-                Some(got) => self.end += got,
+                Some(got) => self.arrive(got),
                 None => {
                     socket::wait_readable(socket, BODY_LOOK)?;
                 }
@@ -175,6 +178,18 @@ impl Frames {
             }
         }
         Ok(())
+    }
+
+    fn arrive(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.end += bytes;
+            self.arrived_ns = now_ns();
+        }
+    }
+
+    /// When the last frame that was returned had arrived.
+    pub fn arrived_ns(&self) -> u64 {
+        self.arrived_ns
     }
 
     /// The bytes of a frame that was returned; valid until the next read.
@@ -193,18 +208,11 @@ impl Frames {
         waiting.first_chunk().map(|size| check_size(i32::from_be_bytes(*size), size_max)).transpose()
     }
 
-    fn receive(&mut self, mut socket: &TcpStream) -> io::Result<usize> {
+    fn receive(&mut self, socket: &TcpStream) -> io::Result<usize> {
         self.make_room();
-        loop {
-            match socket.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(got) => {
-                    self.end += got;
-                    return Ok(got);
-                }
-            }
-        }
+        let got = socket::receive(socket, &mut self.buffer[self.end..])?;
+        self.arrive(got);
+        Ok(got)
     }
 
     /// Moves what is left to the front and makes room behind it: once that was full, [`BUFFER_KEPT`], then twice as much

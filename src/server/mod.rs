@@ -1,7 +1,7 @@
 //! The server: sockets, threads, waits and clocks; everything below it is called with time as an argument.
 //!
-//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, and one
-//! thread in the background that flushes and tidies up.
+//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, one thread
+//! in the background that flushes and tidies up, and one for metrics and the page ([`admin`]).
 //!
 //! Always true: memory is reserved before it is read into ([`budget`]); requests of one connection are executed and
 //! answered in order ([`connection`]); a stop finishes what has arrived, then flushes.
@@ -10,11 +10,14 @@
 //! Reading order: [`connection`], [`frames`], [`dispatch`], [`handlers::produce`], [`handlers::fetch`], [`response`].
 
 mod address;
+mod admin;
 mod background;
 mod budget;
 mod call;
 mod connection;
 mod connections;
+mod copy_path;
+mod counters;
 mod dispatch;
 mod frames;
 mod handlers;
@@ -29,11 +32,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::base::config::Config;
+use crate::base::metrics::set_clock;
 use crate::base::Result;
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::topic::TopicRegistry;
 
+use admin::Admin;
 use background::Background;
 use budget::Budget;
 use connections::Connections;
@@ -75,6 +80,7 @@ pub struct Server {
     broker: Arc<Broker>,
     listeners: Vec<Listener>,
     background: Background,
+    admin: Option<Admin>,
 }
 
 impl Server {
@@ -83,6 +89,8 @@ impl Server {
     pub fn start(config: Config) -> Result<Server> {
         let (sites, controllers) = sites::parse(&config)?;
         let bound = listener::bind_all(&config, sites)?;
+        set_clock(now_ns);
+        let admin = admin::bind(&config)?;
         let settings = Settings::new(&config);
         limit_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
@@ -99,7 +107,8 @@ impl Server {
         for address in controllers {
             note!(Info, "not_listening", [address = address], "one broker needs no controller");
         }
-        Ok(Server { broker, listeners, background })
+        let admin = admin.map(|bound| bound.serve(broker.clone())).transpose()?;
+        Ok(Server { broker, listeners, background, admin })
     }
 
     /// The first listener's address, with the port that was picked.
@@ -120,6 +129,7 @@ impl Server {
         self.listeners.into_iter().for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
         self.background.stop();
+        self.admin.map(Admin::stop);
         self.broker.topics.close()
     }
 }
@@ -178,8 +188,15 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// When the broker first looked at a clock.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// Both clocks, for groups.
 fn now() -> Now {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     Now { monotonic_ms: START.elapsed().as_millis() as i64, wall_ms: now_ms() }
+}
+
+/// ns on a clock that never goes back, for how long things take.
+fn now_ns() -> u64 {
+    START.elapsed().as_nanos() as u64
 }

@@ -1,11 +1,11 @@
-//! Waiting without spinning: a cell that a partition wakes, and the deadline of a request.
+//! Waiting without spinning: a cell that a partition wakes, and a place on the lists of those it waits for.
 //!
 //! Always true: a wake that comes before the wait is not lost; a waiter looks again after each wake.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::partition::Wake;
+use crate::partition::{Partition, Wake};
 
 #[derive(Default)]
 pub struct WaitCell {
@@ -34,5 +34,29 @@ impl Wake for WaitCell {
     fn wake(&self) {
         *self.woken.lock().unwrap() = true;
         self.changed.notify_one();
+    }
+}
+
+/// A connection on the lists of wakers of all the partitions it waits for, until dropped.
+pub struct Waiting<'a> {
+    partitions: Vec<Arc<Partition>>,
+    wake: &'a Arc<WaitCell>,
+}
+
+impl<'a> Waiting<'a> {
+    pub fn begin(partitions: Vec<Arc<Partition>>, wake: &'a Arc<WaitCell>) -> Waiting<'a> {
+        partitions.iter().for_each(|partition| partition.add_waker(wake.clone()));
+        Waiting { partitions, wake }
+    }
+
+    pub fn until(&self, deadline: Instant) {
+        self.wake.wait_until(deadline);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let waker: Arc<dyn Wake> = self.wake.clone();
+        self.partitions.iter().for_each(|partition| partition.remove_waker(&waker));
     }
 }

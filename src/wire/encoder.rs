@@ -11,7 +11,7 @@
 use super::decoder::STRING_MAX;
 use super::records::Records;
 use super::walk::{Message, Versions, Walk};
-use crate::base::{Error, ErrorCode, FileRange, Result, Uuid};
+use crate::base::{metrics, Error, ErrorCode, FileRange, Result, Uuid};
 
 /// A message as it goes out: bytes, and ranges of files between them.
 #[derive(Debug, Default)]
@@ -196,6 +196,9 @@ impl Walk for Encoder {
     }
 
     fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {
+        if code.0 != 0 {
+            metrics::note_error();
+        }
         self.i16(versions, &mut code.0)
     }
 

@@ -79,6 +79,13 @@ pub const KEYS: &[Key] = &[
         "What the data directory may take, in bytes: beyond it the oldest segments of the largest partitions go, of topics \
          with cleanup.policy=delete. -1: no cap.",
     ),
+    key(
+        "admin.listener",
+        Kind::Text,
+        "127.0.0.1:9644",
+        "Where the page, /metrics and /health are served over HTTP, as HOST:PORT; empty: nowhere. Without a value of its own \
+         it is off with --ephemeral, when all listeners pick their ports, and when the port is taken.",
+    ),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(
         "strict",

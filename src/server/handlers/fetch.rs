@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use crate::base::{ErrorCode, Offset, Result};
 use crate::os::socket;
-use crate::partition::{Partition, Wake};
+use crate::partition::{Fetched, Partition};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::wait::Waiting;
 use crate::wire::messages::fetch::{FetchPartition, FetchTopic, FetchableTopicResponse, PartitionData};
 use crate::wire::messages::{FetchRequest, FetchResponse};
 use crate::wire::records::Records;
@@ -33,7 +34,10 @@ pub fn handle(call: &Call, request: FetchRequest) -> std::result::Result<FetchRe
     if first.is_enough(&request) || wait == Duration::ZERO {
         return Ok(first.response(&request));
     }
-    let waiting = Waiting::begin(call, &request);
+    let asked = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.topic, asked)));
+    let find =
+        |(topic, asked): (&String, &FetchPartition)| call.client.broker.topics.find_partition(topic, asked.partition);
+    let waiting = Waiting::begin(asked.filter_map(|asked| find(asked).ok()).collect(), &call.client.wake);
     wait_for_more(call, &request, &waiting, began + wait)
 }
 
@@ -60,6 +64,8 @@ struct Found {
     partitions: Vec<PartitionData>,
     bytes: u64,
     bytes_max: u64,
+    /// What lies in them, and where it was found.
+    given: Vec<(Arc<Partition>, Fetched)>,
     /// Something that waiting does not change: an error, or a segment that is full.
     is_final: bool,
 }
@@ -71,6 +77,7 @@ impl Found {
     }
 
     fn response(self, request: &FetchRequest) -> FetchResponse {
+        self.given.iter().for_each(|(partition, fetched)| partition.give(fetched));
         let mut partitions = self.partitions.into_iter();
         let take = |topic: &FetchTopic| FetchableTopicResponse {
             topic: topic.topic.clone(),
@@ -82,16 +89,13 @@ impl Found {
 
 fn look(call: &Call, request: &FetchRequest) -> Found {
     let bytes_max = (request.max_bytes.max(0) as u64).min(call.client.broker.settings.fetch_bytes_max);
-    let mut found = Found { partitions: Vec::new(), bytes: 0, bytes_max, is_final: false };
+    let mut found = Found { partitions: Vec::new(), bytes: 0, bytes_max, given: Vec::new(), is_final: false };
     let aborted_transactions = request.isolation_level == READ_COMMITTED;
     for topic in &request.topics {
         for asked in &topic.partitions {
             let left = bytes_max.saturating_sub(found.bytes);
-            let mut answer = match fetch(call, &topic.topic, asked, left, found.bytes == 0) {
-                Ok((answer, is_closed)) => {
-                    found.is_final |= is_closed;
-                    answer
-                }
+            let mut answer = match fetch(call, &topic.topic, asked, left, &mut found) {
+                Ok(answer) => answer,
                 Err(error) => {
                     found.is_final = true;
                     PartitionData { error_code: error.code(), high_watermark: -1, ..PartitionData::default() }
@@ -106,47 +110,22 @@ fn look(call: &Call, request: &FetchRequest) -> Found {
     found
 }
 
-/// One partition's answer, and whether waiting cannot add to it.
-fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, is_first: bool) -> Result<(PartitionData, bool)> {
+/// One partition's answer.
+fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, found: &mut Found) -> Result<PartitionData> {
     let partition = call.client.broker.topics.find_partition(topic, asked.partition)?;
     partition.check_leader_epoch(asked.current_leader_epoch)?;
     let bytes_max = left.min(asked.partition_max_bytes.max(0) as u64);
-    let fetched = partition.fetch(Offset(asked.fetch_offset), bytes_max, is_first)?;
+    let fetched = partition.fetch(Offset(asked.fetch_offset), bytes_max, found.bytes == 0)?;
+    found.is_final |= fetched.is_closed;
     let answer = PartitionData {
         high_watermark: fetched.bounds.high_watermark.0,
         last_stable_offset: fetched.bounds.high_watermark.0,
         log_start_offset: fetched.bounds.log_start.0,
-        records: fetched.range.map_or(Records::EMPTY, Records::Stored),
+        records: fetched.range.clone().map_or(Records::EMPTY, Records::Stored),
         ..PartitionData::default()
     };
-    Ok((answer, fetched.is_closed))
-}
-
-/// This connection on the lists of wakers of all the partitions it waits for, until dropped.
-struct Waiting<'a> {
-    call: &'a Call<'a>,
-    partitions: Vec<Arc<Partition>>,
-    waker: Arc<dyn Wake>,
-}
-
-impl<'a> Waiting<'a> {
-    fn begin(call: &'a Call, request: &FetchRequest) -> Waiting<'a> {
-        let asked = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.topic, asked)));
-        let find =
-            |topic: &str, asked: &FetchPartition| call.client.broker.topics.find_partition(topic, asked.partition);
-        let partitions: Vec<_> = asked.filter_map(|(topic, asked)| find(topic, asked).ok()).collect();
-        let waker: Arc<dyn Wake> = call.client.wake.clone();
-        partitions.iter().for_each(|partition| partition.add_waker(waker.clone()));
-        Waiting { call, partitions, waker }
+    if fetched.range.is_some() {
+        found.given.push((partition, fetched));
     }
-
-    fn until(&self, deadline: Instant) {
-        self.call.client.wake.wait_until(deadline);
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.partitions.iter().for_each(|partition| partition.remove_waker(&self.waker));
-    }
+    Ok(answer)
 }

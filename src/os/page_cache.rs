@@ -1,0 +1,98 @@
+//! How much of a file lies in the page cache: `cachestat(2)`, or `mincore(2)` where there is none (before Linux 6.5).
+//!
+//! Always true: looking brings no page in. What the kernel does not tell is an error, never a guess.
+//! Not done: `mincore` cannot tell dirty pages.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::os::process::page_bytes;
+
+/// One number on all architectures, as all newer calls have.
+const SYS_CACHESTAT: libc::c_long = 451;
+
+/// What is in the page cache of a range of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Cached {
+    pub bytes: u64,
+    /// Of these, what is not on the disk yet; 0 where the kernel does not tell.
+    pub dirty_bytes: u64,
+}
+
+/// The kernel has no `cachestat`, or a sandbox keeps us from it: not tried again.
+static LACKS_CACHESTAT: AtomicBool = AtomicBool::new(false);
+
+/// What of `length` bytes from `position` on is in memory. `position` is at the start of a page.
+pub fn cached(file: &File, position: u64, length: u64) -> io::Result<Cached> {
+    if length == 0 {
+        return Ok(Cached::default());
+    }
+    if !LACKS_CACHESTAT.load(Relaxed) {
+        match cachestat(file, position, length) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                LACKS_CACHESTAT.store(true, Relaxed);
+            }
+            other => return other,
+        }
+    }
+    mincore(file, position, length)
+}
+
+fn cachestat(file: &File, position: u64, length: u64) -> io::Result<Cached> {
+    // struct cachestat_range, struct cachestat
+    let range = [position, length];
+    let mut counts = [0u64; 5];
+    // SAFETY: both structs are of u64 alone, 2 and 5 of them, and live through the call; the descriptor is open.
+    let result = unsafe { libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), &range, &mut counts, 0) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let in_length = |pages: u64| (pages * page_bytes()).min(length);
+    let [cached, dirty, writeback, ..] = counts;
+    Ok(Cached { bytes: in_length(cached), dirty_bytes: in_length(dirty + writeback) })
+}
+
+fn mincore(file: &File, position: u64, length: u64) -> io::Result<Cached> {
+    let size = usize::try_from(length).map_err(io::Error::other)?;
+    let pages = length.div_ceil(page_bytes()) as usize;
+    let mut resident = vec![0u8; pages];
+    // SAFETY: a new mapping of an open file that nothing reads through; it is taken away below, before `file` goes.
+    let map = unsafe {
+        libc::mmap(std::ptr::null_mut(), size, libc::PROT_NONE, libc::MAP_SHARED, file.as_raw_fd(), position as i64)
+    };
+    if map == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping is `size` bytes long, and `resident` has a byte for each of its pages.
+    let result = unsafe { libc::mincore(map, size, resident.as_mut_ptr().cast()) };
+    let error = io::Error::last_os_error();
+    // SAFETY: the whole mapping that was made above, which nothing refers to.
+    unsafe { libc::munmap(map, size) };
+    if result != 0 {
+        return Err(error);
+    }
+    let count = resident.iter().filter(|page| *page & 1 == 1).count() as u64;
+    Ok(Cached { bytes: (count * page_bytes()).min(length), dirty_bytes: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_was_just_written_is_in_memory_and_a_hole_is_not() {
+        let mut file = tempfile::tempfile().unwrap();
+        let written = 64 * page_bytes();
+        file.write_all(&vec![7; written as usize]).unwrap();
+        file.set_len(4 * written).unwrap();
+        for look in [cached, mincore] {
+            assert_eq!(look(&file, 0, written - 100).unwrap().bytes, written - 100);
+            assert_eq!(look(&file, 2 * written, written).unwrap().bytes, 0);
+            assert_eq!(look(&file, 0, 2 * written).unwrap().bytes, written);
+            assert_eq!(look(&file, 3 * written, written).unwrap().bytes, 0, "looking brought a page in");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The admin listener: metrics for a scraper, health for whoever watches the process, and a page for people.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/` | the page, which asks for `/state` once a second while somebody looks at it |
+//! | `/metrics` | all counters, as Prometheus reads them ([`prometheus`]) |
+//! | `/health` | 200 for as long as the process serves |
+//! | `/ready` | 200 when it serves and every partition is online; 503 with the reason otherwise |
+//! | `/config` | each key with its value, default and source, as JSON |
+//! | `/state` | what the page shows, as JSON ([`state`]) |
+//!
+//! Always true: one thread serves all connections, never waits for one of them, and sleeps while nobody asks. Nothing
+//! can be changed here. Text from clients goes out as JSON strings or escaped labels, never as HTML.
+//! Not done: no authentication, no encryption: it listens on the loopback unless it is told otherwise.
+
+mod connection;
+mod gather;
+mod http;
+mod json;
+mod listener;
+mod prometheus;
+mod residency;
+mod state;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::base::config::KEYS;
+use crate::os::random;
+use crate::server::Broker;
+
+use http::{Request, Response, Status};
+use json::Json;
+pub use listener::{bind, Admin};
+use residency::Residency;
+
+const PAGE: &str = include_str!("page.html");
+/// What the page's inline style and script are let in by; replaced in each answer.
+const NONCE: &str = "{{nonce}}";
+const JSON: &str = "application/json";
+const PATHS: &str = "there are /, /metrics, /health, /ready, /config and /state";
+/// However many look at the page, what it shows is put together no more often than this.
+const STATE_AGE_MAX: Duration = Duration::from_millis(500);
+
+/// What the thread keeps between two answers.
+struct Pages {
+    broker: Arc<Broker>,
+    residency: Residency,
+    /// The last `/state`, and when it was made.
+    state: Option<(Instant, String)>,
+}
+
+impl Pages {
+    fn new(broker: Arc<Broker>) -> Pages {
+        Pages { broker, residency: Residency::default(), state: None }
+    }
+
+    fn respond(&mut self, request: &Request) -> Response {
+        match request.path.as_str() {
+            "/" => page(),
+            "/metrics" => Response::new(Status::Ok, prometheus::CONTENT_TYPE, prometheus::render(&self.broker)),
+            "/health" => Response::text(Status::Ok, "ok"),
+            "/ready" => self.ready(),
+            "/config" => Response::new(Status::Ok, JSON, self.config()),
+            "/state" => Response::new(Status::Ok, JSON, self.state()),
+            _ => Response::text(Status::NotFound, PATHS),
+        }
+    }
+
+    fn ready(&self) -> Response {
+        if self.broker.is_stopping() {
+            return Response::text(Status::Unavailable, "stopping");
+        }
+        let topics = self.broker.topics.all();
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        let offline: Vec<String> =
+            partitions.filter(|partition| partition.is_offline()).map(|it| it.name().to_string()).collect();
+        match offline.is_empty() {
+            true => Response::text(Status::Ok, "ready"),
+            false => Response::text(Status::Unavailable, &format!("offline: {}", offline.join(", "))),
+        }
+    }
+
+    fn config(&self) -> String {
+        let config = self.broker.topics.config();
+        let mut json = Json::default();
+        json.array(KEYS, |json, key| {
+            json.object(|json| {
+                json.field("key").string(key.name);
+                json.field("value").string(config.text(key.name));
+                json.field("default").string(key.default);
+                json.field("source").string(&config.source(key.name).to_string());
+            });
+        });
+        json.finish()
+    }
+
+    fn state(&mut self) -> String {
+        let now = Instant::now();
+        match &self.state {
+            Some((made, state)) if now - *made < STATE_AGE_MAX => state.clone(),
+            _ => {
+                let state = state::render(&self.broker, &mut self.residency);
+                self.state = Some((now, state.clone()));
+                state
+            }
+        }
+    }
+}
+
+/// The page may load nothing, from nowhere, but its own style and script, and ask this listener alone.
+fn page() -> Response {
+    let nonce = format!("{:032x}", u128::from_be_bytes(random::sixteen_bytes()));
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let mut response = Response::new(Status::Ok, "text/html; charset=utf-8", PAGE.replace(NONCE, &nonce));
+    response.headers = format!("Content-Security-Policy: {policy}\r\nReferrer-Policy: no-referrer\r\n");
+    response
+}

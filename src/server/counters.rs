@@ -1,0 +1,92 @@
+//! What the server counts: requests and how long they took, connections, limits that were hit.
+//!
+//! Always true: a request counts when its answer is with the kernel; one that closes its connection instead does not.
+//! It took the time from the arrival of its last byte to then; requests that were answered together each count whole.
+//! Not done: nothing is counted here of what a layer below counts itself (flushes, bytes sent, what partitions take and
+//! give); [`super::admin`] puts all of it together.
+
+use crate::base::metrics::{take_tally, Counter, Durations, Histogram};
+use crate::server::now_ns;
+use crate::wire::{Api, ApiKey, API_TABLE};
+
+/// Connections that were closed for a reason, which the log names.
+pub static CLOSED: Counter = Counter::new();
+/// Connections that were closed at once, since `max.connections` were open.
+pub static REFUSED: Counter = Counter::new();
+/// Requests above `socket.request.max.bytes`.
+pub static TOO_LARGE: Counter = Counter::new();
+/// Requests that waited for a part of `queued.max.request.bytes`.
+pub static BUDGET_WAITS: Counter = Counter::new();
+
+/// Keys of APIs are below this; a test holds them to it.
+const KEYS: usize = 80;
+static APIS: [ApiCounters; KEYS] = [const { ApiCounters::new() }; KEYS];
+
+struct ApiCounters {
+    latency: Histogram,
+    calls: Counter,
+    errors: Counter,
+}
+
+/// What is known of one API's requests.
+pub struct ApiCounts {
+    pub api: &'static Api,
+    pub latency: Durations,
+    /// System calls that their connections' threads made.
+    pub calls: u64,
+    /// Error codes in their answers.
+    pub errors: u64,
+}
+
+impl ApiCounters {
+    const fn new() -> ApiCounters {
+        ApiCounters { latency: Histogram::new(), calls: Counter::new(), errors: Counter::new() }
+    }
+}
+
+/// Requests of one API were answered just now by this thread: when they had arrived, and how many each time.
+pub fn answered(key: ApiKey, requests: impl IntoIterator<Item = (u64, usize)>) {
+    let mut requests = requests.into_iter().peekable();
+    let Some(counters) = usize::try_from(key.0).ok().and_then(|key| APIS.get(key)) else { return };
+    if requests.peek().is_none() {
+        return;
+    }
+    let now_ns = now_ns();
+    for (arrived_ns, count) in requests {
+        counters.latency.note(now_ns.saturating_sub(arrived_ns), count as u64);
+    }
+    let tally = take_tally();
+    counters.calls.add(tally.calls);
+    if tally.errors > 0 {
+        counters.errors.add(tally.errors);
+    }
+}
+
+/// The APIs that were asked so far.
+pub fn apis() -> impl Iterator<Item = ApiCounts> {
+    let counts = |api: &'static Api| {
+        let ApiCounters { latency, calls, errors } = &APIS[api.key.0 as usize];
+        ApiCounts { api, latency: latency.get(), calls: calls.get(), errors: errors.get() }
+    };
+    API_TABLE.iter().map(counts).filter(|counts| counts.latency.count() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_api_of_the_table_is_counted() {
+        API_TABLE.iter().for_each(|api| assert!((0..KEYS as i16).contains(&api.key.0), "{}", api.name));
+    }
+
+    #[test]
+    fn requests_that_were_answered_together_count_each() {
+        let key = ApiKey::DESCRIBE_ACLS; // nothing else in these tests is one
+        answered(key, [(0, 2), (0, 3)]);
+        answered(ApiKey(-1), [(0, 1)]);
+        answered(ApiKey(i16::MAX), [(0, 1)]);
+        let counts = apis().find(|counts| counts.api.key == key).unwrap();
+        assert_eq!(counts.latency.count(), 5);
+    }
+}
