@@ -129,7 +129,7 @@ impl Server {
         self.listeners.into_iter().for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
         self.background.stop();
-        self.admin.map(Admin::stop);
+        self.admin.into_iter().for_each(Admin::stop);
         self.broker.topics.close()
     }
 }
