@@ -48,6 +48,9 @@ use response::FetchPath;
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// Partitions that a stop flushes at once: the kernel makes one flush of the disk out of several that wait for it.
+const SYNCS_AT_ONCE: usize = 32;
+
 /// What every thread of the server shares.
 pub struct Broker {
     pub(crate) topics: TopicRegistry,
@@ -130,7 +133,7 @@ impl Server {
         self.broker.connections.stop(STOP_GRACE);
         self.background.stop();
         self.admin.into_iter().for_each(Admin::stop);
-        self.broker.topics.close()
+        self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
     }
 }
 

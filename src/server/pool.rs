@@ -67,6 +67,11 @@ impl Pool {
 
 /// Runs jobs on as many threads as there are processors, and returns when all have ended.
 pub fn run_all(jobs: Vec<open::Job>) {
+    run_on(std::thread::available_parallelism().map_or(1, |count| count.get()), jobs);
+}
+
+/// The same on so many threads: jobs that wait for the disk need no processor.
+pub fn run_on(threads: usize, jobs: Vec<open::Job>) {
     let jobs = Mutex::new(jobs);
     let take = || jobs.lock().unwrap().pop();
     let work = || {
@@ -74,7 +79,6 @@ pub fn run_all(jobs: Vec<open::Job>) {
             job();
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
     std::thread::scope(|scope| {
         // A thread that cannot be had is done without.
         (1..threads).for_each(|_| drop(std::thread::Builder::new().spawn_scoped(scope, work)));

@@ -4,6 +4,7 @@
 //! entries it has.
 
 use super::*;
+use crate::topic::open::{Job, RunAll};
 
 impl TopicRegistry {
     /// Deletes the records below `offset`; returns the log start, which is durable by then.
@@ -80,17 +81,29 @@ impl TopicRegistry {
 
     /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
     pub fn close(&self) -> Result<()> {
+        self.close_with(&|jobs| jobs.into_iter().for_each(|job| job()))
+    }
+
+    /// The same, with someone to run the jobs of a stop.
+    pub fn close_with(&self, run_all: RunAll) -> Result<()> {
         self.remove_deleted(i64::MAX);
-        let topics = self.all();
-        let partitions = || topics.iter().flat_map(|topic| &topic.partitions);
-        // Each step is done for all, also when one fails: the next start has less to recover.
-        let flushed = first_error(partitions().map(|partition| partition.flush_all()));
+        let flushed = self.for_each_partition(run_all, |partition| partition.flush_all());
         self.write_checkpoints()?;
-        flushed.and(first_error(partitions().map(|partition| partition.finish())))?;
+        flushed.and(self.for_each_partition(run_all, |partition| partition.finish()))?;
         self.data.write_clean_marker()
     }
-}
 
-fn first_error(results: impl Iterator<Item = Result<()>>) -> Result<()> {
-    results.fold(Ok(()), Result::and)
+    /// Takes a step with every partition, also when it fails with one: the next start has less to recover.
+    fn for_each_partition(&self, run_all: RunAll, step: impl Fn(&Partition) -> Result<()> + Sync) -> Result<()> {
+        let topics = self.all();
+        let failed = Mutex::new(Ok(()));
+        let take = &|partition: &Partition| {
+            if let Err(error) = step(partition) {
+                *failed.lock().unwrap() = Err(error);
+            }
+        };
+        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+        run_all(partitions.map(|partition| Box::new(move || take(partition)) as Job).collect());
+        failed.into_inner().unwrap()
+    }
 }

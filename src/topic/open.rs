@@ -17,7 +17,7 @@ use super::name::{self, Folder};
 use super::registry_file::Contents;
 use super::*;
 
-/// A part of the work of a start.
+/// A part of the work of a start or a stop.
 pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
 /// Runs jobs, in whatever order, and returns when all have ended.
 pub type RunAll<'r> = &'r dyn for<'a> Fn(Vec<Job<'a>>);
