@@ -247,7 +247,7 @@ impl TopicRegistry {
                 _ => tree_bytes(&path),
             }
         });
-        BLOCK + bytes.sum::<u64>()
+        arithmetic::OWN_BYTES + BLOCK + bytes.sum::<u64>()
     }
 }
 
