@@ -16,8 +16,8 @@ use sendlog::wire::messages::describe_configs::BROKER;
 use sendlog::wire::messages::{DescribeLogDirsRequest, ProduceRequest};
 
 const MIB: u64 = 1 << 20;
-/// What docs/space.md promises: one block for each file that is just being written.
-const MARGIN: u64 = 256 << 10;
+/// `du` takes its time: what it has summed in one folder may be gone before it sums what came in another.
+const WALK: u64 = MIB / 2;
 
 /// As `du` counts: the blocks of all files and folders.
 fn du(path: &Path) -> u64 {
@@ -85,7 +85,7 @@ fn the_directory_stays_below_the_cap_while_producers_run_flat_out() {
                 }
             });
         });
-        assert!(most <= cap_bytes + MARGIN, "flush.mode={sync}: {most} bytes, over {cap_bytes}");
+        assert!(most <= cap_bytes + WALK, "flush.mode={sync}: {most} bytes, over {cap_bytes}");
         assert!(most > cap_bytes * 3 / 4, "flush.mode={sync}: no more than {most} bytes were kept of {cap_bytes}");
         let (start, end) = client.bounds("one", 0);
         assert!(0 < start && start < end, "flush.mode={sync}: {start}..{end}");
@@ -98,7 +98,7 @@ fn the_directory_stays_below_the_cap_while_producers_run_flat_out() {
 
 #[test]
 fn one_partition_keeps_most_of_the_cap_also_with_large_segments() {
-    let broker = Broker::with(&["--set", &cap(64 * MIB)]);
+    let broker = Broker::with(&["--set", &cap(64_400_000)]);
     let mut client = broker.connect();
     client.create("demo", 1);
     run_flat_out(broker.connect(), "demo", 0, 200, 1_000_000);
@@ -123,7 +123,7 @@ fn more_partitions_than_segments_fit_give_up_their_active_ones() {
             (0..20).for_each(|partition| client.fill("demo", partition, 1, 100_000));
         }
     });
-    assert!(most <= 8 * MIB + MARGIN, "{most} bytes");
+    assert!(most <= 8 * MIB + WALK, "{most} bytes");
     let bounds: Vec<(i64, i64)> = (0..20).map(|partition| client.bounds("demo", partition)).collect();
     assert!(bounds.iter().all(|(_, end)| *end == 10), "{bounds:?}");
     let kept: i64 = bounds.iter().map(|(start, end)| end - start).sum();
@@ -148,25 +148,25 @@ fn what_may_not_be_deleted_stays_and_the_log_says_so_once() {
 
 #[test]
 fn a_cap_that_the_partitions_do_not_fit_is_refused_with_the_arithmetic() {
-    let sum = "3 x (1048588 + 32768) = 3244068 bytes";
+    let sum = "3 x (1048588 + 32768) + 131072 = 3375140 bytes";
     let broker = Broker::start();
     let mut client = broker.connect();
     client.create("demo", 3);
-    let (code, why) = client.set_config(BROKER, "1", "log.dirs.max.bytes", "3244067");
+    let (code, why) = client.set_config(BROKER, "1", "log.dirs.max.bytes", "3375139");
     assert_eq!(code, ErrorCode::INVALID_CONFIG);
-    assert!(why.contains(sum) && why.contains("at least 3244068"), "{why}");
+    assert!(why.contains(sum) && why.contains("at least 3375140"), "{why}");
     let data = broker.stop();
     let folder = data.path().join("data");
     let folder = folder.to_str().unwrap();
-    let refused = run(&["--listen", "127.0.0.1:0", "--data", folder, "--set", &cap(3_244_067)]);
+    let refused = run(&["--listen", "127.0.0.1:0", "--data", folder, "--set", &cap(3_375_139)]);
     assert_eq!((refused.status.code(), refused.stderr.len()), (Some(2), 1), "{:#?}", refused.stderr);
     assert!(
-        refused.stderr[0].contains(sum) && refused.stderr[0].contains("at least 3244068"),
+        refused.stderr[0].contains(sum) && refused.stderr[0].contains("at least 3375140"),
         "{:#?}",
         refused.stderr
     );
     // The refused start changed nothing: this one is clean.
-    let broker = Broker::on(data, &["--set", &cap(4 * MIB)]);
+    let broker = Broker::on(data, &["--set", &cap(4_400_000)]);
     assert!(broker.warnings().is_empty(), "{:#?}", broker.log());
     let mut client = broker.connect();
     let refused = client.create_with("more", 1, &[]);
@@ -176,7 +176,7 @@ fn a_cap_that_the_partitions_do_not_fit_is_refused_with_the_arithmetic() {
     let (code, why) =
         client.set_config(sendlog::wire::messages::describe_configs::TOPIC, "small", "max.message.bytes", "900000");
     assert_eq!(code, ErrorCode::INVALID_CONFIG, "{why}");
-    Broker::on(broker.stop(), &["--set", &cap(4 * MIB)]);
+    Broker::on(broker.stop(), &["--set", &cap(4_400_000)]);
 }
 
 #[test]
@@ -187,14 +187,14 @@ fn a_cap_that_is_set_while_the_broker_runs_holds_at_once_and_after_a_kill() {
     (0..2).for_each(|partition| client.fill("demo", partition, 40, 500_000));
     assert!(du(&broker.folder()) > 35 * MIB);
     assert_eq!(client.set_config(BROKER, "1", "log.dirs.max.bytes", "16777216").0, ErrorCode::NONE);
-    assert!(du(&broker.folder()) <= 16 * MIB + MARGIN, "{}", du(&broker.folder()));
+    assert!(du(&broker.folder()) <= 16 * MIB, "{}", du(&broker.folder()));
     let bounds = [client.bounds("demo", 0), client.bounds("demo", 1)];
     assert!(bounds.iter().all(|(start, end)| *start > 10 && *end == 40), "both gave: {bounds:?}");
     let broker = Broker::on(broker.kill(), &[]);
     let mut client = broker.connect();
     assert_eq!([client.bounds("demo", 0), client.bounds("demo", 1)], bounds);
     run_flat_out(broker.connect(), "demo", 0, 60, 500_000);
-    assert!(du(&broker.folder()) <= 16 * MIB + MARGIN, "{}", du(&broker.folder()));
+    assert!(du(&broker.folder()) <= 16 * MIB, "{}", du(&broker.folder()));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_kill_while_space_is_made_loses_nothing_that_was_kept() {
             }
         }
         let killed = running.kill();
-        assert!(du(&killed.path().join("data")) <= 16 * MIB + MARGIN);
+        assert!(du(&killed.path().join("data")) <= 16 * MIB);
         let again = Broker::on(Arc::clone(&killed), &["--set", &cap(16 * MIB)]);
         let mut client = again.connect();
         for (partition, (start_before, end_before)) in (0..).zip(before) {

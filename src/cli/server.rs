@@ -12,6 +12,7 @@ use getopts::Options;
 
 use crate::base::config::{Config, Source};
 use crate::base::{Error, Result};
+use crate::cli::options;
 use crate::os::{fs, random, signals};
 use crate::server::{log_lines, Server};
 
@@ -37,19 +38,17 @@ struct Plan {
 pub fn main(args: &[String]) -> ExitCode {
     let mut options = Options::new();
     options.optmulti("", "listen", "listen here; may be given several times (key: listeners)", "HOST:PORT");
-    options.optopt("", "data", "the data directory (key: log.dirs)", "DIR");
-    options.optopt("", "config", "read keys from a properties file", "FILE");
-    options.optmulti("", "set", "set a key; --print-config lists all", "KEY=VALUE");
+    options::add(&mut options);
     options.optflag("", "ephemeral", "keep the data in a scratch directory, removed at exit; implies flush.mode=os");
     options.optflag("", "print-config", "print each key with its value, default and source, and exit");
     options.optflag("h", "help", "print this, and exit");
     options.optflag("V", "version", "print the version, and exit");
     let matches = match options.parse(args) {
         Ok(matches) => matches,
-        Err(error) => return refuse(&Error::unusable(error.to_string(), "--help lists the options")),
+        Err(error) => return options::refuse(&Error::unusable(error.to_string(), "--help lists the options")),
     };
     if matches.opt_present("help") {
-        print!("{}{EXAMPLES}", options.usage(USAGE));
+        print!("{}{EXAMPLES}{}", options.usage(USAGE), super::list_commands());
         return ExitCode::SUCCESS;
     }
     if matches.opt_present("version") {
@@ -62,24 +61,15 @@ pub fn main(args: &[String]) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(plan) => run(plan),
-        Err(error) => refuse(&error),
+        Err(error) => options::refuse(&error),
     }
 }
 
 fn plan(matches: &getopts::Matches) -> Result<Plan> {
-    let mut config = Config::default();
-    if let Some(path) = matches.opt_str("config") {
-        let bytes = fs::read_following(&PathBuf::from(&path))
-            .map_err(|error| Error::unusable(error.to_string(), "give --config a file that can be read"))?;
-        config.set_from_properties(&String::from_utf8_lossy(&bytes))?;
-    }
-    matches.opt_strs("set").iter().try_for_each(|pair| config.set_pair(pair, Source::CommandLine))?;
+    let mut config = options::config(matches)?;
     let listen = matches.opt_strs("listen");
     if !listen.is_empty() {
         config.set("listeners", &listen.join(","), Source::CommandLine)?;
-    }
-    if let Some(folder) = matches.opt_str("data") {
-        config.set("log.dirs", &folder, Source::CommandLine)?;
     }
     if let Some(extra) = matches.free.first() {
         return Err(Error::unusable(format!("unexpected argument '{extra}'"), "--help lists the options"));
@@ -110,7 +100,7 @@ fn run(plan: Plan) -> ExitCode {
     let remarks = plan.config.remarks().to_vec();
     let server = match Server::start(plan.config) {
         Ok(server) => server,
-        Err(error) => return refuse(&error),
+        Err(error) => return options::refuse(&error),
     };
     note!(Info, "started", [version = env!("CARGO_PKG_VERSION"), address = server.address()], "ready to serve");
     remarks.iter().for_each(|remark| note!(Info, "config_ignored", [], "{remark}"));
@@ -147,9 +137,4 @@ fn watch_signals() -> mpsc::Receiver<()> {
         std::process::exit(1);
     });
     receiver
-}
-
-fn refuse(error: &Error) -> ExitCode {
-    note!(Error, "start_refused", [], "{error}");
-    ExitCode::from(2)
 }

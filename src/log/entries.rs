@@ -111,6 +111,12 @@ impl<const N: usize> EntryFile<N> {
 }
 
 impl<const N: usize> EntryView<N> {
+    /// The whole entries of a file that is only looked at; none when there is no file.
+    pub fn on_disk(path: PathBuf) -> Result<EntryView<N>> {
+        let written = u32::try_from(fs::size(&path)?.unwrap_or(0) / N as u64).unwrap_or(u32::MAX);
+        Ok(EntryView { file: LazyFile::readable(path), written, tail: Arc::default() })
+    }
+
     pub fn count(&self) -> u32 {
         self.written + self.tail.len() as u32
     }

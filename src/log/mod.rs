@@ -16,6 +16,7 @@ mod entries;
 pub mod flush;
 mod log_start;
 mod offset_index;
+pub mod on_disk;
 mod open_files;
 pub mod recovery;
 mod restore;

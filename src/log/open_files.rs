@@ -21,6 +21,7 @@ pub struct LazyFile {
     slot: Mutex<Option<Arc<File>>>,
     used: AtomicBool,
     has_unflushed: AtomicBool,
+    is_read_only: bool,
 }
 
 /// The descriptors that may be closed, oldest first. Nothing else is locked under it.
@@ -43,7 +44,17 @@ pub fn set_open_files_max(max: usize) {
 impl LazyFile {
     /// A file that exists already; it is opened on first use.
     pub fn existing(path: PathBuf) -> Arc<LazyFile> {
-        Arc::new(LazyFile { path, slot: Mutex::default(), used: false.into(), has_unflushed: false.into() })
+        Arc::new(LazyFile::new(path, false))
+    }
+
+    /// The same, for one who only looks, perhaps without the right to write.
+    pub fn readable(path: PathBuf) -> Arc<LazyFile> {
+        Arc::new(LazyFile::new(path, true))
+    }
+
+    fn new(path: PathBuf, is_read_only: bool) -> LazyFile {
+        let (used, has_unflushed) = (false.into(), false.into());
+        LazyFile { path, slot: Mutex::default(), used, has_unflushed, is_read_only }
     }
 
     /// A new, empty file.
@@ -66,7 +77,8 @@ impl LazyFile {
         if let Some(file) = &*slot {
             return Ok(file.clone());
         }
-        let file = Arc::new(fs::open_append(&self.path)?);
+        let open = if self.is_read_only { fs::open_read } else { fs::open_append };
+        let file = Arc::new(open(&self.path)?);
         *slot = Some(file.clone());
         drop(slot);
         self.enlist();

@@ -21,6 +21,28 @@ pub struct Retention {
     pub bytes: i64,
 }
 
+/// The config that lets a segment go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// `retention.ms`
+    Age,
+    /// `retention.bytes`
+    Size,
+}
+
+/// What retention says of a log's oldest segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Goes(Reason),
+    /// It stays, at least as long as neither has come to pass; `None`: that never lets it go.
+    Stays {
+        /// ms since 1970, if no later timestamp comes into it until then
+        until_ms: Option<i64>,
+        /// Bytes that are to be appended behind it.
+        bytes_left: Option<u64>,
+    },
+}
+
 /// Where the log starts when everything that may go is gone: the segments are `views`, oldest first, and the log ends at
 /// `log_end`.
 pub fn start_after(
@@ -29,25 +51,38 @@ pub fn start_after(
     retention: Retention,
     now_ms: i64,
 ) -> Result<Option<Offset>> {
-    let mut bytes: u64 = views.iter().map(|view| view.size().0).sum();
+    let mut behind: u64 = views.iter().map(|view| view.size().0).sum();
     let mut start = None;
-    for view in views {
-        let is_active = view.next_base().is_none();
-        bytes -= view.size().0;
-        let is_too_much = !is_active && u64::try_from(retention.bytes).is_ok_and(|max| bytes >= max);
-        if view.size().0 == 0 || !(is_too_much || is_too_old(view, retention.ms, now_ms)?) {
-            break;
+    for view in views.iter().take_while(|view| view.size().0 > 0) {
+        behind -= view.size().0;
+        match judge(view, behind, retention, now_ms)? {
+            Verdict::Goes(_) => start = Some(view.next_base().unwrap_or(log_end)),
+            Verdict::Stays { .. } => break,
         }
-        start = Some(view.next_base().unwrap_or(log_end));
     }
     Ok(start)
 }
 
-fn is_too_old(view: &SegmentView, retention_ms: i64, now_ms: i64) -> Result<bool> {
-    if retention_ms < 0 {
-        return Ok(false);
+/// Judges the oldest segment, which holds something, with so many bytes `behind` it in the log.
+pub fn judge(view: &SegmentView, behind: u64, retention: Retention, now_ms: i64) -> Result<Verdict> {
+    let is_active = view.next_base().is_none();
+    // Nothing is deleted for its size that is still written to.
+    let bytes_max = u64::try_from(retention.bytes).ok().filter(|_| !is_active);
+    if bytes_max.is_some_and(|max| behind >= max) {
+        return Ok(Verdict::Goes(Reason::Size));
     }
+    let written_ms = if retention.ms < 0 { None } else { written_ms(view, now_ms)? };
+    if written_ms.is_some_and(|ms| now_ms.saturating_sub(ms) > retention.ms) {
+        return Ok(Verdict::Goes(Reason::Age));
+    }
+    Ok(Verdict::Stays {
+        until_ms: written_ms.map(|ms| ms.saturating_add(retention.ms)),
+        bytes_left: bytes_max.map(|max| max - behind),
+    })
+}
+
+/// When the segment was written: its largest timestamp, or, if that tells no age, as the file says.
+fn written_ms(view: &SegmentView, now_ms: i64) -> Result<Option<i64>> {
     let told_ms = view.largest_timestamp()?.map(|largest| largest.timestamp_ms).filter(|ms| (0..=now_ms).contains(ms));
-    let written_ms = told_ms.or_else(|| fs::modified_ms(view.log_file().path()));
-    Ok(written_ms.is_some_and(|ms| now_ms.saturating_sub(ms) > retention_ms))
+    Ok(told_ms.or_else(|| fs::modified_ms(view.log_file().path())))
 }

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 
 use crate::base::Offset;
 use crate::log::segment::Segment;
-use crate::log::Log;
+use crate::log::{Log, SegmentView};
 
 /// What file systems give room in, bytes.
 pub const BLOCK: u64 = 4096;
@@ -92,6 +92,14 @@ impl Log {
 impl Segment {
     fn disk_bytes(&self) -> u64 {
         blocks(self.size.0) + blocks(self.offset_index.bytes()) + blocks(self.time_index.bytes())
+    }
+}
+
+impl SegmentView {
+    /// Bytes that the segment and its indexes take.
+    pub fn disk_bytes(&self) -> u64 {
+        let entries = |count: u32, size: u64| blocks(u64::from(count) * size);
+        blocks(self.size.0) + entries(self.offset_index.count(), 8) + entries(self.time_index.count(), 12)
     }
 }
 

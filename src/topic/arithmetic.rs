@@ -14,6 +14,8 @@ use super::*;
 
 /// A partition's folder and small files, and the indexes of its active segment.
 const FILES_BYTES: u64 = 32 << 10;
+/// Kept for what is written beside the logs: checkpoints and snapshots while they are replaced, the registry's records.
+pub const OWN_BYTES: u64 = 128 << 10;
 /// The least that Kafka takes for `segment.bytes`.
 const SEGMENT_MIN: u64 = 1 << 20;
 /// Segments that the cap holds at the least, and that it holds of each partition.
@@ -42,19 +44,19 @@ pub fn check<'a>(
         let batch_bytes = config.topic_int(overrides, "max.message.bytes").unsigned_abs();
         *counts.entry(batch_bytes).or_default() += count as u64;
     }
-    let least: u64 = counts.iter().map(|(batch_bytes, count)| count * (batch_bytes + FILES_BYTES)).sum();
-    if least <= cap && cap > 0 {
+    let each = counts.iter().map(|(batch_bytes, count)| count * (batch_bytes + FILES_BYTES));
+    let least = each.sum::<u64>() + OWN_BYTES;
+    if least <= cap {
         return Ok(());
     }
     let terms = counts.iter().map(|(batch_bytes, count)| format!("{count} x ({batch_bytes} + {FILES_BYTES})"));
-    let terms: Vec<String> = terms.collect();
+    let terms: Vec<String> = terms.chain([OWN_BYTES.to_string()]).collect();
     let partitions: u64 = counts.values().sum();
     let cause = format!(
         "log.dirs.max.bytes {cap} does not hold {partitions} partitions, each with one batch of max.message.bytes and its \
-         files: {} = {least} bytes",
-        if terms.is_empty() { "0".to_string() } else { terms.join(" + ") }
+         files, and the broker's own files: {} = {least} bytes",
+        terms.join(" + ")
     );
-    let least = least.max(1);
     Err((
         cause,
         format!("set it to at least {least} (-1: no cap), lower max.message.bytes, or use fewer partitions"),

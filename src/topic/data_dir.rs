@@ -76,12 +76,17 @@ impl DataDir {
     }
 
     pub fn log_starts(&self) -> Result<Offsets> {
-        checkpoint::read_offsets(&self.root.join(LOG_STARTS))
+        log_starts(&self.root)
     }
 
     pub fn write_log_starts(&self, offsets: &Offsets) -> Result<()> {
         checkpoint::write_offsets(&self.root.join(LOG_STARTS), offsets)
     }
+}
+
+/// Where each log starts, as the checkpoint says it.
+pub fn log_starts(root: &Path) -> Result<Offsets> {
+    checkpoint::read_offsets(&root.join(LOG_STARTS))
 }
 
 /// The cluster id in `meta.properties`, which is written on the first start.

@@ -9,6 +9,7 @@ mod arithmetic;
 mod changes;
 mod checkpoints;
 mod data_dir;
+pub mod disk;
 pub mod name;
 pub mod open;
 mod registry_file;

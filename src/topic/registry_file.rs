@@ -95,17 +95,16 @@ impl RegistryFile {
     pub fn read(root: &Path) -> Result<Option<Contents>> {
         let path = root.join(FILE_NAME);
         let Some(bytes) = fs::read(&path)? else { return Ok(None) };
-        let mut contents = Contents::default();
-        let mut at = 0;
-        while at < bytes.len() {
-            let Some((record, next)) = parse_record(&bytes, at) else {
-                set_aside_tail(root, &path, &bytes, at)?;
-                break;
-            };
-            contents.apply(record);
-            at = next;
+        let (contents, at) = parse(&bytes);
+        if at < bytes.len() {
+            set_aside_tail(root, &path, &bytes, at)?;
         }
         Ok(Some(contents))
+    }
+
+    /// The same for one who only looks: a record that is just being written is not there yet.
+    pub fn look(root: &Path) -> Result<Option<Contents>> {
+        Ok(fs::read(&root.join(FILE_NAME))?.map(|bytes| parse(&bytes).0))
     }
 
     /// Writes the file anew with what lives, and opens it for more.
@@ -151,6 +150,17 @@ impl RegistryFile {
     pub fn is_broken(&self) -> bool {
         self.is_broken
     }
+}
+
+/// What the records say, up to the first one that is none, and where that begins.
+fn parse(bytes: &[u8]) -> (Contents, usize) {
+    let mut contents = Contents::default();
+    let mut at = 0;
+    while let Some((record, next)) = parse_record(bytes, at) {
+        contents.apply(record);
+        at = next;
+    }
+    (contents, at)
 }
 
 fn set_aside_tail(root: &Path, path: &Path, bytes: &[u8], at: usize) -> Result<()> {

@@ -60,14 +60,19 @@ impl TopicRegistry {
     }
 }
 
+/// What a topic keeps; `None`: everything, being the broker's own, or without `delete` in its `cleanup.policy`.
+pub(super) fn retention_of(name: &str, config: &Overrides, broker: &Config) -> Option<Retention> {
+    let deletes = broker.topic_text(config, "cleanup.policy").contains("delete");
+    (deletes && !name::RESERVED.contains(&name)).then(|| Retention {
+        ms: broker.topic_int(config, "retention.ms"),
+        bytes: broker.topic_int(config, "retention.bytes"),
+    })
+}
+
 impl Topic {
     /// What this topic keeps; `None`: everything.
     pub(super) fn retention(&self, broker: &Config) -> Option<Retention> {
-        let deletes = broker.topic_text(&self.config, "cleanup.policy").contains("delete");
-        (deletes && !name::RESERVED.contains(&self.name.as_str())).then(|| Retention {
-            ms: broker.topic_int(&self.config, "retention.ms"),
-            bytes: broker.topic_int(&self.config, "retention.bytes"),
-        })
+        retention_of(&self.name, &self.config, broker)
     }
 
     /// How long its files stay after they were deleted, ms.

@@ -125,3 +125,33 @@ fn retention_is_done_or_not_wherever_it_is_stopped() {
         },
     );
 }
+
+#[test]
+fn a_cap_is_taken_into_use_and_makes_room_wherever_it_is_stopped() {
+    let cap = |_: &Config, mut overrides: Overrides| {
+        // The least that is taken: the closed segments have to go.
+        for (key, value) in [("message.max.bytes", "1000"), ("log.dirs.max.bytes", "232376")] {
+            overrides.set(key, value).unwrap();
+        }
+        Ok(overrides)
+    };
+    stop_everywhere(
+        |registry| {
+            filled(registry, "demo", &[("retention.ms", "-1")], &days(3))?;
+            registry.alter_broker(Source::Dynamic, cap, false)?;
+            assert!(registry.make_room(1, 1000).is_some());
+            Ok(())
+        },
+        |registry, done, before| {
+            let is_capped = registry.make_room(0, 0).is_some();
+            assert!(is_capped || !done, "acknowledged, and gone: stopped before {before}");
+            let Some(topic) = registry.find("demo") else { return };
+            let (start, end) = start_and_end(&topic.partitions[0]);
+            assert!(end <= 3 && start <= end, "stopped before {before}: {start}..{end}");
+            assert_eq!(start >= 2, is_capped, "stopped before {before}: {start}..{end}");
+            let mut batch = BatchBuilder::new().record(LONG_AGO, None, Some(b"v")).build();
+            let next = topic.partitions[0].append(&mut batch, 9, 1).unwrap();
+            assert_eq!(next.first, Offset(end), "stopped before {before}");
+        },
+    );
+}

@@ -137,14 +137,13 @@ impl TopicRegistry {
     /// Sums up what there is; where that leaves little room, lets go as much as leaves a sixteenth of the cap free.
     fn free(&self, look: &mut Look) {
         let cap = self.space.cap.load(SeqCst);
-        let limit = cap - cap / LOW_PART;
         let room = self.space.room.load(SeqCst);
         let mut used = self.used_bytes(look);
-        if used > limit {
+        if used > limit(cap) {
             self.remove_deleted(i64::MAX);
             used = self.used_bytes(look);
         }
-        if used > limit {
+        if used > limit(cap) {
             self.let_go(look, used.saturating_sub(cap), used - (cap - cap / FREED_PART));
             self.remove_deleted(i64::MAX);
             used = self.used_bytes(look);
@@ -247,7 +246,7 @@ impl TopicRegistry {
                 _ => tree_bytes(&path),
             }
         });
-        BLOCK + bytes.sum::<u64>()
+        arithmetic::OWN_BYTES + BLOCK + bytes.sum::<u64>()
     }
 }
 
@@ -306,8 +305,13 @@ impl Look {
     }
 }
 
+/// What may be used before segments go.
+pub(super) fn limit(cap: u64) -> u64 {
+    cap - cap / LOW_PART
+}
+
 /// What a file, or a folder with all that is in it, takes; 0 when it is gone.
-fn tree_bytes(path: &Path) -> u64 {
+pub(super) fn tree_bytes(path: &Path) -> u64 {
     if !path.is_dir() {
         return blocks(fs::size(path).ok().flatten().unwrap_or(0));
     }
