@@ -1,3 +1,4 @@
 //! The command line, one file per command.
 
+mod harness;
 pub mod server;

@@ -4,16 +4,18 @@
 //! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
 use getopts::Options;
 
-use crate::base::config::{Config, Source};
+use crate::base::config::{markdown, Config, Source};
 use crate::base::{Error, Result};
-use crate::os::{fs, random, signals};
-use crate::server::Server;
+use crate::cli::harness::{self, Scratch};
+use crate::os::{fs, signals};
+use crate::server::{Server, WantedTopic};
 
 const USAGE: &str = "Usage: sendlog [server] [options]
 
@@ -23,15 +25,25 @@ port 9092, and keeps its data in ./data.";
 const EXAMPLES: &str = "
 Examples:
     sendlog --listen 127.0.0.1:0 --data /tmp/sendlog
-    sendlog --ephemeral --set num.partitions=3
+    sendlog --ephemeral --exit-with-parent --listen 127.0.0.1:0 --topic orders:3
     sendlog --config server.properties --print-config
 ";
 
 /// What the command line asks for.
 struct Plan {
     config: Config,
-    is_ephemeral: bool,
-    prints_config: bool,
+    topics: Vec<WantedTopic>,
+    /// Where the data is, if it is not kept.
+    scratch: Option<Scratch>,
+    exits_with_parent: bool,
+    print: Option<Print>,
+}
+
+/// How the configuration is printed.
+#[derive(Clone, Copy)]
+enum Print {
+    Properties,
+    Markdown,
 }
 
 pub fn main(args: &[String]) -> ExitCode {
@@ -41,7 +53,15 @@ pub fn main(args: &[String]) -> ExitCode {
     options.optopt("", "config", "read keys from a properties file", "FILE");
     options.optmulti("", "set", "set a key; --print-config lists all", "KEY=VALUE");
     options.optflag("", "ephemeral", "keep the data in a scratch directory, removed at exit; implies flush.mode=os");
-    options.optflag("", "print-config", "print each key with its value, default and source, and exit");
+    options.optflag("", "exit-with-parent", "stop when the process that started this one has ended");
+    options.optmulti(
+        "",
+        "topic",
+        "a topic that is there from the start; may be given several times",
+        "NAME:PARTITIONS",
+    );
+    let what = "print each key with its value, default and source, and exit; markdown: the table of docs/config.md";
+    options.optflagopt("", "print-config", what, "markdown");
     options.optflag("h", "help", "print this, and exit");
     options.optflag("V", "version", "print the version, and exit");
     let matches = match options.parse(args) {
@@ -57,11 +77,16 @@ pub fn main(args: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match plan(&matches) {
-        Ok(plan) if plan.prints_config => {
-            print!("{}", plan.config.print());
-            ExitCode::SUCCESS
-        }
-        Ok(plan) => run(plan),
+        Ok(plan) => match plan.print {
+            None => run(plan),
+            Some(print) => {
+                say(&match print {
+                    Print::Properties => plan.config.print(),
+                    Print::Markdown => markdown(),
+                });
+                ExitCode::SUCCESS
+            }
+        },
         Err(error) => refuse(&error),
     }
 }
@@ -87,36 +112,47 @@ fn plan(matches: &getopts::Matches) -> Result<Plan> {
     // Last, since it looks at what the others say.
     let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
     config.set_from_environment(std::env::vars_os().map(|(name, value)| (text(name), text(value))))?;
-    let is_ephemeral = matches.opt_present("ephemeral");
-    if is_ephemeral {
+    let scratch = matches.opt_present("ephemeral").then(Scratch::new);
+    if let Some(scratch) = &scratch {
         if config.source("log.dirs") == Source::CommandLine {
             return Err(Error::unusable("--ephemeral and --data contradict each other", "give one of them"));
         }
-        let scratch =
-            std::env::temp_dir().join(format!("sendlog-{:032x}", u128::from_be_bytes(random::sixteen_bytes())));
-        config.set("log.dirs", &scratch.to_string_lossy(), Source::CommandLine)?;
+        config.set("log.dirs", &scratch.path().to_string_lossy(), Source::CommandLine)?;
         config.set("flush.mode", "os", Source::CommandLine)?;
     }
-    Ok(Plan { config, is_ephemeral, prints_config: matches.opt_present("print-config") })
+    let print = match (matches.opt_present("print-config"), matches.opt_str("print-config").as_deref()) {
+        (false, _) => None,
+        (true, None) => Some(Print::Properties),
+        (true, Some("markdown")) => Some(Print::Markdown),
+        (true, Some(other)) => {
+            let cause = format!("--print-config={other} is not known");
+            return Err(Error::unusable(cause, "write --print-config or --print-config=markdown"));
+        }
+    };
+    let topics = matches.opt_strs("topic").iter().map(|text| harness::parse_topic(text)).collect::<Result<_>>()?;
+    Ok(Plan { config, topics, scratch, exits_with_parent: matches.opt_present("exit-with-parent"), print })
+}
+
+/// Prints to stdout; whoever has closed that does not want it.
+fn say(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn run(plan: Plan) -> ExitCode {
-    let signals = watch_signals();
-    let scratch = plan.is_ephemeral.then(|| PathBuf::from(plan.config.text("log.dirs")));
-    let remarks = plan.config.remarks().to_vec();
-    let server = match Server::start(plan.config) {
+    let Plan { config, topics, scratch, exits_with_parent, .. } = plan;
+    let stop_asked = watch_signals(exits_with_parent);
+    let remarks = config.remarks().to_vec();
+    let server = match Server::start(config, &topics) {
         Ok(server) => server,
         Err(error) => return refuse(&error),
     };
     remarks.iter().for_each(|remark| note!("{remark}"));
-    println!("listening on {}", server.address());
-    server.more_addresses().for_each(|address| println!("also listening on {address}"));
+    say(&format!("listening on {}\n", server.address()));
+    server.more_addresses().for_each(|address| say(&format!("also listening on {address}\n")));
     // The sender lives as long as the process.
-    let _ = signals.recv();
+    let _ = stop_asked.recv();
     let stopped = server.stop();
-    if let Some(scratch) = scratch {
-        let _ = fs::remove_folder(&scratch);
-    }
+    drop(scratch);
     match stopped {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -128,9 +164,12 @@ fn run(plan: Plan) -> ExitCode {
 
 /// The first signal asks for a stop, which a start that still recovers carries out when it is done; the second ends
 /// the process at once.
-fn watch_signals() -> mpsc::Receiver<()> {
+fn watch_signals(exits_with_parent: bool) -> mpsc::Receiver<()> {
     signals::block();
     let (asked, receiver) = mpsc::channel();
+    if exits_with_parent {
+        harness::watch_parent(asked.clone());
+    }
     std::thread::spawn(move || {
         signals::wait();
         let _ = asked.send(());

@@ -9,6 +9,7 @@ pub mod crc;
 pub mod fadvise;
 pub mod fs;
 pub mod limits;
+pub mod parent;
 pub mod random;
 pub mod sendfile;
 pub mod signals;
