@@ -56,6 +56,7 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
         }
         broker.topics.remove_deleted(now().monotonic_ms);
         broker.groups.tick(now());
+        broker.stranded.overdue(Instant::now()).iter().for_each(|line| note!("{line}"));
         if let Err(error) = broker.groups.compact(&broker.topics, now()) {
             note!("the offsets log was not compacted: {error}");
         }

@@ -22,6 +22,7 @@ mod listener;
 mod pool;
 mod response;
 mod sites;
+mod stranded;
 mod wait;
 
 use std::sync::{Arc, LazyLock};
@@ -38,6 +39,7 @@ use budget::Budget;
 use connections::Connections;
 use listener::Listener;
 use response::FetchPath;
+use stranded::Stranded;
 
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -49,6 +51,7 @@ pub struct Broker {
     settings: Settings,
     budget: Budget,
     connections: Connections,
+    stranded: Stranded,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -98,7 +101,14 @@ impl Server {
             return Err(error);
         }
         let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
-        let broker = Arc::new(Broker { topics, groups, settings, budget, connections: Connections::default() });
+        let broker = Arc::new(Broker {
+            topics,
+            groups,
+            settings,
+            budget,
+            connections: Connections::default(),
+            stranded: Stranded::default(),
+        });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
         let listeners = bound
