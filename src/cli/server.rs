@@ -52,7 +52,7 @@ pub fn main(args: &[String]) -> ExitCode {
     options.optopt("", "data", "the data directory (key: log.dirs)", "DIR");
     options.optopt("", "config", "read keys from a properties file", "FILE");
     options.optmulti("", "set", "set a key; --print-config lists all", "KEY=VALUE");
-    options.optflag("", "ephemeral", "keep the data in a scratch directory, removed at exit; implies flush.mode=os");
+    options.optflag("", "ephemeral", "keep the data in a scratch directory, removed at exit; nothing is synced");
     options.optflag("", "exit-with-parent", "stop when the process that started this one has ended");
     options.optmulti(
         "",
@@ -141,6 +141,9 @@ fn say(text: &str) {
 fn run(plan: Plan) -> ExitCode {
     let Plan { config, topics, scratch, exits_with_parent, .. } = plan;
     let stop_asked = watch_signals(exits_with_parent);
+    if scratch.is_some() && config.text("log.page.cache") == "keep" {
+        fs::sync_nothing();
+    }
     let remarks = config.remarks().to_vec();
     let server = match Server::start(config, &topics) {
         Ok(server) => server,
