@@ -1,7 +1,7 @@
 //! What test suites need of a broker that they start: topics that are there, data that is gone, no broker left behind.
 //!
-//! Always true: a [`Scratch`] directory is removed when the process ends on any path but a crash, SIGKILL or a second
-//! signal; when the parent ends, however it ends, the broker stops as after SIGTERM.
+//! Always true: a [`Scratch`] directory is removed when the process ends in any way but a crash or SIGKILL; when the
+//! parent ends, however it ends, the broker stops as after SIGTERM.
 //! Not done: a parent that ended before the broker could look (a few ms) is not missed. A shell between the suite and
 //! the broker is the parent that counts.
 
@@ -27,7 +27,8 @@ pub fn parse_topic(text: &str) -> Result<WantedTopic> {
     Ok(WantedTopic { name: name.to_string(), partition_count })
 }
 
-/// A directory for data that nobody needs later.
+/// A directory for data that nobody needs later; removed when one of its clones is dropped.
+#[derive(Clone)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {

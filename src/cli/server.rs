@@ -140,7 +140,7 @@ fn say(text: &str) {
 
 fn run(plan: Plan) -> ExitCode {
     let Plan { config, topics, scratch, exits_with_parent, .. } = plan;
-    let stop_asked = watch_signals(exits_with_parent);
+    let stop_asked = watch_signals(exits_with_parent, scratch.as_ref());
     if scratch.is_some() && config.text("log.page.cache") == "keep" {
         fs::sync_nothing();
     }
@@ -167,17 +167,19 @@ fn run(plan: Plan) -> ExitCode {
 
 /// The first signal asks for a stop, which a start that still recovers carries out when it is done; the second ends
 /// the process at once.
-fn watch_signals(exits_with_parent: bool) -> mpsc::Receiver<()> {
+fn watch_signals(exits_with_parent: bool, scratch: Option<&Scratch>) -> mpsc::Receiver<()> {
     signals::block();
     let (asked, receiver) = mpsc::channel();
     if exits_with_parent {
         harness::watch_parent(asked.clone());
     }
+    let scratch = scratch.cloned();
     std::thread::spawn(move || {
         signals::wait();
         let _ = asked.send(());
         signals::wait();
         note!("stopping at once: a second signal came");
+        drop(scratch);
         std::process::exit(1);
     });
     receiver
