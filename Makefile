@@ -43,6 +43,12 @@ bench-all:
 install:
 	cargo build --release --quiet --locked
 	install -D -m 755 target/release/sendlog $(DESTDIR)$(PREFIX)/bin/sendlog
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	target/release/sendlog man >$(DESTDIR)$(PREFIX)/share/man/man1/sendlog.1
+	target/release/sendlog completions bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sendlog
+	target/release/sendlog completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sendlog.fish
+	target/release/sendlog completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sendlog
 	install -d $(DESTDIR)/etc/systemd/system
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' deploy/sendlog.service >$(DESTDIR)/etc/systemd/system/sendlog.service
 	test -e $(DESTDIR)/etc/sendlog/server.properties || \

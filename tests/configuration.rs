@@ -157,3 +157,25 @@ fn each_client_is_told_the_address_of_the_listener_that_it_came_in_by() {
     let (listeners, _) = described(&mut broker.connect(), "listeners");
     assert_eq!(listeners, "PLAINTEXT://127.0.0.1:0,INSIDE://127.0.0.1:0,outside://127.0.0.1:0");
 }
+
+/// Takes ten seconds: the broker's patience.
+#[test]
+fn a_client_that_was_told_an_address_and_did_not_come_back_is_told_of() {
+    let advertised = ["--set", "advertised.listeners=broker.example:9092"];
+    let (served, stranding) = (Broker::with(&advertised), Broker::with(&advertised));
+    // One that goes on by the first connection, since it dialled what it was told and something translated it.
+    let mut client = served.connect();
+    client.metadata(&[]);
+    client.create("demo", 1);
+    // One that asks, over and over, and never comes back.
+    let mut stranded = stranding.connect();
+    (0..3).for_each(|_| drop(stranded.metadata(&[])));
+    let line = stranding.wait_for_line("broker.example:9092");
+    for part in ["127.0.0.1", "PLAINTEXT", "advertised.listeners"] {
+        assert!(line.contains(part), "no {part:?} in {line}");
+    }
+    served.signal("TERM");
+    let log = served.ended().stderr;
+    assert!(!log.iter().any(|line| line.contains("advertised.listeners")), "{log:#?}");
+    drop(client);
+}

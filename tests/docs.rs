@@ -24,8 +24,45 @@ fn what_differs_from_kafka_is_told_of_every_api() {
 }
 
 #[test]
+fn the_config_page_shows_the_table_of_keys() {
+    let page = read("docs/config.md");
+    let shown = page.split("<!-- KEYS -->\n").nth(1).unwrap().split("<!-- end -->").next().unwrap();
+    let mend =
+        "REWRITE: put what `cargo run -- --print-config=markdown` prints between the two marks of docs/config.md";
+    assert!(shown == sendlog::base::config::markdown(), "{mend}");
+}
+
+/// The pages that show whole files, between a line `<!-- FILE -->` and the end of the code that follows.
+#[test]
+fn programs_that_the_documents_show_are_the_files() {
+    let page = read("docs/testing.md");
+    let mut shown = 0;
+    for part in page.split("<!-- ").skip(1) {
+        let (path, rest) = part.split_once(" -->\n").unwrap();
+        let code = rest.split_once('\n').unwrap().1.split("```\n").next().unwrap();
+        assert!(
+            rest.starts_with("```") && code == read(path),
+            "REWRITE: docs/testing.md does not show {path} as it is"
+        );
+        shown += 1;
+    }
+    assert_eq!(shown, 5, "a program for each language");
+}
+
+#[test]
 fn files_that_the_documents_name_exist() {
-    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md", "docs/operations.md"] {
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/protocol.md",
+        "docs/config.md",
+        "docs/testing.md",
+        "docs/operations.md",
+        "docs/space.md",
+        "docs/bench/notes.md",
+    ];
+    for page in pages {
         let text = read(page);
         let named = text.split(['`', '(', ')']).filter(|word| {
             let is_path = word.contains('/') && !word.contains([' ', ':', '<', '*', '{']);

@@ -6,35 +6,33 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use getopts::Options;
-
-use crate::base::{Error, Result};
-use crate::cli::{options, units};
+use crate::base::Result;
+use crate::cli::flags::HELP;
+use crate::cli::{options, say, units, Command};
 use crate::log::retention::{Reason, Verdict};
 use crate::topic::disk::{self, CapReport, DiskReport, Oldest, Outlook, PartitionReport};
 
-const USAGE: &str = "Usage: sendlog disk [options]
-
-Shows what each partition keeps, what goes next and when, and why nothing goes yet. It reads the files of a data directory
-and changes nothing; a broker may be running on it. What that broker was given as options, give here too.";
+pub const COMMAND: Command = Command {
+    name: "disk",
+    what: "what each partition keeps, what goes next, and why",
+    operands: "",
+    about: "Shows what each partition keeps, what goes next and when, and why nothing goes yet. It reads the files of a data directory
+and changes nothing; a broker may be running on it. What that broker was given as options, give here too.",
+    flags: &[options::CONFIG, &[HELP]],
+    examples: &["sendlog disk --config /etc/sendlog/server.properties --data /var/lib/sendlog"],
+    main,
+};
 
 const HEADINGS: [&str; 6] = ["partition", "size", "segments", "oldest record", "log start", "what goes next"];
 
-pub fn main(args: &[String]) -> ExitCode {
-    let mut options = Options::new();
-    options::add(&mut options);
-    options.optflag("h", "help", "print this, and exit");
-    let matches = match options.parse(args) {
+fn main(command: &Command, args: &[String]) -> ExitCode {
+    let matches = match command.parse(args) {
         Ok(matches) => matches,
-        Err(error) => return options::refuse(&Error::unusable(error.to_string(), "--help lists the options")),
+        Err(code) => return code,
     };
-    if matches.opt_present("help") {
-        print!("{}", options.usage(USAGE));
-        return ExitCode::SUCCESS;
-    }
     match report(&matches) {
         Ok(text) => {
-            print!("{text}");
+            say(&text);
             ExitCode::SUCCESS
         }
         Err(error) => options::refuse(&error),
@@ -42,9 +40,6 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn report(matches: &getopts::Matches) -> Result<String> {
-    if let Some(extra) = matches.free.first() {
-        return Err(Error::unusable(format!("unexpected argument '{extra}'"), "--help lists the options"));
-    }
     let config = options::config(matches)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(print(&disk::look(config, since.as_millis() as i64)?))

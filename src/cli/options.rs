@@ -1,23 +1,30 @@
 //! Options that commands share: where the configuration comes from.
 //!
-//! Always true: the command line wins over the file, in any order.
+//! Always true: the command line wins over the environment, and that over the file, in any order.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use getopts::{Matches, Options};
+use getopts::Matches;
 
 use crate::base::config::{Config, Source};
 use crate::base::{Error, Result};
+use crate::cli::flags::{Flag, Takes};
 use crate::os::fs;
 
-pub fn add(options: &mut Options) {
-    options.optopt("", "data", "the data directory (key: log.dirs)", "DIR");
-    options.optopt("", "config", "read keys from a properties file", "FILE");
-    options.optmulti("", "set", "set a key; sendlog --print-config lists all", "KEY=VALUE");
-}
+pub const CONFIG: &[Flag] = &[
+    Flag { short: "", name: "data", takes: Takes::One("DIR"), doc: "the data directory (key: log.dirs)" },
+    Flag { short: "", name: "config", takes: Takes::One("FILE"), doc: "read keys from a properties file" },
+    Flag {
+        short: "",
+        name: "set",
+        takes: Takes::Each("KEY=VALUE"),
+        doc: "set a key; sendlog --print-config lists all",
+    },
+];
 
-/// The configuration that the shared options ask for.
+/// The configuration that the shared options and the environment ask for.
 pub fn config(matches: &Matches) -> Result<Config> {
     let mut config = Config::default();
     if let Some(path) = matches.opt_str("config") {
@@ -29,6 +36,9 @@ pub fn config(matches: &Matches) -> Result<Config> {
     if let Some(folder) = matches.opt_str("data") {
         config.set("log.dirs", &folder, Source::CommandLine)?;
     }
+    // Last, since it looks at what the others say.
+    let text = |part: OsString| part.to_string_lossy().into_owned();
+    config.set_from_environment(std::env::vars_os().map(|(name, value)| (text(name), text(value))))?;
     Ok(config)
 }
 

@@ -4,63 +4,105 @@
 //! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use getopts::Options;
-
-use crate::base::config::{Config, Source};
+use crate::base::config::{markdown, Config, Source};
 use crate::base::{Error, Result};
-use crate::cli::options;
-use crate::os::{fs, random, signals};
-use crate::server::{log_lines, Server};
+use crate::cli::flags::{Flag, Takes, HELP};
+use crate::cli::harness::{self, Scratch};
+use crate::cli::{options, say, Command};
+use crate::os::{fs, signals};
+use crate::server::{log_lines, Server, WantedTopic};
 
-const USAGE: &str = "Usage: sendlog [server] [options]
+pub const COMMAND: Command = Command {
+    name: "server",
+    what: "run the broker; the word may be left out",
+    operands: "",
+    about: "A message broker for one machine that speaks Apache Kafka's protocol. Without options it listens on both loopbacks,
+port 9092, and keeps its data in ./data.",
+    flags: &[LISTEN, options::CONFIG, FLAGS],
+    examples: &[
+        "sendlog --listen 127.0.0.1:0 --data /tmp/sendlog",
+        "sendlog --ephemeral --exit-with-parent --listen 127.0.0.1:0 --topic orders:3",
+        "sendlog --config server.properties --print-config",
+    ],
+    main,
+};
 
-A message broker for one machine that speaks Apache Kafka's protocol. Without options it listens on both loopbacks,
-port 9092, and keeps its data in ./data.";
+const LISTEN: &[Flag] = &[Flag {
+    short: "",
+    name: "listen",
+    takes: Takes::Each("HOST:PORT"),
+    doc: "listen here; may be given several times (key: listeners)",
+}];
 
-const EXAMPLES: &str = "
-Examples:
-    sendlog --listen 127.0.0.1:0 --data /tmp/sendlog
-    sendlog --ephemeral --set num.partitions=3
-    sendlog --config server.properties --print-config
-";
+const FLAGS: &[Flag] = &[
+    Flag {
+        short: "",
+        name: "ephemeral",
+        takes: Takes::Nothing,
+        doc: "keep the data in a scratch directory, removed at exit; nothing is synced",
+    },
+    Flag {
+        short: "",
+        name: "exit-with-parent",
+        takes: Takes::Nothing,
+        doc: "stop when the process that started this one has ended",
+    },
+    Flag {
+        short: "",
+        name: "topic",
+        takes: Takes::Each("NAME:PARTITIONS"),
+        doc: "a topic that is there from the start; may be given several times",
+    },
+    Flag {
+        short: "",
+        name: "print-config",
+        takes: Takes::Perhaps("markdown"),
+        doc: "print each key with its value, default and source, and exit; markdown: the table of docs/config.md",
+    },
+    HELP,
+    Flag { short: "V", name: "version", takes: Takes::Nothing, doc: "print the version, and exit" },
+];
 
 /// What the command line asks for.
 struct Plan {
     config: Config,
-    is_ephemeral: bool,
-    prints_config: bool,
+    topics: Vec<WantedTopic>,
+    /// Where the data is, if it is not kept.
+    scratch: Option<Scratch>,
+    exits_with_parent: bool,
+    print: Option<Print>,
 }
 
-pub fn main(args: &[String]) -> ExitCode {
-    let mut options = Options::new();
-    options.optmulti("", "listen", "listen here; may be given several times (key: listeners)", "HOST:PORT");
-    options::add(&mut options);
-    options.optflag("", "ephemeral", "keep the data in a scratch directory, removed at exit; implies flush.mode=os");
-    options.optflag("", "print-config", "print each key with its value, default and source, and exit");
-    options.optflag("h", "help", "print this, and exit");
-    options.optflag("V", "version", "print the version, and exit");
-    let matches = match options.parse(args) {
+/// How the configuration is printed.
+#[derive(Clone, Copy)]
+enum Print {
+    Properties,
+    Markdown,
+}
+
+fn main(command: &Command, args: &[String]) -> ExitCode {
+    let matches = match command.parse(args) {
         Ok(matches) => matches,
-        Err(error) => return options::refuse(&Error::unusable(error.to_string(), "--help lists the options")),
+        Err(code) => return code,
     };
-    if matches.opt_present("help") {
-        print!("{}{EXAMPLES}{}", options.usage(USAGE), super::list_commands());
-        return ExitCode::SUCCESS;
-    }
     if matches.opt_present("version") {
-        println!("sendlog {}", env!("CARGO_PKG_VERSION"));
+        say(&format!("sendlog {}\n", env!("CARGO_PKG_VERSION")));
         return ExitCode::SUCCESS;
     }
     match plan(&matches) {
-        Ok(plan) if plan.prints_config => {
-            print!("{}", plan.config.print());
-            ExitCode::SUCCESS
-        }
-        Ok(plan) => run(plan),
+        Ok(plan) => match plan.print {
+            None => run(plan),
+            Some(print) => {
+                say(&match print {
+                    Print::Properties => plan.config.print(),
+                    Print::Markdown => markdown(),
+                });
+                ExitCode::SUCCESS
+            }
+        },
         Err(error) => options::refuse(&error),
     }
 }
@@ -71,47 +113,50 @@ fn plan(matches: &getopts::Matches) -> Result<Plan> {
     if !listen.is_empty() {
         config.set("listeners", &listen.join(","), Source::CommandLine)?;
     }
-    if let Some(extra) = matches.free.first() {
-        return Err(Error::unusable(format!("unexpected argument '{extra}'"), "--help lists the options"));
-    }
-    // Last, since it looks at what the others say.
-    let text = |part: std::ffi::OsString| part.to_string_lossy().into_owned();
-    config.set_from_environment(std::env::vars_os().map(|(name, value)| (text(name), text(value))))?;
-    let is_ephemeral = matches.opt_present("ephemeral");
-    if is_ephemeral {
+    let scratch = matches.opt_present("ephemeral").then(Scratch::new);
+    if let Some(scratch) = &scratch {
         if config.source("log.dirs") == Source::CommandLine {
             return Err(Error::unusable("--ephemeral and --data contradict each other", "give one of them"));
         }
-        let scratch =
-            std::env::temp_dir().join(format!("sendlog-{:032x}", u128::from_be_bytes(random::sixteen_bytes())));
-        config.set("log.dirs", &scratch.to_string_lossy(), Source::CommandLine)?;
+        config.set("log.dirs", &scratch.path().to_string_lossy(), Source::CommandLine)?;
         config.set("flush.mode", "os", Source::CommandLine)?;
         if config.source("admin.listener") == Source::Default {
             config.set("admin.listener", "", Source::CommandLine)?;
         }
     }
-    Ok(Plan { config, is_ephemeral, prints_config: matches.opt_present("print-config") })
+    let print = match (matches.opt_present("print-config"), matches.opt_str("print-config").as_deref()) {
+        (false, _) => None,
+        (true, None) => Some(Print::Properties),
+        (true, Some("markdown")) => Some(Print::Markdown),
+        (true, Some(other)) => {
+            let cause = format!("--print-config={other} is not known");
+            return Err(Error::unusable(cause, "write --print-config or --print-config=markdown"));
+        }
+    };
+    let topics = matches.opt_strs("topic").iter().map(|text| harness::parse_topic(text)).collect::<Result<_>>()?;
+    Ok(Plan { config, topics, scratch, exits_with_parent: matches.opt_present("exit-with-parent"), print })
 }
 
 fn run(plan: Plan) -> ExitCode {
-    let signals = watch_signals();
-    let scratch = plan.is_ephemeral.then(|| PathBuf::from(plan.config.text("log.dirs")));
-    log_lines::install(&plan.config);
-    let remarks = plan.config.remarks().to_vec();
-    let server = match Server::start(plan.config) {
+    let Plan { config, topics, scratch, exits_with_parent, .. } = plan;
+    let stop_asked = watch_signals(exits_with_parent, scratch.as_ref());
+    if scratch.is_some() && config.text("log.page.cache") == "keep" {
+        fs::sync_nothing();
+    }
+    log_lines::install(&config);
+    let remarks = config.remarks().to_vec();
+    let server = match Server::start(config, &topics) {
         Ok(server) => server,
         Err(error) => return options::refuse(&error),
     };
     note!(Info, "started", [version = env!("CARGO_PKG_VERSION"), address = server.address()], "ready to serve");
     remarks.iter().for_each(|remark| note!(Info, "config_ignored", [], "{remark}"));
-    println!("listening on {}", server.address());
-    server.more_addresses().for_each(|address| println!("also listening on {address}"));
+    say(&format!("listening on {}\n", server.address()));
+    server.more_addresses().for_each(|address| say(&format!("also listening on {address}\n")));
     // The sender lives as long as the process.
-    let _ = signals.recv();
+    let _ = stop_asked.recv();
     let stopped = server.stop();
-    if let Some(scratch) = scratch {
-        let _ = fs::remove_folder(&scratch);
-    }
+    drop(scratch);
     match stopped {
         Ok(()) => {
             note!(Info, "stopped", [], "a clean stop");
@@ -126,14 +171,19 @@ fn run(plan: Plan) -> ExitCode {
 
 /// The first signal asks for a stop, which a start that still recovers carries out when it is done; the second ends
 /// the process at once.
-fn watch_signals() -> mpsc::Receiver<()> {
+fn watch_signals(exits_with_parent: bool, scratch: Option<&Scratch>) -> mpsc::Receiver<()> {
     signals::block();
     let (asked, receiver) = mpsc::channel();
+    if exits_with_parent {
+        harness::watch_parent(asked.clone());
+    }
+    let scratch = scratch.cloned();
     std::thread::spawn(move || {
         signals::wait();
         let _ = asked.send(());
         signals::wait();
         note!(Warn, "stopped_at_once", [], "a second signal came; the next start recovers");
+        drop(scratch);
         std::process::exit(1);
     });
     receiver

@@ -12,6 +12,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::{metrics, Error, Result};
 
@@ -140,10 +141,21 @@ pub fn read_following(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(at(path))
 }
 
+/// Whether data is of no use to a later process, so that no sync waits for the disk.
+static IS_SCRATCH: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is synced: the data goes when this process does.
+pub fn sync_nothing() {
+    IS_SCRATCH.store(true, Ordering::Relaxed);
+}
+
 /// `fdatasync(2)`: returns when the bytes written so far are on the disk.
 pub fn sync_data(file: &File, path: &Path) -> Result<()> {
     metrics::note_call();
     step("sync", path)?;
+    if IS_SCRATCH.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     file.sync_data().map_err(at(path))
 }
 
@@ -151,6 +163,9 @@ pub fn sync_data(file: &File, path: &Path) -> Result<()> {
 pub fn sync_dir(path: &Path) -> Result<()> {
     metrics::note_call();
     step("sync folder", path)?;
+    if IS_SCRATCH.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
 }
 

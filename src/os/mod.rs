@@ -11,6 +11,7 @@ pub mod fs;
 pub mod journal;
 pub mod limits;
 pub mod page_cache;
+pub mod parent;
 pub mod poll;
 pub mod process;
 pub mod random;

@@ -59,6 +59,11 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
         broker.topics.keep_under_cap(now().wall_ms);
         broker.groups.tick(now());
         log_lines::say_what_was_left_out();
+        broker
+            .stranded
+            .overdue(Instant::now())
+            .iter()
+            .for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
         if let Err(error) = broker.groups.compact(&broker.topics, now()) {
             note!(Warn, "offsets_not_compacted", [], "the offsets log grows until that works: {error}");
         }

@@ -77,6 +77,7 @@ impl Entry {
     /// Takes a place, if there is one left.
     pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr, site: &Arc<Site>) -> Option<Entry> {
         let connections = &broker.connections;
+        broker.stranded.came_back(peer);
         let most = broker.topics.config().int("max.connections");
         let mut open = connections.open.lock().unwrap();
         let count = open.len();

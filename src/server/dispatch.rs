@@ -70,6 +70,7 @@ fn begin<'c, 'f>(client: &'c Client<'c>, frame: &'f [u8]) -> Result<(Call<'c>, D
         let why = format!("{} version {version}; served are {lowest} to {highest}", api.name);
         return Err(Closed::Because(why));
     }
+    client.note_request(key);
     let client_id = header.client_id.map(|id| id.into_owned()).unwrap_or_default();
     Ok((Call { client, api, version, correlation_id, client_id }, decoder))
 }

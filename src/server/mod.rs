@@ -26,14 +26,15 @@ pub mod log_lines;
 mod pool;
 mod response;
 mod sites;
+mod stranded;
 mod wait;
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::base::config::Config;
+use crate::base::config::{Config, Overrides, Scope};
 use crate::base::metrics::set_clock;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::topic::TopicRegistry;
@@ -44,6 +45,7 @@ use budget::Budget;
 use connections::Connections;
 use listener::Listener;
 use response::FetchPath;
+use stranded::Stranded;
 
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -58,6 +60,7 @@ pub struct Broker {
     settings: Settings,
     budget: Budget,
     connections: Connections,
+    stranded: Stranded,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -78,6 +81,12 @@ struct Settings {
     retention_interval: Duration,
 }
 
+/// A topic that is there before anybody is let in.
+pub struct WantedTopic {
+    pub name: String,
+    pub partition_count: i32,
+}
+
 /// A broker that serves.
 pub struct Server {
     broker: Arc<Broker>,
@@ -89,7 +98,7 @@ pub struct Server {
 impl Server {
     /// Binds the listeners, opens the data directory and starts to serve, in this order: a busy port is said before
     /// anything on the disk changes, and nobody is accepted before everything is open.
-    pub fn start(config: Config) -> Result<Server> {
+    pub fn start(config: Config, wanted: &[WantedTopic]) -> Result<Server> {
         let (sites, controllers) = sites::parse(&config)?;
         let bound = listener::bind_all(&config, sites)?;
         set_clock(now_ns);
@@ -99,8 +108,19 @@ impl Server {
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+        if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
+            topics.close()?;
+            return Err(error);
+        }
         let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
-        let broker = Arc::new(Broker { topics, groups, settings, budget, connections: Connections::default() });
+        let broker = Arc::new(Broker {
+            topics,
+            groups,
+            settings,
+            budget,
+            connections: Connections::default(),
+            stranded: Stranded::default(),
+        });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
         let listeners = bound
@@ -134,6 +154,24 @@ impl Server {
         self.background.stop();
         self.admin.into_iter().for_each(Admin::stop);
         self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
+    }
+}
+
+/// Creates a topic that is not there yet.
+fn provide(topics: &TopicRegistry, wanted: &WantedTopic) -> Result<()> {
+    let WantedTopic { name, partition_count } = wanted;
+    let refuse = |why: String, mend: &str| Err(Error::unusable(format!("topic {name}: {why}"), mend));
+    match topics.find(name).map(|topic| topic.partitions.len()) {
+        Some(count) if count >= usize::try_from(*partition_count).unwrap_or(usize::MAX) => Ok(()),
+        Some(count) => refuse(
+            format!("it is there with {count} partitions, not {partition_count}"),
+            "ask for as many as it has, or add partitions with kafka-topics --alter",
+        ),
+        None => match topics.create(name, *partition_count, Overrides::new(Scope::Topic)) {
+            Ok(_) => Ok(()),
+            Err(Error::Rejected { why, .. }) => refuse(why.to_string(), "ask for another with --topic"),
+            Err(error) => Err(error),
+        },
     }
 }
 

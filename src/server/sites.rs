@@ -12,7 +12,6 @@ use std::sync::Arc;
 use crate::base::config::Config;
 use crate::base::{Error, Result};
 use crate::server::address::{Address, Endpoint};
-use crate::server::call::Client;
 
 /// What connections by one address of a listener have in common.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,13 +48,6 @@ pub fn parse(config: &Config) -> Result<(Vec<Arc<Site>>, Vec<Address>)> {
         Arc::new(Site { advertised: told.map(|told| told.endpoint.clone()), address })
     };
     Ok((served.into_iter().map(site).collect(), unserved))
-}
-
-impl Client<'_> {
-    /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
-    pub fn advertised(&self) -> Endpoint {
-        self.site.advertised.clone().unwrap_or_else(|| self.local.into())
-    }
 }
 
 fn check_advertised(advertised: &[&Address], listeners: &[Address]) -> Result<()> {

@@ -18,6 +18,7 @@ from harness.report import Failure, Skip
 
 HERE = Path(__file__).resolve().parent.parent
 CLIENTS = HERE.parent.parent / "target" / "clients"
+EXAMPLES = HERE.parent.parent / "examples" / "testing"
 INSTALL_SECONDS = 600
 
 
@@ -87,6 +88,45 @@ def java(main, *more):
     once(classes, lambda: execute("javac", "-cp", f"{jars}/*", "-d", classes, *sources), *sources)
     options = ["-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
     return ["java", *options, *more, "-cp", f"{classes}{os.pathsep}{jars}/*", main]
+
+
+def examples():
+    """What installs each program of examples/testing/ and returns its command, and what is more in its environment."""
+    rust, python, go, node, java = rust_example, python_example, go_example, node_example, java_example
+    return {"rust": rust, "python": python, "go": go, "node": node, "java": java}
+
+
+def rust_example():
+    need("cargo")
+    target = CLIENTS / "rust"
+    manifest = EXAMPLES / "rust" / "Cargo.toml"
+    # Cargo knows itself when there is nothing to do.
+    execute("cargo", "build", "--quiet", "--locked", "--manifest-path", manifest, "--target-dir", target)
+    return [target / "debug" / "testing"], {}
+
+
+def python_example():
+    interpreter, *_ = confluent()
+    return [interpreter, "-B", EXAMPLES / "python" / "example.py"], {}
+
+
+def go_example():
+    need("go")
+    program = CLIENTS / "go" / "example"
+    execute("go", "build", "-mod=readonly", "-buildvcs=false", "-o", program, ".", cwd=EXAMPLES / "go")
+    return [program], {}
+
+
+def node_example():
+    kafkajs()
+    return ["node", EXAMPLES / "node" / "example.js"], {"NODE_PATH": CLIENTS / "kafkajs" / "node_modules"}
+
+
+def java_example():
+    java("Adapter")
+    jars = CLIENTS / "java" / "jars"
+    options = ["-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+    return ["java", *options, "-cp", f"{jars}/*", EXAMPLES / "java" / "Example.java"], {}
 
 
 def need(*programs):
