@@ -25,7 +25,7 @@ fn what_differs_from_kafka_is_told_of_every_api() {
 
 #[test]
 fn files_that_the_documents_name_exist() {
-    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md"] {
+    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/protocol.md", "docs/space.md"] {
         let text = read(page);
         let named = text.split(['`', '(', ')']).filter(|word| {
             let is_path = word.contains('/') && !word.contains([' ', ':', '<', '*', '{']);
