@@ -103,7 +103,7 @@ fn one_partition_keeps_most_of_the_cap_also_with_large_segments() {
     client.create("demo", 1);
     run_flat_out(broker.connect(), "demo", 0, 200, 1_000_000);
     let (start, end) = client.bounds("demo", 0);
-    assert!((54..67).contains(&(end - start)), "segments of 1 GiB, and {start}..{end} are kept of 64 MiB");
+    assert!((58..67).contains(&(end - start)), "segments of 1 GiB, and {start}..{end} are kept of 64 MiB");
     let described = client.call(4, DescribeLogDirsRequest { topics: None });
     let sizes = described.results[0].topics.iter().flat_map(|topic| &topic.partitions);
     let logs = std::fs::read_dir(broker.folder().join("demo-0")).unwrap().flatten();
@@ -172,11 +172,15 @@ fn a_cap_that_the_partitions_do_not_fit_is_refused_with_the_arithmetic() {
     let refused = client.create_with("more", 1, &[]);
     assert_eq!(refused.error_code, ErrorCode::POLICY_VIOLATION);
     assert!(refused.error_message.unwrap().contains("4 x (1048588 + 32768)"));
+    // The broker's own topics come when they are needed, and leave the sum as it is.
+    client.call(2, broker::member::commit_request("readers", &[("demo", 0, 0)]));
     assert!(client.create_with("small", 2, &[("max.message.bytes", "100000")]).error_code.is_none());
     let (code, why) =
         client.set_config(sendlog::wire::messages::describe_configs::TOPIC, "small", "max.message.bytes", "900000");
     assert_eq!(code, ErrorCode::INVALID_CONFIG, "{why}");
-    Broker::on(broker.stop(), &["--set", &cap(4_400_000)]);
+    // What fits to the byte, fits at the next start.
+    assert_eq!(client.delete("small"), ErrorCode::NONE);
+    Broker::on(broker.stop(), &["--set", &cap(3_375_140)]);
 }
 
 #[test]

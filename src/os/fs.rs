@@ -277,6 +277,11 @@ pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// Whether this is a folder, and not a symlink to one.
+pub fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
 /// A file's size in bytes; `None` when there is none.
 pub fn size(path: &Path) -> Result<Option<u64>> {
     match path.symlink_metadata() {

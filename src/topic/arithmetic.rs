@@ -33,14 +33,15 @@ pub fn segment_bytes_max(config: &Config, partition_count: usize) -> u64 {
     cap(config).map_or(u64::MAX, |cap| each(cap).max(SEGMENT_MIN))
 }
 
-/// Whether these numbers of partitions, with their topics' configs, fit under the cap; else what is wrong, and the mend.
+/// Whether these topics, each with its number of partitions and its configs, fit under the cap; else what is wrong, and
+/// the mend. The broker's own do not count: they are made when they are needed.
 pub fn check<'a>(
     config: &Config,
-    topics: impl Iterator<Item = (usize, &'a Overrides)>,
+    topics: impl Iterator<Item = (&'a str, usize, &'a Overrides)>,
 ) -> std::result::Result<(), (String, String)> {
     let Some(cap) = cap(config) else { return Ok(()) };
     let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-    for (count, overrides) in topics {
+    for (_, count, overrides) in topics.filter(|(name, ..)| !name::RESERVED.contains(name)) {
         let batch_bytes = config.topic_int(overrides, "max.message.bytes").unsigned_abs();
         *counts.entry(batch_bytes).or_default() += count as u64;
     }
@@ -74,7 +75,7 @@ impl TopicRegistry {
     ) -> Result<()> {
         let topics = self.all();
         let others = topics.iter().filter(|topic| topic.name != name).map(|topic| topic.share());
-        check(&self.config(), others.chain([(partition_count, overrides)])).map_err(|why| refusal(code, why))
+        check(&self.config(), others.chain([(name, partition_count, overrides)])).map_err(|why| refusal(code, why))
     }
 
     /// Whether all topics fit under the cap of this configuration.
@@ -95,8 +96,8 @@ impl TopicRegistry {
 }
 
 impl Topic {
-    fn share(&self) -> (usize, &Overrides) {
-        (self.partitions.len(), &self.config)
+    fn share(&self) -> (&str, usize, &Overrides) {
+        (&self.name, self.partitions.len(), &self.config)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::data_dir::log_starts;
 use super::registry_file::Contents;
 use super::retention::retention_of;
-use super::space::tree_bytes;
+use super::space::folder_bytes;
 use super::*;
 use crate::log::on_disk::LogOnDisk;
 use crate::log::retention::{self, Retention, Verdict};
@@ -94,7 +94,7 @@ pub fn look(mut config: Config, now_ms: i64) -> Result<DiskReport> {
     };
     contents.configs.iter().for_each(|(source, overrides)| config.replace(*source, overrides));
     let mut seen = look_at_all(&root, &config, &contents, now_ms)?;
-    let used_bytes = tree_bytes(&root);
+    let used_bytes = folder_bytes(&root);
     let bytes_left = |cap| space::limit(cap).saturating_sub(used_bytes);
     let cap = arithmetic::cap(&config).map(|cap| CapReport { bytes: cap, bytes_left: bytes_left(cap) });
     if cap.is_some() {

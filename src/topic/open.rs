@@ -70,8 +70,11 @@ impl TopicRegistry {
             config.replace(*source, overrides);
         }
         let topics = || contents.iter().flat_map(|contents| &contents.topics);
-        arithmetic::check(&config, topics().map(|topic| (topic.partition_count as usize, &topic.config)))
-            .map_err(|(cause, mend)| Error::unusable(cause, mend))?;
+        arithmetic::check(
+            &config,
+            topics().map(|topic| (topic.name.as_str(), topic.partition_count as usize, &topic.config)),
+        )
+        .map_err(|(cause, mend)| Error::unusable(cause, mend))?;
         let partition_count = topics().map(|topic| topic.partition_count as usize).sum();
         let segment_max = arithmetic::segment_bytes_max(&config, partition_count);
         let is_clean = data.take_clean_marker()?;

@@ -311,10 +311,14 @@ pub(super) fn limit(cap: u64) -> u64 {
 }
 
 /// What a file, or a folder with all that is in it, takes; 0 when it is gone.
-pub(super) fn tree_bytes(path: &Path) -> u64 {
-    if !path.is_dir() {
-        return blocks(fs::size(path).ok().flatten().unwrap_or(0));
+fn tree_bytes(path: &Path) -> u64 {
+    match fs::is_folder(path) {
+        true => folder_bytes(path),
+        false => blocks(fs::size(path).ok().flatten().unwrap_or(0)),
     }
+}
+
+pub(super) fn folder_bytes(path: &Path) -> u64 {
     let names = fs::list(path).unwrap_or_default();
     BLOCK + names.iter().map(|entry| tree_bytes(&path.join(&entry.name))).sum::<u64>()
 }
