@@ -31,7 +31,7 @@ start_sendlog() {
     address[$side]=127.0.0.1:$("$release/examples/load" port)
     # A run's topic is deleted before it is ever written to the disk.
     launch "$side" "$release/sendlog" --listen "${address[$side]}" --data "${data[$side]}" \
-        --set log.segment.delete.delay.ms=0 "${settings[@]}"
+        --set log.segment.delete.delay.ms=0 --set admin.listener= "${settings[@]}"
 }
 
 # launch SIDE COMMAND...: starts a broker and waits until it has answered a request; $started_ms says how long that took.
