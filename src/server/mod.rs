@@ -99,9 +99,9 @@ impl Server {
         let broker = Arc::new(Broker { topics, groups, settings, budget, connections: Connections::default() });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
-        let listeners =
+        let listeners: Vec<_> =
             bound.into_iter().map(|socket| Listener::start(socket, &broker, &pool)).collect::<Result<_>>()?;
-        let admin = admin.map(|bound| bound.serve(broker.clone())).transpose()?;
+        let admin = admin.map(|bound| bound.serve(broker.clone(), listeners[0].address())).transpose()?;
         Ok(Server { broker, listeners, background, admin })
     }
 
