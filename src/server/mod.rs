@@ -115,7 +115,9 @@ impl Server {
         self.listeners.into_iter().for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
         self.background.stop();
-        self.admin.map(Admin::stop);
+        if let Some(admin) = self.admin {
+            admin.stop();
+        }
         self.broker.topics.close()
     }
 }

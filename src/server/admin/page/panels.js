@@ -131,7 +131,7 @@ function partitionRow(partition, number) {
   const strip = element("div", { class: "strip", role: "img", "aria-label": words });
   if (older > 0) strip.append(element("em", { title: plural(older, "older segment", "older segments") }, `+${count(older)}`));
   strip.append(...segments.map((each) => block(each, largest)));
-  const end = element("span", { title: `offsets ${partition.log_start} to ${partition.log_end}` }, element("span", { class: "less" }, "offset "), count(partition.log_end));
+  const end = element("span", { title: `offsets ${partition.log_start} to ${partition.log_end}` }, element("span", { class: "less" }, "offset "), partition.log_end.toLocaleString("en"));
   return element("div", { class: "row" }, element("span", {}, String(number)), strip, end);
 }
 
