@@ -18,8 +18,7 @@ use crate::server::connections::Entry;
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
-use crate::server::{counters, dispatch};
-use crate::server::{response, Broker};
+use crate::server::{counters, dispatch, response, Broker};
 use crate::wire::ApiKey;
 
 /// A client that takes no byte for this long is given up.
