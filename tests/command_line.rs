@@ -68,7 +68,11 @@ fn scripts_for_other_shells_name_every_flag_and_the_shells_can_read_them() {
     }
     let refused = run(&["completions", "csh"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(refused.stderr[0].contains("'csh'") && refused.stderr[0].contains("bash, fish, zsh"), "{:?}", refused.stderr);
+    assert!(
+        refused.stderr[0].contains("'csh'") && refused.stderr[0].contains("bash, fish, zsh"),
+        "{:?}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! The documents say what the source says.
 
+mod broker;
+
+use broker::client::batch;
+use broker::http::{address, Family, Metrics, ON_ANY_PORT};
+use broker::member::Member;
+use broker::Broker;
 use sendlog::wire::api::table_markdown;
 use sendlog::wire::API_TABLE;
 
@@ -60,6 +66,7 @@ fn files_that_the_documents_name_exist() {
         "docs/testing.md",
         "docs/operations.md",
         "docs/space.md",
+        "docs/metrics.md",
         "docs/bench/notes.md",
     ];
     for page in pages {
@@ -134,4 +141,46 @@ fn rust_files(folder: std::path::PathBuf) -> Vec<std::path::PathBuf> {
     own.chain(folders.into_iter().flat_map(rust_files))
         .filter(|path| !path.ends_with("base/note.rs"))
         .collect()
+}
+
+/// Every family of `/metrics` as docs/metrics.md lists it, from a broker on which each has a sample.
+fn metrics_markdown() -> String {
+    let broker = Broker::with(&ON_ANY_PORT);
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    client.produce("demo", 0, &batch(&["value"]));
+    let mut member = Member::new(broker.connect(), "readers");
+    member.join_twice(5);
+    member.sync(3);
+    member.commit(1);
+    let metrics = Metrics::scrape(address(&broker));
+    let mut text = String::from("| name | type | labels | what |\n|---|---|---|---|\n");
+    for Family { name, kind, help } in &metrics.families {
+        let sample = if kind == "histogram" { format!("{name}_count") } else { name.clone() };
+        let labels = metrics.labels(&sample);
+        let labels: Vec<&str> = labels.first().expect(name).keys().map(String::as_str).collect();
+        text += &format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "));
+    }
+    text
+}
+
+#[test]
+fn the_metrics_page_lists_what_is_served() {
+    let page = read("docs/metrics.md");
+    let shown = page.split("<!-- METRICS -->\n").nth(1).unwrap().split("<!-- end -->").next().unwrap();
+    let served = metrics_markdown();
+    assert!(shown == served, "REWRITE: put this text between the two marks of docs/metrics.md:\n{served}");
+}
+
+#[test]
+fn every_metric_that_the_documents_name_is_served() {
+    let served = metrics_markdown();
+    for page in ["docs/metrics.md", "README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        let text = read(page);
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for name in words.filter(|word| word.starts_with("sendlog_")) {
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            assert!(served.contains(&format!("`{family}`")), "{page} names {name}");
+        }
+    }
 }

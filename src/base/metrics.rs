@@ -107,10 +107,12 @@ pub struct Tally {
     pub calls: u64,
     /// Error codes that were written into answers.
     pub errors: u64,
+    /// Time spent waiting for something that others do: a record to come, a member to join.
+    pub waited_ns: u64,
 }
 
 thread_local! {
-    static TALLY: Cell<Tally> = const { Cell::new(Tally { calls: 0, errors: 0 }) };
+    static TALLY: Cell<Tally> = const { Cell::new(Tally { calls: 0, errors: 0, waited_ns: 0 }) };
 }
 
 /// This thread has made a system call.
@@ -123,6 +125,12 @@ pub fn note_error() {
     TALLY.with(|tally| tally.set(Tally { errors: tally.get().errors + 1, ..tally.get() }));
 }
 
+/// This thread has waited for others.
+pub fn note_wait(waited_ns: u64) {
+    TALLY.with(|tally| tally.set(Tally { waited_ns: tally.get().waited_ns + waited_ns, ..tally.get() }));
+}
+
+/// What this thread has done; from now on it begins at nothing.
 pub fn take_tally() -> Tally {
     TALLY.with(Cell::take)
 }
@@ -157,7 +165,8 @@ mod tests {
         note_call();
         note_call();
         note_error();
-        assert_eq!(take_tally(), Tally { calls: 2, errors: 1 });
+        note_wait(7);
+        assert_eq!(take_tally(), Tally { calls: 2, errors: 1, waited_ns: 7 });
         assert_eq!(take_tally(), Tally::default());
     }
 }

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::metrics::take_tally;
 use crate::os::socket;
 use crate::server::budget::Reserved;
 use crate::server::call::Client;
@@ -52,6 +53,7 @@ fn serve(entry: &Entry) -> Result<(), Closed> {
     let (peer, site) = (entry.peer(), entry.site());
     let client = Client { broker: entry.broker(), socket, peer, local, site, wake: entry.wake() };
     let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
+    take_tally(); // of the connection that this thread had before
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {
         // What was executed before the request that ends the connection is answered all the same.

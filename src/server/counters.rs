@@ -1,7 +1,8 @@
 //! What the server counts: requests and how long they took, connections, limits that were hit.
 //!
 //! Always true: a request counts when its answer is with the kernel; one that closes its connection instead does not.
-//! It took the time from the arrival of its last byte to then; requests that were answered together each count whole.
+//! It took the time from the arrival of its last byte to then, less what it spent waiting for others to do something
+//! (a record, a member); requests that were answered together each count whole.
 //! Not done: nothing is counted here of what a layer below counts itself (flushes, bytes sent, what partitions take and
 //! give); [`super::admin`] puts all of it together.
 
@@ -26,6 +27,7 @@ struct ApiCounters {
     latency: Histogram,
     calls: Counter,
     errors: Counter,
+    waited_ns: Counter,
 }
 
 /// What is known of one API's requests.
@@ -36,11 +38,14 @@ pub struct ApiCounts {
     pub calls: u64,
     /// Error codes in their answers.
     pub errors: u64,
+    /// What their time does not have in it: waits for records and for members.
+    pub waited_ns: u64,
 }
 
 impl ApiCounters {
     const fn new() -> ApiCounters {
-        ApiCounters { latency: Histogram::new(), calls: Counter::new(), errors: Counter::new() }
+        let (calls, errors, waited_ns) = (Counter::new(), Counter::new(), Counter::new());
+        ApiCounters { latency: Histogram::new(), calls, errors, waited_ns }
     }
 }
 
@@ -51,22 +56,24 @@ pub fn answered(key: ApiKey, requests: impl IntoIterator<Item = (u64, usize)>) {
     if requests.peek().is_none() {
         return;
     }
-    let now_ns = now_ns();
-    for (arrived_ns, count) in requests {
-        counters.latency.note(now_ns.saturating_sub(arrived_ns), count as u64);
-    }
     let tally = take_tally();
+    let until_ns = now_ns() - tally.waited_ns;
+    for (arrived_ns, count) in requests {
+        counters.latency.note(until_ns.saturating_sub(arrived_ns), count as u64);
+    }
     counters.calls.add(tally.calls);
-    if tally.errors > 0 {
+    if tally.errors + tally.waited_ns > 0 {
         counters.errors.add(tally.errors);
+        counters.waited_ns.add(tally.waited_ns);
     }
 }
 
 /// The APIs that were asked so far.
 pub fn apis() -> impl Iterator<Item = ApiCounts> {
     let counts = |api: &'static Api| {
-        let ApiCounters { latency, calls, errors } = &APIS[api.key.0 as usize];
-        ApiCounts { api, latency: latency.get(), calls: calls.get(), errors: errors.get() }
+        let ApiCounters { latency, calls, errors, waited_ns } = &APIS[api.key.0 as usize];
+        let (calls, errors, waited_ns) = (calls.get(), errors.get(), waited_ns.get());
+        ApiCounts { api, latency: latency.get(), calls, errors, waited_ns }
     };
     API_TABLE.iter().map(counts).filter(|counts| counts.latency.count() > 0)
 }

@@ -123,14 +123,14 @@ impl Server {
         });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
-        let listeners = bound
+        let listeners: Vec<_> = bound
             .into_iter()
             .map(|(socket, site)| Listener::start(socket, site, &broker, &pool))
             .collect::<Result<_>>()?;
         for address in controllers {
             note!(Info, "not_listening", [address = address], "one broker needs no controller");
         }
-        let admin = admin.map(|bound| bound.serve(broker.clone())).transpose()?;
+        let admin = admin.map(|bound| bound.serve(broker.clone(), listeners[0].address())).transpose()?;
         Ok(Server { broker, listeners, background, admin })
     }
 

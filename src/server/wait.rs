@@ -5,7 +5,9 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::base::metrics::note_wait;
 use crate::partition::{Partition, Wake};
+use crate::server::now_ns;
 
 #[derive(Default)]
 pub struct WaitCell {
@@ -17,6 +19,13 @@ pub struct WaitCell {
 impl WaitCell {
     /// Waits for a wake until `deadline`; false when that passed first.
     pub fn wait_until(&self, deadline: Instant) -> bool {
+        let began_ns = now_ns();
+        let is_woken = self.wait(deadline);
+        note_wait(now_ns() - began_ns);
+        is_woken
+    }
+
+    fn wait(&self, deadline: Instant) -> bool {
         let mut woken = self.woken.lock().unwrap();
         while !*woken {
             let left = deadline.saturating_duration_since(Instant::now());

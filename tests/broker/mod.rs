@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)] // each test uses a part
 
 pub mod client;
+pub mod http;
 pub mod lines;
 pub mod member;
 

@@ -1,14 +1,18 @@
 //! One connection of the admin listener: it reads a request, sends the answer, and waits for the next one.
 //!
 //! ```text
-//! quiet --bytes--> reading --a whole head--> sending --all sent--> quiet, or the end
+//! quiet --bytes--> reading --a whole head--> sending --all sent--> quiet, or draining --their end--> the end
 //! ```
 //!
+//! Draining throws away what still comes after the last answer, since closing a socket with unread bytes would have the
+//! kernel take back the answer.
+//!
 //! Always true: nothing here waits; what cannot go on is taken up again when its socket is ready. Each state has a
-//! deadline that no slow client moves: [`REQUEST`] for a head, [`ANSWER`] for an answer, [`QUIET`] in between.
+//! deadline that no slow client moves: [`REQUEST`] for a head, [`ANSWER`] for an answer, [`QUIET`] in between, [`DRAIN`] at
+//! the end.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -17,6 +21,9 @@ use crate::server::admin::http::{self, Request, Response, HEAD_MAX};
 
 const REQUEST: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
+/// Steps of a connection before the others have their turn.
+const TURN: usize = 32;
+const DRAIN: Duration = Duration::from_secs(2);
 /// Longer than the minute after which most scrapers come again.
 const QUIET: Duration = Duration::from_secs(90);
 
@@ -26,6 +33,9 @@ pub struct Connection {
     answer: Vec<u8>,
     sent: usize,
     closes: bool,
+    drains: bool,
+    /// It was stopped in the middle, so that others have their turn.
+    is_interrupted: bool,
     deadline: Instant,
 }
 
@@ -41,11 +51,22 @@ impl Connection {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         let (received, answer) = (Vec::new(), Vec::new());
-        Ok(Connection { socket, received, answer, sent: 0, closes: false, deadline: now + QUIET })
+        Ok(Connection {
+            socket,
+            received,
+            answer,
+            sent: 0,
+            closes: false,
+            drains: false,
+            is_interrupted: false,
+            deadline: now + QUIET,
+        })
     }
 
     pub fn interest(&self) -> (BorrowedFd<'_>, Interest) {
-        let interest = if self.answer.is_empty() { Interest::Read } else { Interest::Write };
+        // What was interrupted goes on without another byte from the client; a socket can mostly be written to.
+        let waits_for_bytes = self.answer.is_empty() && !self.is_interrupted;
+        let interest = if waits_for_bytes { Interest::Read } else { Interest::Write };
         (self.socket.as_fd(), interest)
     }
 
@@ -55,13 +76,15 @@ impl Connection {
 
     /// Nothing has come of a request, and nothing is to be sent.
     pub fn is_quiet(&self) -> bool {
-        self.received.is_empty() && self.answer.is_empty()
+        !self.drains && self.received.is_empty() && self.answer.is_empty()
     }
 
-    /// Goes on for as far as the socket lets it.
+    /// Goes on for as far as the socket lets it, and not for longer than a turn.
     pub fn go_on(&mut self, own_host: &str, respond: &mut impl FnMut(&Request) -> Response, now: Instant) -> Next {
-        loop {
+        self.is_interrupted = false;
+        for _ in 0..TURN {
             let went = match self.answer.is_empty() {
+                true if self.drains => self.drain(),
                 true => self.read(own_host, respond, now),
                 false => self.write(now),
             };
@@ -73,6 +96,8 @@ impl Connection {
                 Err(_) => return Next::End,
             }
         }
+        self.is_interrupted = true;
+        Next::Wait
     }
 
     fn read(
@@ -113,6 +138,15 @@ impl Connection {
         }
         (self.answer, self.sent) = (Vec::new(), 0);
         self.deadline = now + if self.received.is_empty() { QUIET } else { REQUEST };
-        Ok(if self.closes { Next::End } else { Next::Wait })
+        if self.closes {
+            self.socket.shutdown(Shutdown::Write)?;
+            (self.drains, self.deadline) = (true, now + DRAIN);
+        }
+        Ok(Next::Wait)
+    }
+
+    fn drain(&mut self) -> io::Result<Next> {
+        let got = self.socket.read(&mut [0; HEAD_MAX])?;
+        Ok(if got == 0 { Next::End } else { Next::Wait })
     }
 }

@@ -73,14 +73,15 @@ pub fn bind(config: &Config) -> Result<Option<Bound>> {
 
 impl Bound {
     /// Starts to serve, and says where.
-    pub fn serve(self, broker: Arc<Broker>) -> Result<Admin> {
+    /// `bootstrap` is where clients find the broker.
+    pub fn serve(self, broker: Arc<Broker>, bootstrap: SocketAddr) -> Result<Admin> {
         let failed = |error: io::Error| Error::unusable(format!("{KEY}: cannot serve"), error.to_string());
         self.socket.set_nonblocking(true).map_err(failed)?;
         let (stopped, stop) = io::pipe().map_err(failed)?;
         let address = self.address;
         let thread = std::thread::Builder::new()
             .name("admin".to_string())
-            .spawn(move || self.serve_until(&stopped, Pages::new(broker)))
+            .spawn(move || self.serve_until(&stopped, Pages::new(broker, bootstrap)))
             .map_err(failed)?;
         note!(Info, "admin_page", [page = format_args!("http://{address}/")], "metrics are at /metrics");
         Ok(Admin { stop, thread })

@@ -22,6 +22,7 @@ mod prometheus;
 mod residency;
 mod state;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,20 @@ use json::Json;
 pub use listener::{bind, Admin};
 use residency::Residency;
 
-const PAGE: &str = include_str!("page.html");
+/// One file for the browser, several for whoever reads it.
+const PAGE: &str = concat!(
+    include_str!("page/head.html"),
+    "<style nonce=\"{{nonce}}\">\n",
+    include_str!("page/page.css"),
+    "</style>\n",
+    include_str!("page/body.html"),
+    "<script nonce=\"{{nonce}}\">\n",
+    include_str!("page/numbers.js"),
+    include_str!("page/plot.js"),
+    include_str!("page/panels.js"),
+    include_str!("page/page.js"),
+    "</script>\n"
+);
 /// What the page's inline style and script are let in by; replaced in each answer.
 const NONCE: &str = "{{nonce}}";
 const JSON: &str = "application/json";
@@ -45,14 +59,16 @@ const STATE_AGE_MAX: Duration = Duration::from_millis(500);
 /// What the thread keeps between two answers.
 struct Pages {
     broker: Arc<Broker>,
+    /// Where clients find it.
+    bootstrap: SocketAddr,
     residency: Residency,
     /// The last `/state`, and when it was made.
     state: Option<(Instant, String)>,
 }
 
 impl Pages {
-    fn new(broker: Arc<Broker>) -> Pages {
-        Pages { broker, residency: Residency::default(), state: None }
+    fn new(broker: Arc<Broker>, bootstrap: SocketAddr) -> Pages {
+        Pages { broker, bootstrap, residency: Residency::default(), state: None }
     }
 
     fn respond(&mut self, request: &Request) -> Response {
@@ -100,7 +116,7 @@ impl Pages {
         match &self.state {
             Some((made, state)) if now - *made < STATE_AGE_MAX => state.clone(),
             _ => {
-                let state = state::render(&self.broker, &mut self.residency);
+                let state = state::render(&self.broker, self.bootstrap, &mut self.residency);
                 self.state = Some((now, state.clone()));
                 state
             }

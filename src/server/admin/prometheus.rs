@@ -67,9 +67,15 @@ fn requests(text: &mut Text) {
     let apis: Vec<_> = counters::apis().collect();
     let name = "sendlog_request_duration_seconds";
     let help =
-        "Requests by how long they took, from the arrival of their last byte until their answer was with the kernel.";
+        "Requests by how long they took, from the arrival of their last byte until their answer was with the kernel, \
+                without waits for others.";
     text.family(name, "histogram", help);
     apis.iter().for_each(|it| text.histogram(name, &[("api", it.api.name)], &it.latency));
+    let name = "sendlog_request_waited_seconds_total";
+    let help =
+        "What requests spent waiting for others, on top of that: fetches for records, joins and syncs for members.";
+    text.family(name, "counter", help);
+    apis.iter().for_each(|it| text.sample(name, &[("api", it.api.name)], seconds(it.waited_ns)));
     let name = "sendlog_request_errors_total";
     text.family(name, "counter", "Error codes in answers; an answer for several partitions may hold several.");
     apis.iter().for_each(|it| text.sample(name, &[("api", it.api.name)], it.errors));

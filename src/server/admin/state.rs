@@ -4,12 +4,14 @@
 //! are shown, and of the others it is said how many they are. Totals are of all.
 
 use std::cmp::Reverse;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::base::metrics::{bucket_end_ns, Durations, BUCKETS};
 use crate::group::member::Member;
 use crate::log::flush::{FLUSHES, WAITS};
 use crate::os::{fs, process, sendfile};
-use crate::partition::{SegmentShape, Standing};
+use crate::partition::{Partition, SegmentShape, Standing};
 use crate::server::admin::gather::{self, GroupNow, TopicNow, Total};
 use crate::server::admin::json::Json;
 use crate::server::admin::residency::Residency;
@@ -25,12 +27,13 @@ const GROUPS_MAX: usize = 24;
 /// Members of a group, and partitions that it lags on.
 const GROUP_PARTS_MAX: usize = 32;
 
-pub fn render(broker: &Broker, residency: &mut Residency) -> String {
+pub fn render(broker: &Broker, bootstrap: SocketAddr, residency: &mut Residency) -> String {
     let topics = gather::topics(broker);
     let mut total = Total::default();
     topics.iter().for_each(|topic| total.add(&topic.total));
     let mut json = Json::default();
     json.object(|json| {
+        json.field("bootstrap").string(&bootstrap.to_string());
         process(json, broker);
         requests(json);
         totals(json.field("totals"), &total);
@@ -108,7 +111,7 @@ fn topics_shown(json: &mut Json, mut topics: Vec<TopicNow>, residency: &mut Resi
     topics.sort_by_key(|it| (it.is_internal(), Reverse(it.total.size_bytes)));
     topics.truncate(TOPICS_MAX);
     topics.sort_by(|a, b| (a.is_internal(), &a.topic.name).cmp(&(b.is_internal(), &b.topic.name)));
-    let newest = |partition: &std::sync::Arc<crate::partition::Partition>| {
+    let newest = |partition: &Arc<Partition>| {
         let mut shape = partition.shape();
         shape.drain(..shape.len().saturating_sub(SEGMENTS_MAX));
         shape

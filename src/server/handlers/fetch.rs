@@ -34,10 +34,9 @@ pub fn handle(call: &Call, request: FetchRequest) -> std::result::Result<FetchRe
     if first.is_enough(&request) || wait == Duration::ZERO {
         return Ok(first.response(&request));
     }
-    let asked = request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.topic, asked)));
-    let find =
-        |(topic, asked): (&String, &FetchPartition)| call.client.broker.topics.find_partition(topic, asked.partition);
-    let waiting = Waiting::begin(asked.filter_map(|asked| find(asked).ok()).collect(), &call.client.wake);
+    let topics = &call.client.broker.topics;
+    let found = request.asked().filter_map(|(topic, asked)| topics.find_partition(topic, asked.partition).ok());
+    let waiting = Waiting::begin(found.collect(), &call.client.wake);
     wait_for_more(call, &request, &waiting, began + wait)
 }
 

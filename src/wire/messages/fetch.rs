@@ -142,6 +142,15 @@ impl Request for FetchRequest {
     type Response = FetchResponse;
 }
 
+impl FetchRequest {
+    /// The partitions in their order, each with its topic.
+    pub fn asked(&self) -> impl Iterator<Item = (&str, &FetchPartition)> {
+        self.topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(|asked| (topic.topic.as_str(), asked)))
+    }
+}
+
 impl Message for FetchRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.i32(ALL, &mut self.replica_id)?;
