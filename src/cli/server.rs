@@ -48,7 +48,7 @@ enum Print {
 
 pub fn main(args: &[String]) -> ExitCode {
     let mut options = Options::new();
-    options.optmulti("", "listen", "listen here; may be given several times (key: listeners)", "HOST:PORT");
+    options.optmulti("", "listen", "listen here; may be given several times (key: listeners)", "[NAME://]HOST:PORT");
     options.optopt("", "data", "the data directory (key: log.dirs)", "DIR");
     options.optopt("", "config", "read keys from a properties file", "FILE");
     options.optmulti("", "set", "set a key; --print-config lists all", "KEY=VALUE");
