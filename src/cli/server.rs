@@ -33,7 +33,7 @@ port 9092, and keeps its data in ./data.",
 const LISTEN: &[Flag] = &[Flag {
     short: "",
     name: "listen",
-    takes: Takes::Each("HOST:PORT"),
+    takes: Takes::Each("[NAME://]HOST:PORT"),
     doc: "listen here; may be given several times (key: listeners)",
 }];
 

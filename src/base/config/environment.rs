@@ -32,6 +32,8 @@ const NOT_KEYS: &[&str] = &[
     "KAFKA_VERSION",
 ];
 
+const LISTENERS: &[&str] = &["KAFKA_ADVERTISED_LISTENERS", "KAFKA_LISTENERS"];
+
 /// Edits that make a name a typo of a key.
 const TYPO_MAX: usize = 2;
 
@@ -46,6 +48,8 @@ impl Config {
     pub fn set_from_environment(&mut self, variables: impl Iterator<Item = (String, String)>) -> Result<()> {
         let mut variables: Vec<_> = variables.collect();
         variables.sort();
+        // As in the image: empty is not set.
+        variables.retain(|(variable, value)| !value.is_empty() || !LISTENERS.contains(&variable.as_str()));
         for (variable, value) in &variables {
             match key_of(variable) {
                 Some(name) => self.set_from_variable(variable, &name, value)?,
@@ -147,6 +151,8 @@ mod tests {
         let advertised = ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:9092,INSIDE://[::1]:29092");
         let told = config(&[advertised]).unwrap();
         assert_eq!(told.text("listeners"), "PLAINTEXT://0.0.0.0:9092,INSIDE://0.0.0.0:29092");
+        let empty = config(&[advertised, ("KAFKA_LISTENERS", "")]).unwrap();
+        assert_eq!(empty.text("listeners"), told.text("listeners"));
         let given = config(&[advertised, ("KAFKA_LISTENERS", "PLAINTEXT://:9092")]).unwrap();
         assert_eq!(given.text("listeners"), "PLAINTEXT://:9092");
     }

@@ -49,7 +49,7 @@ pub fn by_reason() -> Vec<(&'static str, Vec<String>)> {
 
 const CONTROLLER: &str = "one broker needs no controller, no quorum and no metadata log";
 const REPLICATION: &str = "one broker has one replica of everything, and no other broker to talk to";
-const THREADS: &str = "each connection has a thread of its own";
+const THREADS: &str = "each connection has a thread of its own, and a start uses as many as help";
 const SOCKETS: &str = "the kernel sizes the buffers of sockets";
 const TLS: &str = "there is no encryption, and no listener that asks for it";
 const AUTHENTICATION: &str = "there is no authentication: whoever reaches a listener may do everything";

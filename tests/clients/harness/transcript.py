@@ -15,11 +15,12 @@ ONE_REPLICA = r"^((follower|leader)\.replication\.throttled\.replicas|(local|rem
 NO_SUCH_KEYS = {ONE_REPLICA: "keys about replicas and tiers, which there are not"}
 BROKER_KEYS = {
     r"^(batch\.check|fetch\.max\.wait\.ms\.limit|fetch\.path|flush\.interval\.ms|flush\.mode)=": "sendlog's own keys",
-    r"^(log\.page\.cache|log\.requests|strict)=": "sendlog's own keys",
+    r"^(cluster\.id|log\.page\.cache|log\.requests|strict)=": "sendlog's own keys",
     r"^(group\.max\.size|max\.connections|queued\.max\.request\.bytes)=": "bounds where Kafka has none",
     r"^group\.initial\.rebalance\.delay\.ms=": "0 by default, and set for this Kafka",
     r"^log\.(flush\.interval|retention|roll|roll\.jitter)\.ms=": "no twin of these keys in hours or minutes",
-    r"^((advertised\.)?listeners|log\.dirs|node\.id)=": "not given in the same way",
+    r"^((advertised\.)?listeners|log\.dirs|node\.id|process\.roles)=": "not given in the same way",
+    r"^(controller\.listener\.names|listener\.security\.protocol\.map)=": "not given in the same way",
 }
 ONE_COPY = {".": "a replication factor above 1 is taken as 1, with a log line"}
 NO_INSYNC = {r"^min\.insync\.replicas=": "min.insync.replicas above 1 is taken as 1, with a log line"}
