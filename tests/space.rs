@@ -104,7 +104,7 @@ fn one_partition_keeps_most_of_the_cap_also_with_large_segments() {
     run_flat_out(broker.connect(), "demo", 0, 200, 1_000_000);
     let (start, end) = client.bounds("demo", 0);
     assert!((58..67).contains(&(end - start)), "segments of 1 GiB, and {start}..{end} are kept of 64 MiB");
-    let described = client.call(4, DescribeLogDirsRequest { topics: None, ..Default::default() });
+    let described = client.call(4, DescribeLogDirsRequest { topics: None });
     let sizes = described.results[0].topics.iter().flat_map(|topic| &topic.partitions);
     let logs = std::fs::read_dir(broker.folder().join("demo-0")).unwrap().flatten();
     let logs = logs.filter(|entry| entry.path().extension().is_some_and(|suffix| suffix == "log"));
