@@ -93,3 +93,16 @@ fn the_range_changes_while_the_broker_runs_and_means_nothing_with_log_append_tim
     assert_eq!(client.set_config(TOPIC, "topic", after.0, after.1).0, ErrorCode::NONE);
     assert_taken(&mut client, "topic", &[ahead]);
 }
+
+#[test]
+fn records_without_a_timestamp_age_by_their_file_and_the_log_says_so_once() {
+    let broker = Broker::with(&["--set", "log.retention.check.interval.ms=20"]);
+    let mut client = broker.connect();
+    client.create_with("demo", 1, &[("retention.ms", "1")]);
+    assert_taken(&mut client, "demo", &[-1]);
+    let line = broker.wait_for_line("goes by the time of the file");
+    assert!(line.contains("demo-0/00000000000000000000.log"), "{line}");
+    broker.wait_for_line("demo-0: retention moved the log start to 1");
+    let count = broker.log().iter().filter(|line| line.contains("by the time of the file")).count();
+    assert_eq!(count, 1, "{:#?}", broker.log());
+}

@@ -99,6 +99,9 @@ fn explain(oldest: &Oldest) -> String {
     };
     let mut text = match oldest.verdict {
         Verdict::Goes(Reason::Age) => format!("goes with the next look: {segment}, older than retention.ms"),
+        Verdict::Goes(Reason::FileAge) => {
+            format!("goes with the next look: {segment}, its file older than retention.ms, its timestamps tell no age")
+        }
         Verdict::Goes(Reason::Size) => {
             format!("goes with the next look: {segment}, the others hold retention.bytes")
         }

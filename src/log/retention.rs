@@ -26,6 +26,8 @@ pub struct Retention {
 pub enum Reason {
     /// `retention.ms`
     Age,
+    /// The same, by the time of the file: its largest timestamp tells no age.
+    FileAge,
     /// `retention.bytes`
     Size,
 }
@@ -55,10 +57,18 @@ pub fn start_after(
     let mut start = None;
     for view in views.iter().take_while(|view| view.size().0 > 0) {
         behind -= view.size().0;
-        match judge(view, behind, retention, now_ms)? {
-            Verdict::Goes(_) => start = Some(view.next_base().unwrap_or(log_end)),
-            Verdict::Stays { .. } => break,
+        let Verdict::Goes(reason) = judge(view, behind, retention, now_ms)? else { break };
+        if reason == Reason::FileAge {
+            let log = view.log_file();
+            let path = log.path().display();
+            note!(
+                Warn,
+                "segment_without_age",
+                [path = path],
+                "it goes by the time of its file: its largest timestamp tells no age"
+            );
         }
+        start = Some(view.next_base().unwrap_or(log_end));
     }
     Ok(start)
 }
@@ -71,18 +81,21 @@ pub fn judge(view: &SegmentView, behind: u64, retention: Retention, now_ms: i64)
     if bytes_max.is_some_and(|max| behind >= max) {
         return Ok(Verdict::Goes(Reason::Size));
     }
-    let written_ms = if retention.ms < 0 { None } else { written_ms(view, now_ms)? };
-    if written_ms.is_some_and(|ms| now_ms.saturating_sub(ms) > retention.ms) {
-        return Ok(Verdict::Goes(Reason::Age));
+    let written = if retention.ms < 0 { None } else { written_ms(view, now_ms)? };
+    match written {
+        Some((ms, reason)) if now_ms.saturating_sub(ms) > retention.ms => return Ok(Verdict::Goes(reason)),
+        _ => {}
     }
     Ok(Verdict::Stays {
-        until_ms: written_ms.map(|ms| ms.saturating_add(retention.ms)),
+        until_ms: written.map(|(ms, _)| ms.saturating_add(retention.ms)),
         bytes_left: bytes_max.map(|max| max - behind),
     })
 }
 
-/// When the segment was written: its largest timestamp, or, if that tells no age, as the file says.
-fn written_ms(view: &SegmentView, now_ms: i64) -> Result<Option<i64>> {
+/// When the segment was written, and by what it goes when that is too long ago: its largest timestamp or, if that tells no
+/// age, the time of its file.
+fn written_ms(view: &SegmentView, now_ms: i64) -> Result<Option<(i64, Reason)>> {
     let told_ms = view.largest_timestamp()?.map(|largest| largest.timestamp_ms).filter(|ms| (0..=now_ms).contains(ms));
-    Ok(told_ms.or_else(|| fs::modified_ms(view.log_file().path())))
+    let told = told_ms.map(|ms| (ms, Reason::Age));
+    Ok(told.or_else(|| Some((fs::modified_ms(view.log_file().path())?, Reason::FileAge))))
 }

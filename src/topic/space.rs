@@ -24,6 +24,8 @@ const FREED_PART: u64 = 16;
 const LOW_PART: u64 = 32;
 /// Room for a batch's entries in both indexes.
 const ENTRIES: u64 = 32;
+/// Partitions that a log line names.
+const NAMED_MAX: usize = 3;
 /// Where nothing can go, so much of the cap is appended until the next look.
 const GRACE_PART: u64 = 64;
 
@@ -289,17 +291,10 @@ impl Look {
         let is_due = self.said_ms.is_none_or(|said_ms| now_ms.saturating_sub(said_ms) >= 60_000);
         if self.deleted.segments > 0 && is_due && now_ms > i64::MIN {
             let Deletions { segments, bytes, from } = std::mem::take(&mut self.deleted);
-            let more = match from.len() {
-                1 => String::new(),
-                count => format!(" and {} more partitions", count - 1),
-            };
-            note!(
-                Info,
-                "room_made",
-                [segments = segments, bytes = bytes, partition = from[0]],
-                "log.dirs.max.bytes let {segments} segments go, {bytes} bytes, of {}{more}",
-                from[0]
-            );
+            let named: Vec<String> = from.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+            let more = if from.len() > NAMED_MAX { ", ..." } else { "" };
+            let from = named.join(", ") + more;
+            note!(Info, "room_made", [segments = segments, bytes = bytes, from = from], "under log.dirs.max.bytes");
             self.said_ms = Some(now_ms);
         }
     }
