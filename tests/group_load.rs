@@ -14,6 +14,9 @@ use sendlog::os::limits;
 use sendlog::wire::messages::describe_groups::DescribedGroup;
 use sendlog::wire::messages::{DescribeGroupsRequest, FetchRequest, JoinGroupRequest, ListGroupsRequest};
 
+/// How long a test waits before it calls a loaded broker hung.
+const HANG_LOADED: Duration = Duration::from_secs(180);
+
 #[test]
 fn ten_thousand_groups_commit_once_each_and_a_kill_forgets_none() {
     const CONNECTIONS: usize = 20;
@@ -48,11 +51,11 @@ fn describe(client: &mut Client, group: &str) -> DescribedGroup {
     client.call(5, request).groups.remove(0)
 }
 
-/// Polls for as long as the broker is given for this: a minute.
-fn within_a_minute(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+/// Polls for as long as the broker is given for this.
+fn soon_enough(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + HANG_LOADED;
     while !is_so() {
-        assert!(Instant::now() < deadline, "this did not come true within a minute: {what}");
+        assert!(Instant::now() < deadline, "this did not come true: {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -75,15 +78,15 @@ fn two_thousand_clients_that_wait_and_vanish_give_their_threads_back() {
     let mut joining: Vec<_> = (0..EACH).map(|_| Member::new(broker.connect(), "g")).collect();
     joining.iter_mut().for_each(|member| member.send_join(3));
     // All of them have arrived when the last of either kind is served: the group knows its members.
-    within_a_minute("every client has a thread", || broker.threads() >= before + 2 * EACH as u64);
-    within_a_minute("every join waits", || {
+    soon_enough("every client has a thread", || broker.threads() >= before + 2 * EACH as u64);
+    soon_enough("every join waits", || {
         let request =
             sendlog::wire::messages::DescribeGroupsRequest { groups: vec!["g".to_string()], ..Default::default() };
         member.client.call(5, request).groups[0].members.len() == EACH + 1
     });
     drop((fetching, joining));
     // Some threads stay to serve the next connections.
-    within_a_minute("the threads are back", || {
+    soon_enough("the threads are back", || {
         assert_eq!(member.beat(), ErrorCode::REBALANCE_IN_PROGRESS);
         broker.threads() <= before + 64
     });
@@ -128,7 +131,7 @@ fn members_that_join_and_vanish_cost_little_and_a_real_one_goes_on() {
     broker.connect().create("demo", 1);
     let mut member = Member::new(broker.connect(), "g");
     assert!(member.join(3).is_none() && member.sync(5).error_code.is_none());
-    let (before, deadline) = (broker.threads(), Instant::now() + Duration::from_secs(60));
+    let (before, deadline) = (broker.threads(), Instant::now() + HANG_LOADED);
     let (done, commits, next) = (AtomicBool::new(false), AtomicU64::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| live(&mut member, &done, &commits));
@@ -149,12 +152,12 @@ fn members_that_join_and_vanish_cost_little_and_a_real_one_goes_on() {
         assert!(ended.iter().all(|ended| ended.is_ok()), "a visitor was refused");
     });
     assert!(Instant::now() <= deadline, "{commits:?} commits beside {next:?} that came and went");
-    within_a_minute("nobody else is left, and no group", || {
+    soon_enough("nobody else is left, and no group", || {
         member.beat();
         let listed = member.client.call(4, ListGroupsRequest::default()).groups;
         describe(&mut member.client, "g").members.len() == 1 && listed.len() == 1
     });
-    within_a_minute("the threads are back", || broker.threads() <= before + 64);
+    soon_enough("the threads are back", || broker.threads() <= before + 64);
     assert!(broker.peak_memory_kb() < 100_000, "{} kB", broker.peak_memory_kb());
     assert!(member.join(3).is_none() && member.sync(5).error_code.is_none() && member.commit(2).is_none());
 }

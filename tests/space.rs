@@ -92,7 +92,7 @@ fn the_directory_stays_below_the_cap_while_producers_run_flat_out() {
         assert_eq!(end as usize, total / 4 / size);
         assert_eq!(client.fetch("one", 0, start - 1).error(), ErrorCode::OFFSET_OUT_OF_RANGE);
         assert_eq!(client.fetch("one", 0, start).read()[0].0, start);
-        broker.wait_for_line("log.dirs.max.bytes let ");
+        broker.wait_for_line("room_made");
     }
 }
 

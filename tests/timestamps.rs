@@ -100,9 +100,9 @@ fn records_without_a_timestamp_age_by_their_file_and_the_log_says_so_once() {
     let mut client = broker.connect();
     client.create_with("demo", 1, &[("retention.ms", "1")]);
     assert_taken(&mut client, "demo", &[-1]);
-    let line = broker.wait_for_line("goes by the time of the file");
+    let line = broker.wait_for_line("segment_without_age");
     assert!(line.contains("demo-0/00000000000000000000.log"), "{line}");
-    broker.wait_for_line("demo-0: retention moved the log start to 1");
-    let count = broker.log().iter().filter(|line| line.contains("by the time of the file")).count();
+    broker.wait_for_line("retention partition=demo-0 log_start=1");
+    let count = broker.log().iter().filter(|line| line.contains("segment_without_age")).count();
     assert_eq!(count, 1, "{:#?}", broker.log());
 }
