@@ -29,12 +29,14 @@ const BODY_GRACE: Duration = Duration::from_secs(5);
 /// How often the pace of a body that does not come is looked at.
 const BODY_LOOK: Duration = Duration::from_secs(1);
 /// Fast path: a client that has just been answered often sends its next request within microseconds, and a thread that
-/// sleeps meanwhile has to be woken by another core. So the thread lets others run and looks again, this many times,
-/// before it sleeps: some 60 us.
-const LOOKS: usize = 100;
-/// A connection whose last request came later than this after the answer before it does not look: 10,000 clients that
-/// ask once a second cost nothing.
+/// sleeps meanwhile has to be woken by another core. So the thread lets others run and looks again, for this long, before
+/// it sleeps: p50 of one produce at a time is 20 us with that, and 63 us without.
+const LOOK: Duration = Duration::from_micros(60);
+/// A connection looks when so many requests in a row have come sooner than this after the answers before them: 10,000
+/// clients that ask once a second cost nothing. It stops when one does not, which is also so when others want the
+/// processor: a thread that yields comes last among them, one that sleeps is woken first.
 const SOON: Duration = Duration::from_micros(100);
+const SOON_IN_A_ROW: u32 = 4;
 
 #[derive(Default)]
 pub struct Frames {
@@ -43,8 +45,8 @@ pub struct Frames {
     end: usize,
     /// When the last bytes came, on [`now_ns`]'s clock.
     arrived_ns: u64,
-    /// Whether the last request came soon after the answer before it.
-    comes_soon: bool,
+    /// Requests that came soon after the answers before them, without one that did not.
+    soon_in_a_row: u32,
 }
 
 const TORN: &str = "the client closed in the middle of a frame";
@@ -129,13 +131,13 @@ impl Frames {
                 return Ok((frame, Some(reserved)));
             }
             let is_idle = self.start == self.end;
-            if self.comes_soon && self.look_for_more(socket)? {
+            if self.soon_in_a_row >= SOON_IN_A_ROW && self.look_for_more(socket, idle_since)? {
                 continue;
             }
             match self.receive(socket) {
                 Ok(0) if is_idle => return Err(Closed::Quietly),
                 Ok(0) => return Err(Closed::Because(TORN.to_string())),
-                Ok(_) => self.comes_soon = idle_since.elapsed() < SOON,
+                Ok(_) => self.came_after(idle_since.elapsed()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_idle => {
                     self.buffer = Vec::new();
                     (self.start, self.end) = (0, 0);
@@ -149,14 +151,20 @@ impl Frames {
     }
 
     /// Whether something arrives while others run.
-    fn look_for_more(&mut self, socket: &TcpStream) -> io::Result<bool> {
-        for _ in 0..LOOKS {
-            if self.receive_now(socket)? {
-                return Ok(true);
+    fn look_for_more(&mut self, socket: &TcpStream, idle_since: Instant) -> io::Result<bool> {
+        loop {
+            let has_come = self.receive_now(socket)?;
+            let waited = idle_since.elapsed();
+            if has_come || waited > LOOK {
+                self.came_after(if has_come { waited } else { Duration::MAX });
+                return Ok(has_come);
             }
             thread::yield_now();
         }
-        Ok(false)
+    }
+
+    fn came_after(&mut self, waited: Duration) {
+        self.soon_in_a_row = if waited < SOON { self.soon_in_a_row.saturating_add(1) } else { 0 };
     }
 
     /// Reads until `size` bytes behind the size field are there, as long as they keep coming.
