@@ -14,5 +14,5 @@ mod uuid;
 pub use error::{Error, ErrorCode, Result};
 pub use note::{quoted, set_note_writer, write_line, write_note, Level, Note};
 pub use types::{FileRange, Offset, Position, TopicPartition};
-pub use utc::utc;
+pub use utc::{date, utc};
 pub use uuid::Uuid;

@@ -16,8 +16,8 @@ pub fn utc(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
 }
 
-/// Year, month and day of a day since 1970. Years are counted from March on, so that the leap day is the last one.
-fn date(day: i64) -> (i64, i64, i64) {
+/// Year, month and day of a day since 1970, in the proleptic Gregorian calendar. Years are counted from March on, so that the leap day is the last one.
+pub fn date(day: i64) -> (i64, i64, i64) {
     let day = day + EPOCH_DAY;
     let (era, day) = (day.div_euclid(DAYS_400), day.rem_euclid(DAYS_400));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;

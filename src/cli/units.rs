@@ -2,6 +2,8 @@
 //!
 //! Always true: a time is UTC, in the proleptic Gregorian calendar.
 
+use crate::base::date;
+
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 const DAY_MS: i64 = 86_400_000;
 
@@ -27,19 +29,6 @@ pub fn time(ms: i64) -> String {
         return format!("{ms} ms after 1970");
     }
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", in_day / 3600, in_day / 60 % 60, in_day % 60)
-}
-
-/// Year, month and day from days since 1970: counted in years that begin in March, so that the odd day comes last.
-fn date(days: i64) -> (i64, i64, i64) {
-    const DAYS_400_YEARS: i64 = 146_097;
-    let since_march_0 = days + 719_468;
-    let (era, day) = (since_march_0.div_euclid(DAYS_400_YEARS), since_march_0.rem_euclid(DAYS_400_YEARS));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::fmt::{Display, Write};
 
+use crate::base::quoted;
+
 #[derive(Default)]
 pub struct Json {
     text: String,
@@ -56,18 +58,7 @@ impl Json {
 
     pub fn string(&mut self, text: &str) {
         self.separate();
-        self.text.push('"');
-        for c in text.chars() {
-            match c {
-                '"' | '\\' => self.text.extend(['\\', c]),
-                // Line ends that older JavaScript takes for such are escaped as well.
-                c if c < ' ' || matches!(c, '\u{7f}' | '\u{2028}' | '\u{2029}') => {
-                    let _ = write!(self.text, "\\u{:04x}", c as u32);
-                }
-                c => self.text.push(c),
-            }
-        }
-        self.text.push('"');
+        self.text += &quoted(text);
     }
 }
 

@@ -5,6 +5,7 @@ read, the keyboard reaches it, it is silent while nobody looks, and a name that 
 By hand: tests/clients/run page; with PAGE_PICTURES=docs it draws the pictures of docs/ anew.
 """
 
+import json
 import os
 import re
 import signal
@@ -18,7 +19,8 @@ from harness.broker import ANY_PORT
 from harness.browser import Browser
 from harness.kafka import Kafka
 from harness.report import Failure, Skip
-from harness.suite import expect
+from harness.suite import eventually, expect
+from harness.tools import Tools
 
 LISTENING = re.compile(r" page=(http://\S+)/ ")
 DRAWS = "PAGE_PICTURES" in os.environ
@@ -76,6 +78,9 @@ def try_page(report, launch, home):
         check_manners(report, browser)
         with report.check("metrics: Prometheus' parser reads all of them"):
             parse_metrics(url)
+        load.end()
+        with report.attempt("page: Kafka's tools"):
+            check_tools(report, Tools(install.java("Tools"), home), broker.bootstrap, url)
         with report.check("page: it says when the broker is gone, and goes on when it is back"):
             check_restart(browser, broker, launch, home, url)
     finally:
@@ -114,6 +119,7 @@ class Load:
             except ProcessLookupError:
                 pass
             child.wait()
+        self.children = []
 
 
 def drop_pages(path):
@@ -220,6 +226,37 @@ def parse_metrics(url):
     for family in ["sendlog_request_duration_seconds histogram", "sendlog_topic_in_bytes counter", "sendlog_group_lag_records gauge"]:
         if int(found.get(family, 0)) == 0:
             raise Failure(f"no sample of {family}")
+
+
+def check_tools(report, tools, bootstrap, url):
+    """What Kafka's tools say is what the page says."""
+
+    def ask(path):
+        return json.load(urllib.request.urlopen(f"{url}/{path}", timeout=30))
+
+    def sizes_agree():
+        printed = tools.run("org.apache.kafka.tools.LogDirsCommand", "--bootstrap-server", bootstrap, "--describe")
+        folders = json.loads(printed.splitlines()[-1])["brokers"][0]["logDirs"]
+        told = {it["partition"]: it["size"] for folder in folders for it in folder["partitions"]}
+        topics = ask("state")["topics"]
+        shown = {
+            f"{topic['name']}-{number}": partition["size_bytes"]
+            for topic in topics
+            for number, partition in enumerate(topic["partitions"])
+        }
+        return told == shown and len(told) > 6
+
+    try:
+        with report.check("page: kafka-log-dirs tells the same sizes"):
+            # A group whose members are gone may write once more.
+            eventually(sizes_agree, "the sizes of all partitions agree")
+        with report.check("page: kafka-configs tells the same values"):
+            broker = ["--entity-type", "brokers", "--entity-name", "1"]
+            printed = tools.run("kafka.admin.ConfigCommand", "--bootstrap-server", bootstrap, *broker, "--describe", "--all")
+            told = dict(re.findall(r"^  ([a-z.]+)=(.*) sensitive=", printed, re.MULTILINE))
+            expect(told, {it["key"]: it["value"] for it in ask("config")}, "values by key")
+    finally:
+        tools.close()
 
 
 def check_restart(browser, broker, launch, home, url):
