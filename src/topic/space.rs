@@ -13,6 +13,7 @@
 //! never touched, nor are topics without `delete`; where they alone fill the cap, appends go on and one line says so.
 //! Not done: no clock; the caller says when a line is due.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 
 use super::*;
@@ -233,7 +234,7 @@ impl TopicRegistry {
     /// What else lies in the data directory: files of the root, strays, what recovery has put aside.
     fn other_bytes(&self) -> u64 {
         let topics = self.all();
-        let known: Vec<String> =
+        let known: HashSet<String> =
             topics.iter().flat_map(|topic| &topic.partitions).map(|one| one.name().to_string()).collect();
         let entries = fs::list(self.root()).unwrap_or_default();
         let bytes = entries.iter().map(|entry| {
