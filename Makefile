@@ -3,7 +3,7 @@
 # make test-clients  stock Kafka clients against the broker; installs them into target/ by itself
 # make check         formatting, lints, documentation, tests
 # make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
-# make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: over an hour
+# make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: about an hour
 
 # make install       as root: the binary, its manual and completions, the systemd unit; PREFIX and DESTDIR as usual
 # make static        a binary without shared libraries (musl), in target/x86_64-unknown-linux-musl/release
