@@ -253,7 +253,7 @@ def check_tools(report, tools, bootstrap, url):
         with report.check("page: kafka-configs tells the same values"):
             broker = ["--entity-type", "brokers", "--entity-name", "1"]
             printed = tools.run("kafka.admin.ConfigCommand", "--bootstrap-server", bootstrap, *broker, "--describe", "--all")
-            told = dict(re.findall(r"^  ([a-z.]+)=(.*) sensitive=", printed, re.MULTILINE))
+            told = dict(re.findall(r"^  ([a-z0-9.]+)=(.*) sensitive=", printed, re.MULTILINE))
             expect(told, {it["key"]: it["value"] for it in ask("config")}, "values by key")
     finally:
         tools.close()
