@@ -5,6 +5,8 @@
 
 use std::process::ExitCode;
 
+use getopts::Matches;
+
 use crate::base::config::KEYS;
 use crate::base::Error;
 use crate::cli::flags::{Flag, Takes, HELP};
@@ -25,11 +27,7 @@ pub const COMMAND: Command = Command {
     main,
 };
 
-fn main(command: &Command, args: &[String]) -> ExitCode {
-    let matches = match command.parse(args) {
-        Ok(matches) => matches,
-        Err(code) => return code,
-    };
+fn main(matches: &Matches) -> ExitCode {
     let shells: Vec<&str> = matches.free.iter().map(String::as_str).collect();
     say(&match shells[..] {
         ["bash"] => bash(),

@@ -6,6 +6,8 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use getopts::Matches;
+
 use crate::base::Result;
 use crate::cli::flags::HELP;
 use crate::cli::{options, say, units, Command};
@@ -25,12 +27,8 @@ and changes nothing; a broker may be running on it. What that broker was given a
 
 const HEADINGS: [&str; 6] = ["partition", "size", "segments", "oldest record", "log start", "what goes next"];
 
-fn main(command: &Command, args: &[String]) -> ExitCode {
-    let matches = match command.parse(args) {
-        Ok(matches) => matches,
-        Err(code) => return code,
-    };
-    match report(&matches) {
+fn main(matches: &Matches) -> ExitCode {
+    match report(matches) {
         Ok(text) => {
             say(&text);
             ExitCode::SUCCESS
@@ -39,7 +37,7 @@ fn main(command: &Command, args: &[String]) -> ExitCode {
     }
 }
 
-fn report(matches: &getopts::Matches) -> Result<String> {
+fn report(matches: &Matches) -> Result<String> {
     let config = options::config(matches)?;
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(print(&disk::look(config, since.as_millis() as i64)?))

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use getopts::Matches;
+
 use crate::base::config::KEYS;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::{say, Command, COMMANDS};
@@ -16,14 +18,9 @@ pub const COMMAND: Command = Command {
     main,
 };
 
-fn main(command: &Command, args: &[String]) -> ExitCode {
-    match command.parse(args) {
-        Ok(_) => {
-            say(&page());
-            ExitCode::SUCCESS
-        }
-        Err(code) => code,
-    }
+fn main(_: &Matches) -> ExitCode {
+    say(&page());
+    ExitCode::SUCCESS
 }
 
 fn page() -> String {

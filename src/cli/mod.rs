@@ -12,6 +12,8 @@ mod units;
 use std::io::Write;
 use std::process::ExitCode;
 
+use getopts::Matches;
+
 use flags::Flag;
 
 /// A command: `sendlog NAME [options]`.
@@ -24,7 +26,7 @@ pub struct Command {
     pub about: &'static str,
     pub flags: &'static [&'static [Flag]],
     pub examples: &'static [&'static str],
-    pub main: fn(&Command, &[String]) -> ExitCode,
+    pub main: fn(&Matches) -> ExitCode,
 }
 
 /// The first one is what `sendlog` without a command does.
@@ -33,10 +35,8 @@ pub const COMMANDS: &[Command] = &[server::COMMAND, disk::COMMAND, completions::
 /// Finds the command in the table, and runs it.
 pub fn main(args: &[String]) -> ExitCode {
     let named = args.first().and_then(|name| COMMANDS.iter().find(|command| command.name == name));
-    match named {
-        Some(command) => (command.main)(command, &args[1..]),
-        None => (COMMANDS[0].main)(&COMMANDS[0], args),
-    }
+    let (command, args) = named.map_or((&COMMANDS[0], args), |command| (command, &args[1..]));
+    command.parse(args).map_or_else(|code| code, |matches| (command.main)(&matches))
 }
 
 /// Prints to stdout; whoever has closed that does not want it.

@@ -7,6 +7,8 @@
 use std::process::ExitCode;
 use std::sync::mpsc;
 
+use getopts::Matches;
+
 use crate::base::config::{markdown, Config, Source};
 use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
@@ -83,16 +85,12 @@ enum Print {
     Markdown,
 }
 
-fn main(command: &Command, args: &[String]) -> ExitCode {
-    let matches = match command.parse(args) {
-        Ok(matches) => matches,
-        Err(code) => return code,
-    };
+fn main(matches: &Matches) -> ExitCode {
     if matches.opt_present("version") {
         say(&format!("sendlog {}\n", env!("CARGO_PKG_VERSION")));
         return ExitCode::SUCCESS;
     }
-    match plan(&matches) {
+    match plan(matches) {
         Ok(plan) => match plan.print {
             None => run(plan),
             Some(print) => {
@@ -107,7 +105,7 @@ fn main(command: &Command, args: &[String]) -> ExitCode {
     }
 }
 
-fn plan(matches: &getopts::Matches) -> Result<Plan> {
+fn plan(matches: &Matches) -> Result<Plan> {
     let mut config = options::config(matches)?;
     let listen = matches.opt_strs("listen");
     if !listen.is_empty() {
