@@ -4,7 +4,9 @@
 //! us, and what Go, Java or Node start processes from are threads that come and go.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+use crate::os::poll::{self, Interest};
 
 /// The process that this one would be waited for by.
 pub fn id() -> u32 {
@@ -24,15 +26,6 @@ pub fn wait_for_end(pid: u32) -> io::Result<()> {
         // It ended before the pidfd was opened, which may be that of another process with its number.
         return Ok(());
     }
-    let mut polled = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    loop {
-        // SAFETY: one valid pollfd, for the kernel to read and fill.
-        match unsafe { libc::poll(&mut polled, 1, -1) } {
-            1.. => return Ok(()),
-            _ => match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::Interrupted => {}
-                error => return Err(error),
-            },
-        }
-    }
+    while !poll::wait(&[(pidfd.as_fd(), Interest::Read)], None)?[0] {}
+    Ok(())
 }
