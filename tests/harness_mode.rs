@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use broker::client::fetch_request;
 use broker::{run, scratch, tree, until, Broker, Ended};
 use tempfile::TempDir;
 
@@ -57,16 +56,7 @@ fn a_topic_that_cannot_be_is_refused_and_leaves_nothing() {
 fn a_second_signal_leaves_no_data_either() {
     let data = Arc::new(scratch());
     let broker = Broker::run(data.clone(), &["--ephemeral", "--listen", "127.0.0.1:0", "--topic", "demo:1"]);
-    let mut client = broker.connect();
-    client.fill("demo", 0, 30, 1_000_000);
-    // A client that does not read keeps the first stop waiting.
-    client.send(12, fetch_request(&[("demo", 0, 0)]));
-    assert_eq!(client.socket.peek(&mut [0]).unwrap(), 1, "the answer is being sent");
-    broker.signal("TERM");
-    let address = broker.address;
-    until("the first signal closes the listener", || std::net::TcpStream::connect(address).err());
-    broker.signal("TERM");
-    assert_eq!(broker.ended().status.code(), Some(1));
+    assert_eq!(broker.stop_twice("demo").status.code(), Some(1));
     assert_eq!(scratch_folders(data.path()), 0);
 }
 

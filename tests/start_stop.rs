@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use broker::client::{batch, fetch_request, produce_request, Client};
-use broker::{scratch, tree, until, Broker};
+use broker::{scratch, tree, Broker};
 use sendlog::base::ErrorCode;
 use sendlog::wire::messages::{ApiVersionsRequest, FetchRequest, ProduceRequest};
 
@@ -89,17 +89,8 @@ fn a_start_after_a_kill_says_in_one_line_what_it_recovered() {
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     let broker = Broker::start();
-    let mut client = broker.connect();
-    client.create("demo", 1);
-    client.fill("demo", 0, 30, 1_000_000);
-    // A client that does not read keeps the first stop waiting: more than all socket buffers hold is on its way.
-    client.send(12, fetch_request(&[("demo", 0, 0)]));
-    assert_eq!(client.socket.peek(&mut [0]).unwrap(), 1, "the answer is being sent");
-    broker.signal("TERM");
-    let address = broker.address;
-    until("the first signal closes the listener", || std::net::TcpStream::connect(address).err());
-    broker.signal("TERM");
-    let ended = broker.ended();
+    broker.connect().create("demo", 1);
+    let ended = broker.stop_twice("demo");
     assert_eq!(ended.status.code(), Some(1));
     assert!(ended.stderr.iter().any(|line| line.contains("a second signal")), "{:#?}", ended.stderr);
     assert!(!ended.data.path().join("data").join(MARKER).exists(), "not a clean stop");

@@ -142,6 +142,20 @@ impl Broker {
         ended.data
     }
 
+    /// A first SIGTERM whose stop is kept waiting by a client that does not read, as more than all socket buffers hold is on
+    /// its way, and a second one.
+    pub fn stop_twice(self, topic: &str) -> Ended {
+        let mut client = self.connect();
+        client.fill(topic, 0, 30, 1_000_000);
+        client.send(12, client::fetch_request(&[(topic, 0, 0)]));
+        assert_eq!(client.socket.peek(&mut [0]).unwrap(), 1, "the answer is being sent");
+        self.signal("TERM");
+        let address = self.address;
+        until("the first signal closes the listener", || std::net::TcpStream::connect(address).err());
+        self.signal("TERM");
+        self.ended()
+    }
+
     /// Waits for its end.
     pub fn ended(mut self) -> Ended {
         self.wait()
