@@ -11,7 +11,7 @@
 PREFIX ?= /usr/local
 MUSL := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: run test test-clients check lint bench bench-all install static
+.PHONY: run test test-clients check lint bench bench-all install static torture torture-short torture-build
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -57,3 +57,15 @@ install:
 static:
 	rustup target add $(MUSL)
 	cargo build --release --quiet --locked --target $(MUSL)
+
+# make torture       tries to lose data and to bring the broker down, for about an hour; the report is target/torture/report.md
+# make torture-short the same in the length of CI
+torture: torture-build
+	target/release/examples/torture --long
+
+torture-short: torture-build
+	target/release/examples/torture
+
+torture-build:
+	cargo build --release --quiet --locked --bin sendlog --example torture
+	cargo build --release --quiet --locked --bin sendlog --features faults --target-dir target/faults

@@ -7,6 +7,7 @@ mod error;
 pub mod metrics;
 #[macro_use]
 mod note;
+pub mod seeded;
 mod types;
 mod utc;
 mod uuid;

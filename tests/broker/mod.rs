@@ -217,7 +217,7 @@ pub fn run_in(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
 
 /// The binary with the scratch folder as its working directory.
 fn command(data: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sendlog"));
+    let mut command = Command::new(binary());
     command.args(arguments).current_dir(data.path()).env("TMPDIR", data.path());
     // What the tests' own environment says of a Kafka is not for this broker.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KAFKA_")) {
@@ -226,6 +226,15 @@ fn command(data: &TempDir, arguments: &[&str]) -> Command {
     command.env_remove("CLUSTER_ID");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// The broker that is tried: the one that Cargo built for the test; for an example, `SENDLOG_BINARY` or the release build
+/// that lies beside it.
+fn binary() -> PathBuf {
+    let named = std::env::var_os("SENDLOG_BINARY").map(PathBuf::from);
+    let built = option_env!("CARGO_BIN_EXE_sendlog").map(PathBuf::from);
+    let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("sendlog");
+    named.or(built).unwrap_or_else(beside)
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
