@@ -6,6 +6,7 @@
 
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use getopts::Matches;
 
@@ -167,6 +168,9 @@ fn run(plan: Plan) -> ExitCode {
     }
 }
 
+/// A second signal this soon is an echo of the first: `timeout(1)` signals its child, and then the group that it is in.
+const ECHO: Duration = Duration::from_millis(100);
+
 /// The first signal asks for a stop, which a start that still recovers carries out when it is done; the second ends
 /// the process at once.
 fn watch_signals(exits_with_parent: bool, scratch: Option<&Scratch>) -> mpsc::Receiver<()> {
@@ -179,6 +183,8 @@ fn watch_signals(exits_with_parent: bool, scratch: Option<&Scratch>) -> mpsc::Re
     std::thread::spawn(move || {
         signals::wait();
         let _ = asked.send(());
+        std::thread::sleep(ECHO);
+        signals::forget_pending();
         signals::wait();
         note!(Warn, "stopped_at_once", [], "a second signal came; the next start recovers");
         drop(scratch);
