@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Error, Result};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::{log_lines, now, Broker};
+use crate::server::{log_lines, now, threads, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
 /// How often committed offsets and producers are looked through for those that have expired.
@@ -30,9 +30,7 @@ impl Background {
         let wake = Arc::new(WaitCell::default());
         broker.topics.set_space_waker(wake.clone());
         let (stop, cell) = (stopping.clone(), wake.clone());
-        let thread = std::thread::Builder::new()
-            .name("background".to_string())
-            .spawn(move || run(&broker, &stop, &cell))
+        let thread = threads::start("background", threads::STACK_BYTES, move || run(&broker, &stop, &cell))
             .map_err(|error| Error::unusable("cannot start a thread", error.to_string()))?;
         Ok(Background { stopping, wake, thread })
     }
