@@ -75,7 +75,7 @@ pub fn room(operation: Operation, path: &Path, wanted: usize) -> io::Result<usiz
     match fault {
         None => Ok(wanted),
         Some(What::Fails(errno)) => Err(io::Error::from_raw_os_error(errno)),
-        Some(What::Short) => Ok(wanted / 2),
+        Some(What::Short) => Ok(wanted.div_ceil(2)),
         Some(What::Lie) => Ok(0),
     }
 }

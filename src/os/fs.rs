@@ -110,12 +110,11 @@ pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> R
 
 /// Fills `buffer` from `position` on, and returns how much of it: less only at the file's end.
 pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Result<usize> {
-    let length = room(Operation::Read, path, buffer.len()).map_err(at(path))?;
-    let buffer = &mut buffer[..length];
     let mut filled = 0;
     while filled < buffer.len() {
         metrics::note_call();
-        match file.read_at(&mut buffer[filled..], position + filled as u64) {
+        let end = filled + room(Operation::Read, path, buffer.len() - filled).map_err(at(path))?;
+        match file.read_at(&mut buffer[filled..end], position + filled as u64) {
             Ok(0) => break,
             Ok(n) => filled += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -128,10 +127,12 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
 /// Fills `buffer` from `position` on; a file that ends before is an error.
 pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
     metrics::note_call();
-    if room(Operation::Read, Path::new(""), buffer.len())? < buffer.len() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    let (first, rest) = buffer.split_at_mut(room(Operation::Read, Path::new(""), buffer.len())?);
+    file.read_exact_at(first, position)?;
+    if rest.is_empty() {
+        return Ok(());
     }
-    file.read_exact_at(buffer, position)
+    file.read_exact_at(rest, position + first.len() as u64)
 }
 
 /// Bytes that are read at first; most files that are read whole are smaller.
@@ -149,7 +150,8 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; SMALL];
     let mut filled = 0;
     loop {
-        match file.read(&mut bytes[filled..]) {
+        let end = filled + room(Operation::Read, path, bytes.len() - filled).map_err(at(path))?;
+        match file.read(&mut bytes[filled..end]) {
             Ok(0) => break,
             Ok(got) => filled += got,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -159,7 +161,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
             bytes.resize(2 * filled, 0);
         }
     }
-    bytes.truncate(room(Operation::Read, path, filled).map_err(at(path))?);
+    bytes.truncate(filled);
     Ok(Some(bytes))
 }
 
@@ -187,11 +189,32 @@ pub fn sync_data(file: &File, path: &Path) -> Result<()> {
 
 /// Makes the names in a folder durable: those created, renamed and removed.
 pub fn sync_dir(path: &Path) -> Result<()> {
-    metrics::note_call();
-    if !pass(Operation::SyncFolder, path)? || IS_SCRATCH.load(Ordering::Relaxed) {
-        return Ok(());
+    open_folder(path)?.sync()
+}
+
+/// A folder that was opened to be synced, for changes that must not fail halfway for want of a descriptor.
+pub struct Folder<'a> {
+    path: &'a Path,
+    /// `None`: nothing is synced.
+    open: Option<File>,
+}
+
+pub fn open_folder(path: &Path) -> Result<Folder<'_>> {
+    pass(Operation::Open, path)?;
+    let is_scratch = IS_SCRATCH.load(Ordering::Relaxed);
+    let open = (!is_scratch).then(|| File::open(path)).transpose().map_err(at(path))?;
+    Ok(Folder { path, open })
+}
+
+impl Folder<'_> {
+    /// Makes the names in it durable.
+    pub fn sync(&self) -> Result<()> {
+        metrics::note_call();
+        match &self.open {
+            Some(folder) if pass(Operation::SyncFolder, self.path)? => folder.sync_all().map_err(at(self.path)),
+            _ => Ok(()),
+        }
     }
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
 }
 
 /// Makes the files and names in new folders durable, and the folders' own names in `root`.

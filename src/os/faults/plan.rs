@@ -48,8 +48,8 @@ impl Operation {
 
     /// Whether it needs a descriptor.
     fn opens(self) -> bool {
-        use Operation::{Copy, Create, List, Lock, Open, SyncFolder, Write};
-        matches!(self, Create | Open | Write | Copy | List | Lock | SyncFolder)
+        use Operation::{Copy, Create, List, Lock, Open, Write};
+        matches!(self, Create | Open | Write | Copy | List | Lock)
     }
 
     /// Whether it needs room on the disk.
@@ -69,7 +69,7 @@ impl Operation {
 pub enum What {
     /// It fails with this errno, and does nothing.
     Fails(i32),
-    /// Half of the bytes are moved; a write says `ENOSPC` then, a read that the file ends there.
+    /// Half of the bytes are moved: a write says `ENOSPC` then, `sendfile(2)` that the file ends there, and a read goes on.
     Short,
     /// A sync says that it is done.
     Lie,
