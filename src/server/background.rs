@@ -94,8 +94,10 @@ fn flush(broker: &Broker, due: impl Fn(&Partition) -> bool) -> bool {
     for topic in broker.topics.all() {
         for partition in topic.partitions.iter().filter(|partition| due(partition)) {
             any = true;
-            // A failure is final for the partition, which has said so.
-            let _ = partition.flush_all();
+            // A failed sync is final for the partition, which has said so.
+            if let Err(error) = partition.flush_all() {
+                note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
+            }
         }
     }
     any
