@@ -25,6 +25,8 @@ mod slots;
 pub mod state;
 mod subscription;
 #[cfg(test)]
+mod sweep_tests;
+#[cfg(test)]
 mod tests;
 mod waits;
 

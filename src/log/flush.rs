@@ -80,6 +80,7 @@ impl Flush {
         state.is_running = false;
         match result {
             Ok(()) => state.durable = state.durable.max(covered),
+            Err(Error::Rejected { .. }) => {} // nothing was synced
             Err(_) => state.closed = Some(ErrorCode::KAFKA_STORAGE_ERROR),
         }
         self.ended.notify_all();

@@ -191,7 +191,7 @@ impl Partition {
         let (views, log_end) = {
             let state = self.state.lock().unwrap();
             let log = state.online()?;
-            (log.views(), log.end_offset())
+            (log.views_from_start(), log.end_offset())
         };
         self.check_read(retention::start_after(&views, log_end, retention, now_ms))
     }
@@ -225,7 +225,7 @@ impl Partition {
         let mut state = self.state.lock().unwrap();
         state.online()?;
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
-        let deleted = log.advance_start(offset)?;
+        let deleted = log.advance_start(offset);
         Ok((log.start_offset(), deleted))
     }
 
@@ -276,6 +276,11 @@ impl Partition {
             }
         }
         result
+    }
+
+    /// For an error elsewhere that leaves it open what a start will find of this partition.
+    pub fn go_offline(&self, error: &Error) {
+        self.take_offline(&mut self.state.lock().unwrap(), error);
     }
 
     pub(super) fn take_offline(&self, state: &mut State, error: &Error) {
