@@ -6,6 +6,9 @@
 //! look at. Whatever is started is ended, whatever was well is removed. The report holds only what ran.
 //! Not done: no part measures speed.
 
+mod history;
+mod kill;
+mod load;
 mod report;
 mod trial;
 
@@ -18,7 +21,14 @@ use std::process::ExitCode;
 use trial::{Part, Trial};
 
 /// In the order in which they run.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[Part {
+    name: "kill",
+    what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
+    unit: "kills",
+    short: 50,
+    long: 2000,
+    run: kill::run,
+}];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 

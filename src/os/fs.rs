@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::{metrics, Error, Result};
+use crate::base::{metrics, seeded, Error, Result};
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     |source| Error::Storage { path: path.to_path_buf(), source }
@@ -163,7 +163,7 @@ pub fn sync_data(file: &File, path: &Path) -> Result<()> {
 pub fn sync_dir(path: &Path) -> Result<()> {
     metrics::note_call();
     step("sync folder", path)?;
-    if IS_SCRATCH.load(Ordering::Relaxed) {
+    if IS_SCRATCH.load(Ordering::Relaxed) || seeded::is_on("no-folder-sync") {
         return Ok(());
     }
     File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
