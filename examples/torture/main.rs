@@ -9,6 +9,7 @@
 mod history;
 mod kill;
 mod load;
+mod power;
 mod report;
 mod trial;
 
@@ -21,14 +22,24 @@ use std::process::ExitCode;
 use trial::{Part, Trial};
 
 /// In the order in which they run.
-const PARTS: &[Part] = &[Part {
-    name: "kill",
-    what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
-    unit: "kills",
-    short: 50,
-    long: 2000,
-    run: kill::run,
-}];
+const PARTS: &[Part] = &[
+    Part {
+        name: "kill",
+        what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
+        unit: "kills",
+        short: 50,
+        long: 2000,
+        run: kill::run,
+    },
+    Part {
+        name: "power",
+        what: "power cuts under load, file systems shut down by ioctl without a flush",
+        unit: "cuts",
+        short: 20,
+        long: 1000,
+        run: power::run,
+    },
+];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 
