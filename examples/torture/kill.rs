@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::{command, scratch, Broker};
-use crate::history::check::{check, Tally};
+use crate::history::check::{judge, Tally};
 use crate::load::{Load, Plan};
 use crate::trial::{Outcome, Random, Trial};
 
@@ -85,10 +85,8 @@ fn rounds(random: &mut Random, cycles: u64) -> Result<(Tally, u64), String> {
     load.board.announce(broker.address);
     let history = load.finish(&mut broker.connect()).map_err(keep)?;
     broker.kill();
-    match check(&history).as_slice() {
-        [] => Ok((Tally::of(&history), killed_starts)),
-        [first, ..] => Err(keep(format!("{first:?}, the first of {} anomalies", check(&history).len()))),
-    }
+    let tally = judge(&history).map_err(keep)?;
+    Ok((tally, killed_starts))
 }
 
 fn kill_a_start(data: &tempfile::TempDir, after: Duration) {

@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::*;
 
+/// Anomalies that are told of one history.
+const TOLD_MAX: usize = 20;
+
 /// A promise that was broken, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Anomaly {
@@ -55,6 +58,17 @@ impl Tally {
         self.read += other.read;
         self.commits += other.commits;
     }
+}
+
+/// What the history was made of; or the first promises that it shows broken.
+pub fn judge(history: &[Event]) -> Result<Tally, String> {
+    let found = check(history);
+    if found.is_empty() {
+        return Ok(Tally::of(history));
+    }
+    let told: Vec<String> =
+        found.iter().take(TOLD_MAX).map(|Anomaly { kind, text }| format!("{kind}: {text}")).collect();
+    Err(format!("{} anomalies, such as {}", found.len(), told.join("; ")))
 }
 
 /// Every promise that the history shows broken.
@@ -127,18 +141,26 @@ impl Part<'_> {
             let floor = floors.entry(era).or_insert(0);
             *floor = offset.max(*floor);
         };
-        let last_era = self.eras().max().unwrap_or(0);
-        raise(last_era, i64::MAX);
+        // Nothing was cut after the last read.
+        self.last.iter().for_each(|last| raise(last.era, i64::MAX));
         for sent in self.sent.iter().filter(|sent| sent.fate == Fate::Done && sent.is_durable) {
             raise(sent.era, sent.offset + sent.count as i64);
         }
-        let seen: HashSet<i64> = self.read_back.iter().map(|read| read.offset).collect();
         for committed in &self.committed {
-            if committed.fate == Fate::Done || seen.contains(&committed.offset) {
+            if committed.fate == Fate::Done || self.was_read_back(committed) {
                 raise(committed.era, committed.offset);
             }
         }
         floors
+    }
+
+    /// Whether a commit without an answer is known to have happened: nobody else can have made what was read back.
+    fn was_read_back(&self, committed: &Committed) -> bool {
+        let is_same = |other: &&&Committed| other.offset == committed.offset;
+        self.read_back.iter().filter(|read| read.offset == committed.offset).any(|read| {
+            let mut makers = self.committed.iter().filter(is_same).filter(|other| other.span.began < read.span.ended);
+            makers.next().is_some_and(|only| std::ptr::eq(*only, committed)) && makers.next().is_none()
+        })
     }
 
     fn eras(&self) -> impl Iterator<Item = u32> + '_ {

@@ -148,6 +148,7 @@ pub struct Epoch {
 #[derive(Clone, Default, Debug)]
 pub struct Final {
     pub key: Key,
+    pub era: u32,
     pub log_start: i64,
     pub log_end: i64,
     pub records: Vec<(i64, Value)>,

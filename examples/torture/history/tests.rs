@@ -33,7 +33,7 @@ fn good() -> Vec<Event> {
     history.push(Event::Epoch(Epoch { life: 0, epoch: 0 }));
     history.push(Event::Epoch(Epoch { life: 1, epoch: 1 }));
     history.push(Event::Topics(vec!["a".to_string()]));
-    history.push(Event::Final(Final { key: 0, log_start: 0, log_end: COUNT, records }));
+    history.push(Event::Final(Final { log_end: COUNT, records, ..Final::default() }));
     history
 }
 
@@ -125,7 +125,7 @@ fn cut(left: i64, durable_number: Option<usize>) -> Vec<Event> {
     history.push(Event::Sent(after));
     let mut records: Vec<_> = (0..left).map(|n| (n, value(n))).collect();
     records.push((left, value(30)));
-    history.push(Event::Final(Final { key: 0, log_start: 0, log_end: left + 1, records }));
+    history.push(Event::Final(Final { era: 1, log_end: left + 1, records, ..Final::default() }));
     history
 }
 
@@ -139,6 +139,18 @@ fn a_power_cut_may_take_what_was_not_flushed_and_leaves_a_prefix() {
     history.insert(0, Event::Sent(after));
     let kinds: Vec<_> = check(&history).into_iter().map(|anomaly| anomaly.kind).collect();
     assert!(kinds.contains(&"no-prefix"), "{kinds:?}");
+}
+
+#[test]
+fn after_the_last_cut_nothing_may_be_lost_though_nobody_did_anything() {
+    let mut history = cut(12, None);
+    let after = history.len() - 2;
+    history.remove(after);
+    last(&mut history).records.pop();
+    last(&mut history).log_end -= 1;
+    assert_eq!(check(&history), []);
+    last(&mut history).era = 0;
+    assert!(check(&history).iter().any(|anomaly| anomaly.kind == "lost"));
 }
 
 #[test]

@@ -57,6 +57,10 @@ impl Board {
         self.change(|now| (now.address, now.era) = (None, now.era + u32::from(is_power_cut)));
     }
 
+    pub fn era(&self) -> u32 {
+        self.now.lock().unwrap().era
+    }
+
     /// Nothing new is to be begun.
     pub fn drain(&self) {
         self.change(|now| now.is_draining = true);

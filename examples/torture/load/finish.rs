@@ -5,7 +5,7 @@ use sendlog::wire::messages::MetadataRequest;
 use crate::broker::Client;
 use crate::history::{Event, Final, Key, Value};
 
-pub fn read_all(client: &mut Client, key: Key, topic: &str, partition: i32) -> Result<Event, String> {
+pub fn read_all(client: &mut Client, era: u32, key: Key, topic: &str, partition: i32) -> Result<Event, String> {
     let (log_start, log_end) = client.bounds(topic, partition);
     let mut records = Vec::new();
     let mut next = log_start;
@@ -25,7 +25,7 @@ pub fn read_all(client: &mut Client, key: Key, topic: &str, partition: i32) -> R
             records.push((offset, value));
         }
     }
-    Ok(Event::Final(Final { key, log_start, log_end, records }))
+    Ok(Event::Final(Final { key, era, log_start, log_end, records }))
 }
 
 pub fn list_topics(client: &mut Client) -> Event {

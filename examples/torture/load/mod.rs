@@ -92,7 +92,7 @@ impl Load {
         }
         let mut history = self.board.take()?;
         for (key, (topic, partition)) in self.plan.partitions().iter().enumerate() {
-            history.push(finish::read_all(client, key, topic, *partition)?);
+            history.push(finish::read_all(client, self.board.era(), key, topic, *partition)?);
         }
         history.push(finish::list_topics(client));
         Ok(history)

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::{scratch, until, Broker};
-use crate::history::check::{check, Tally};
+use crate::history::check::{judge, Tally};
 use crate::load::{Load, Plan};
 use crate::trial::{Outcome, Random, Trial};
 use disk::Disk;
@@ -98,10 +98,7 @@ fn rounds(random: &mut Random, disk: &Disk, data: &Path, cycles: u64) -> Result<
     load.board.announce(broker.address);
     let history = load.finish(&mut broker.connect())?;
     broker.stop();
-    match check(&history).as_slice() {
-        [] => Ok(Tally::of(&history)),
-        [first, ..] => Err(format!("{first:?}, the first of {} anomalies", check(&history).len())),
-    }
+    judge(&history)
 }
 
 /// Whether no thread of a process runs or waits for the disk any more.
