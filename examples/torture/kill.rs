@@ -50,6 +50,7 @@ pub fn plan() -> Plan {
         configs: vec![("segment.bytes", "1048576"), ("segment.ms", "100"), ("file.delete.delay.ms", "100")],
         senders: vec![(true, true), (true, false), (false, true), (false, false)],
         record_bytes_max: 300,
+        large_bytes: 60_000,
         rest_max: Duration::from_millis(8),
     }
 }

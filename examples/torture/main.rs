@@ -7,6 +7,7 @@
 //! Not done: no part measures speed.
 
 mod history;
+mod images;
 mod kill;
 mod load;
 mod power;
@@ -38,6 +39,14 @@ const PARTS: &[Part] = &[
         short: 20,
         long: 1000,
         run: power::run,
+    },
+    Part {
+        name: "images",
+        what: "crash images built from recorded runs, journaled and strict, sector by sector",
+        unit: "images",
+        short: 2000,
+        long: 100_000,
+        run: images::run,
     },
 ];
 

@@ -23,6 +23,7 @@ use crate::broker::Client;
 use crate::history::Key;
 use crate::trial::Random;
 use board::Board;
+pub use committer::GROUP;
 pub use link::Link;
 
 /// What the clients do.
@@ -36,6 +37,8 @@ pub struct Plan {
     pub senders: Vec<(bool, bool)>,
     /// Bytes of a record at most.
     pub record_bytes_max: u64,
+    /// Bytes that each record of one batch in some has more, so that segments fill up.
+    pub large_bytes: usize,
     /// How long a sender rests at most after what it has sent ahead was answered.
     pub rest_max: Duration,
 }

@@ -17,9 +17,8 @@ use crate::trial::Random;
 /// Batches on their way: what a broker remembers of an idempotent producer.
 const AHEAD_MAX: usize = 5;
 const RECORDS_MAX: u64 = 8;
-/// Of one batch in so many each record is large, so that segments fill up.
+/// One batch in so many is large.
 const LARGE_EVERY: u64 = 50;
-const LARGE_BYTES: usize = 60_000;
 
 struct Sender<'b> {
     board: &'b Board,
@@ -28,6 +27,7 @@ struct Sender<'b> {
     is_idempotent: bool,
     is_durable: bool,
     record_bytes_max: u64,
+    large_bytes: usize,
     rest_max: Duration,
     producer: Option<(i64, i16)>,
     /// The next sequence of each partition.
@@ -45,7 +45,7 @@ struct Ahead {
 }
 
 pub fn run(board: &Board, random: Random, plan: &Plan, number: u32, is_idempotent: bool, is_durable: bool) {
-    let (record_bytes_max, rest_max) = (plan.record_bytes_max, plan.rest_max);
+    let (record_bytes_max, large_bytes, rest_max) = (plan.record_bytes_max, plan.large_bytes, plan.rest_max);
     let (producer, sequences, ahead) = (None, HashMap::new(), VecDeque::new());
     let mut sender = Sender {
         board,
@@ -54,6 +54,7 @@ pub fn run(board: &Board, random: Random, plan: &Plan, number: u32, is_idempoten
         is_idempotent,
         is_durable,
         record_bytes_max,
+        large_bytes,
         rest_max,
         producer,
         sequences,
@@ -120,7 +121,7 @@ impl Sender<'_> {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
         for number in value.number..value.number + count {
             let filling = self.random.below(self.record_bytes_max) as usize;
-            let filling = "x".repeat(if is_large { filling + LARGE_BYTES } else { filling });
+            let filling = "x".repeat(if is_large { filling + self.large_bytes } else { filling });
             let text = format!("{} {filling}", Value { number, ..value });
             builder.push(now_ms, None, Some(text.as_bytes()));
         }
