@@ -6,6 +6,11 @@
 //! look at. Whatever is started is ended, whatever was well is removed. The report holds only what ran.
 //! Not done: no part measures speed.
 
+mod history;
+mod images;
+mod kill;
+mod load;
+mod power;
 mod report;
 mod trial;
 
@@ -18,7 +23,32 @@ use std::process::ExitCode;
 use trial::{Part, Trial};
 
 /// In the order in which they run.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[
+    Part {
+        name: "kill",
+        what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
+        unit: "kills",
+        short: 50,
+        long: 2000,
+        run: kill::run,
+    },
+    Part {
+        name: "power",
+        what: "power cuts under load, file systems shut down by ioctl without a flush",
+        unit: "cuts",
+        short: 20,
+        long: 1000,
+        run: power::run,
+    },
+    Part {
+        name: "images",
+        what: "crash images built from recorded runs, journaled and strict, sector by sector",
+        unit: "images",
+        short: 2000,
+        long: 100_000,
+        run: images::run,
+    },
+];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 

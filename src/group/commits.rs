@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::slots::{Published, SlotKey};
 use super::*;
+use crate::base::seeded;
 use crate::group::records::{Committed, Record};
 use crate::partition::Partition;
 
@@ -234,7 +235,8 @@ impl Commit {
 pub(super) fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Arc<Partition>> {
     let partition = topics.find_partition(&commit.topic, commit.partition)?;
     let end = partition.bounds()?.log_end;
-    partition.flush_unless_os(commit.offset.min(end))?;
+    let reach = if seeded::is_on("commit-without-data-flush") { Offset(0) } else { commit.offset.min(end) };
+    partition.flush_unless_os(reach)?;
     Ok(partition)
 }
 

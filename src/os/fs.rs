@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::{metrics, Error, Result};
+use crate::base::{metrics, seeded, Error, Result};
 #[cfg(test)]
 pub use crate::os::faults;
 use crate::os::faults::{room, Operation};
@@ -201,7 +201,7 @@ pub struct Folder<'a> {
 
 pub fn open_folder(path: &Path) -> Result<Folder<'_>> {
     pass(Operation::Open, path)?;
-    let is_scratch = IS_SCRATCH.load(Ordering::Relaxed);
+    let is_scratch = IS_SCRATCH.load(Ordering::Relaxed) || seeded::is_on("no-folder-sync");
     let open = (!is_scratch).then(|| File::open(path)).transpose().map_err(at(path))?;
     Ok(Folder { path, open })
 }

@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
-use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
+use crate::base::{seeded, Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
 use crate::record::check::{self, Rules};
@@ -126,7 +126,7 @@ impl Partition {
     /// Whether a producer that asked for this is answered only after a flush.
     pub fn acks_wait_for_flush(&self, acks: i16) -> bool {
         match self.config().flush_mode {
-            FlushMode::Acks => acks == -1,
+            FlushMode::Acks => acks == -1 && !seeded::is_on("ack-before-sync"),
             FlushMode::Os => false,
             FlushMode::Always => acks != 0,
         }

@@ -219,7 +219,7 @@ pub fn run_in(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
 }
 
 /// The binary with the scratch folder as its working directory.
-fn command(data: &TempDir, arguments: &[&str]) -> Command {
+pub fn command(data: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(arguments).current_dir(data.path()).env("TMPDIR", data.path());
     // What the tests' own environment says of a Kafka is not for this broker.
