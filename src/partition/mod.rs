@@ -17,8 +17,9 @@ mod undo;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
+use crate::base::sync::{Mutex, RwLock};
 use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
