@@ -207,4 +207,6 @@ impl FlushPlan {
 }
 
 #[cfg(test)]
+mod recovery_tests;
+#[cfg(test)]
 mod tests;

@@ -28,6 +28,7 @@ use crate::record::header::{self, BatchHeader};
 
 pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
+pub use lifecycle::say_offline;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 pub use traffic::{Given, SegmentShape, Standing, Taken};
