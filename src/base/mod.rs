@@ -8,6 +8,7 @@ pub mod metrics;
 #[macro_use]
 mod note;
 pub mod seeded;
+pub mod sync;
 mod types;
 mod utc;
 mod uuid;

@@ -7,9 +7,8 @@
 //! next time (fsyncgate), so nobody syncs this log again.
 //! Not done: no clock. This is the one place below the server that waits, and only callers without a lock may.
 
-use std::sync::{Condvar, Mutex};
-
 use crate::base::metrics::{clock_ns, Counter, Histogram};
+use crate::base::sync::{Condvar, Mutex, MutexGuard};
 use crate::base::{seeded, Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
 
@@ -76,7 +75,7 @@ impl Flush {
         }
     }
 
-    fn end(&self, covered: Offset, result: &Result<()>) -> std::sync::MutexGuard<'_, State> {
+    fn end(&self, covered: Offset, result: &Result<()>) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap();
         state.is_running = false;
         match result {

@@ -184,4 +184,6 @@ impl Log {
 }
 
 #[cfg(test)]
+mod recovery_tests;
+#[cfg(test)]
 mod tests;

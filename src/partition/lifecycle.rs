@@ -285,17 +285,28 @@ impl Partition {
 
     pub(super) fn take_offline(&self, state: &mut State, error: &Error) {
         if matches!(state.log, Storage::Online(_)) {
-            note!(
-                Error,
-                "partition_offline",
-                [partition = self.name],
-                "OFFLINE until the broker starts again: {error}"
-            );
+            say_offline(&self.name, error);
             state.log = Storage::Offline;
             state.wake_all();
             self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);
         }
     }
+}
+
+/// The one line about a partition that goes offline: which, why, where, and what shows more.
+pub fn say_offline(name: &TopicPartition, error: &Error) {
+    let more = match error {
+        Error::Corrupt { path, .. } if path.extension().is_some_and(|suffix| suffix == "log") => {
+            format!("; nothing was changed, `sendlog dump-log {}` shows more", path.display())
+        }
+        _ => String::new(),
+    };
+    note!(
+        Error,
+        "partition_offline",
+        [partition = name],
+        "OFFLINE until the broker starts again: {error}{more}"
+    );
 }
 
 fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {

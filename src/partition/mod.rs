@@ -17,8 +17,9 @@ mod undo;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
+use crate::base::sync::{Mutex, RwLock};
 use crate::base::{seeded, Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
@@ -27,6 +28,7 @@ use crate::record::header::{self, BatchHeader};
 
 pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
+pub use lifecycle::say_offline;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 pub use traffic::{Given, SegmentShape, Standing, Taken};

@@ -3,8 +3,7 @@
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
 //! wait for memory that each other hold. A reservation ends when its request has been executed.
 
-use std::sync::{Condvar, Mutex};
-
+use crate::base::sync::{Condvar, Mutex};
 use crate::base::Error;
 use crate::server::counters::{BUDGET_WAITS, TOO_LARGE};
 

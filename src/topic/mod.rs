@@ -18,9 +18,10 @@ mod space;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope, Source};
+use crate::base::sync::{Mutex, MutexGuard, RwLock};
 use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;

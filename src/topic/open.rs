@@ -17,6 +17,7 @@ use super::name::{self, Folder};
 use super::registry_file::Contents;
 use super::*;
 use crate::base::seeded;
+use crate::partition::say_offline;
 
 /// A part of the work of a start or a stop.
 pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
@@ -158,12 +159,7 @@ impl Start<'_> {
 
     fn open_one(&self, wanted: &Wanted) -> Opened {
         let (partition, bytes_read) = self.try_open(wanted).unwrap_or_else(|error| {
-            note!(
-                Error,
-                "partition_offline",
-                [partition = wanted.name],
-                "OFFLINE until the broker starts again: {error}"
-            );
+            say_offline(&wanted.name, &error);
             (Partition::offline(wanted.name.clone(), wanted.config, self.leader_epoch), 0)
         });
         (Arc::new(partition), bytes_read)
@@ -245,7 +241,10 @@ fn settle_folders(
             None if contents.topics.iter().any(|topic| topic.partition_names().any(|known| known == *name)) => {}
             _ if name.topic == "__cluster_metadata" || name.topic == "__transaction_state" => {}
             _ => {
-                let to = root.join(name::marked(name, id.unwrap_or_default(), "stray"));
+                // A folder without an id may lie there already.
+                let ids = [id.unwrap_or_default(), new_id()];
+                let [to, other] = ids.map(|id| root.join(name::marked(name, id, "stray")));
+                let to = if fs::exists(&to) { other } else { to };
                 note!(
                     Warn,
                     "stray_folder",
