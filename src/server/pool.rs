@@ -6,8 +6,10 @@
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::server::threads;
 use crate::topic::open;
 
@@ -42,7 +44,7 @@ impl Pool {
     }
 
     fn next_idle(&self) -> Option<Sender<Job>> {
-        self.idle.lock().unwrap().pop()
+        self.idle.hold().pop()
     }
 
     fn work(&self, first: Job) {
@@ -57,7 +59,7 @@ impl Pool {
 
     fn wait_as_idle(&self) -> Option<Receiver<Job>> {
         let (sender, receiver) = mpsc::channel();
-        let mut idle = self.idle.lock().unwrap();
+        let mut idle = self.idle.hold();
         (idle.len() < IDLE_MAX).then(|| {
             idle.push(sender);
             receiver

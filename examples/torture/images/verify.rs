@@ -25,7 +25,15 @@ use crate::load::GROUP;
 
 const PRODUCE_VERSION: i16 = 9;
 const READ_BYTES: u64 = 1 << 20;
-const LIMITS: Limits = Limits { initial_delay_ms: 0, session_min_ms: 0, session_max_ms: 0, size_max: 10 };
+const LIMITS: Limits = Limits {
+    initial_delay_ms: 0,
+    session_min_ms: 0,
+    session_max_ms: 0,
+    size_max: 10,
+    groups_max: 1000,
+    name_bytes_max: 1000,
+    bytes_max: 1 << 20,
+};
 
 /// A recorded run, with what became known at which step.
 pub struct Known<'r> {
