@@ -18,6 +18,7 @@ run:
 
 test:
 	cargo test --quiet --locked
+	cargo test --quiet --locked --features faults --target-dir target/faults --test panics
 
 test-clients:
 	cargo build --release --quiet --locked

@@ -13,6 +13,14 @@ pub const fn is_on(_bug: &str) -> bool {
     false
 }
 
+/// Panics here if that bug is on, and `name` is the one that is to suffer.
+pub fn panic_at(bug: &str, name: &str) {
+    assert!(!(is_on(bug) && name == VICTIM), "seeded: {bug}");
+}
+
+/// The topic, or the group, that seeded panics strike; all others go on.
+pub const VICTIM: &str = "victim";
+
 #[cfg(any(test, feature = "faults"))]
 pub use switch::{is_on, with};
 

@@ -4,14 +4,18 @@
 //! covers is the log end when it started, never the one when it ended.
 //!
 //! Always true: a failed flush is final. The kernel may have dropped the dirty pages and would report success the
-//! next time (fsyncgate), so nobody syncs this log again.
+//! next time (fsyncgate), so nobody syncs this log again. A flush that ends by a panic is one that failed.
 //! Not done: no clock. This is the one place below the server that waits, and only callers without a lock may.
+
+mod running;
 
 use std::sync::{Condvar, Mutex};
 
+use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::{clock_ns, Counter, Histogram};
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
+use running::Running;
 
 /// Fast path: before a flush begins, others who are about to append may run first, so that it covers them too. Whoever
 /// was answered by the last flush comes back with the next request just then. 64 clients that wait for each other's
@@ -48,7 +52,7 @@ impl Flush {
     ///
     /// `plan` takes the log's lock for a moment to see what is to be synced; `flushed` is told what was.
     pub fn wait_for(&self, target: Offset, plan: impl Fn() -> FlushPlan, flushed: impl Fn(LogEnd)) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.hold();
         WAITS.add(u64::from(state.durable < target));
         loop {
             if state.durable >= target {
@@ -58,11 +62,12 @@ impl Flush {
                 return Err(Error::rejected(code, "the partition went away while a flush was waited for"));
             }
             if state.is_running {
-                state = self.ended.wait(state).unwrap();
+                state = self.ended.sleep(state);
                 continue;
             }
             state.is_running = true;
             drop(state);
+            let _running = Running(self);
             (0..YIELDS).for_each(|_| std::thread::yield_now());
             let (plan, began_ns) = (plan(), clock_ns());
             let result = plan.sync();
@@ -76,7 +81,7 @@ impl Flush {
     }
 
     fn end(&self, covered: Offset, result: &Result<()>) -> std::sync::MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.hold();
         state.is_running = false;
         match result {
             Ok(()) => state.durable = state.durable.max(covered),
@@ -88,7 +93,7 @@ impl Flush {
 
     /// Ends all waiting, now and later: the partition was deleted, or went offline.
     pub fn close(&self, code: ErrorCode) {
-        self.state.lock().unwrap().closed.get_or_insert(code);
+        self.state.hold().closed.get_or_insert(code);
         self.ended.notify_all();
     }
 }

@@ -18,6 +18,11 @@ pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     }
 }
 
+/// Whether an accept failed since this process, or all together, have as many files open as they may.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
 /// Sends all of `bytes`; `more` tells the kernel that the rest of the response follows at once (`MSG_MORE`).
 pub fn send_all(socket: &TcpStream, mut bytes: &[u8], more: bool) -> io::Result<()> {
     let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };

@@ -1,7 +1,8 @@
 //! Listeners: they accept connections and hand each to a thread.
 //!
 //! Always true: an accept that fails (no descriptors left, a client that vanished) is tried again; the listener lives
-//! until the stop. Beyond `max.connections` a new connection is closed with a log line.
+//! until the stop. Beyond a limit ([`Entry::enter`]) a new connection is closed with a log
+//! line.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,11 +12,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::base::config::{Config, Source};
-use crate::base::{Error, Result};
+use crate::base::{limits, Error, Result};
 use crate::os::socket;
 use crate::server::address::Endpoint;
 use crate::server::connection;
 use crate::server::connections::Entry;
+use crate::server::panics;
 use crate::server::pool::Pool;
 use crate::server::sites::Site;
 use crate::server::Broker;
@@ -116,12 +118,17 @@ fn accept_all(listener: &TcpListener, site: &Arc<Site>, broker: &Arc<Broker>, po
         match accepted {
             Ok((socket, peer)) => {
                 is_failing = false;
-                if let Some(entry) = Entry::enter(broker, socket, peer, site) {
-                    connection::start(entry, pool);
-                }
+                panics::survive(|| {
+                    if let Some(entry) = Entry::enter(broker, socket, peer, site) {
+                        connection::start(entry, pool);
+                    }
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
+                if socket::is_out_of_descriptors(&error) {
+                    limits::OPEN_FILES.hit();
+                }
                 if !std::mem::replace(&mut is_failing, true) {
                     note!(Error, "accept_failed", [], "cannot accept a connection, trying on: {error}");
                 }

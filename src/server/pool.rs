@@ -8,6 +8,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
+use crate::base::lock::Hold;
 use crate::topic::open;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -42,7 +43,7 @@ impl Pool {
     }
 
     fn next_idle(&self) -> Option<Sender<Job>> {
-        self.idle.lock().unwrap().pop()
+        self.idle.hold().pop()
     }
 
     fn work(&self, first: Job) {
@@ -57,7 +58,7 @@ impl Pool {
 
     fn wait_as_idle(&self) -> Option<Receiver<Job>> {
         let (sender, receiver) = mpsc::channel();
-        let mut idle = self.idle.lock().unwrap();
+        let mut idle = self.idle.hold();
         (idle.len() < IDLE_MAX).then(|| {
             idle.push(sender);
             receiver

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::note_wait;
 use crate::partition::{Partition, Wake};
 use crate::server::now_ns;
@@ -26,13 +27,13 @@ impl WaitCell {
     }
 
     fn wait(&self, deadline: Instant) -> bool {
-        let mut woken = self.woken.lock().unwrap();
+        let mut woken = self.woken.hold();
         while !*woken {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 return false;
             }
-            woken = self.changed.wait_timeout(woken, left).unwrap().0;
+            woken = self.changed.sleep_for(woken, left);
         }
         *woken = false;
         true
@@ -41,7 +42,7 @@ impl WaitCell {
 
 impl Wake for WaitCell {
     fn wake(&self) {
-        *self.woken.lock().unwrap() = true;
+        *self.woken.hold() = true;
         self.changed.notify_one();
     }
 }

@@ -86,7 +86,7 @@ pub struct RegistryFile {
     path: PathBuf,
     file: File,
     size: u64,
-    /// A sync failed: nobody can say what a start would read, so nothing more is added.
+    /// A sync failed, or a change ended by a panic: nobody can say what a start would read, so nothing more is added.
     is_broken: bool,
 }
 
@@ -126,7 +126,7 @@ impl RegistryFile {
         if self.is_broken {
             return Err(Error::corrupt(
                 &self.path,
-                "a sync of this file failed; no change until the broker starts again",
+                "a change of this file failed; no other one until the broker starts again",
             ));
         }
         let line = line(record);
@@ -144,6 +144,19 @@ impl RegistryFile {
         }
         self.size += line.len() as u64;
         Ok(())
+    }
+
+    /// A thread panicked in the middle of a change.
+    pub fn close_after_panic(&mut self) {
+        if !std::mem::replace(&mut self.is_broken, true) {
+            let path = self.path.display();
+            note!(
+                Error,
+                "registry_closed",
+                [path = path],
+                "a thread panicked while it changed topics: no change until the broker starts again"
+            );
+        }
     }
 
     /// Whether the last record may or may not be found by the next start.
