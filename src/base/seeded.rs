@@ -18,6 +18,13 @@ pub fn panic_at(bug: &str, name: &str) {
     assert!(!(is_on(bug) && name == VICTIM), "seeded: {bug}");
 }
 
+/// Loses some memory if that bug is on.
+pub fn leak_at(bug: &str) {
+    if is_on(bug) {
+        std::mem::forget(vec![1_u8; 4096]);
+    }
+}
+
 /// The topic, or the group, that seeded panics strike; all others go on.
 pub const VICTIM: &str = "victim";
 

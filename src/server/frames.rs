@@ -11,8 +11,7 @@ use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::base::limits;
-use crate::base::{Error, Result};
+use crate::base::{limits, seeded, Error, Result};
 use crate::os::socket;
 use crate::server::budget::{check_size, Budget, Reserved};
 use crate::server::now_ns;
@@ -274,6 +273,7 @@ impl Frames {
     /// follow, and at once if it was very large.
     pub fn executed(&mut self, last_frame: usize) {
         self.is_understood = true;
+        seeded::leak_at("leak-in-request");
         let kept = self.buffer.len();
         if self.start == self.end && kept > BUFFER_KEPT && (last_frame * 8 < kept || kept > BUFFER_KEPT_MAX) {
             self.give_back();
