@@ -1,7 +1,7 @@
 # make run           build, and serve on 127.0.0.1:9092 and [::1]:9092 with the data in ./data
 # make test          unit tests, golden scripts, byte goldens, black-box tests; needs Rust alone
 # make test-clients  stock Kafka clients against the broker; installs them into target/ by itself
-# make check         formatting, lints, documentation, tests
+# make check         formatting, lints, documentation, licences and advisories where the tools are there, tests
 # make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
 # make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: about an hour
 
@@ -11,7 +11,7 @@
 PREFIX ?= /usr/local
 MUSL := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: run test test-clients check lint bench bench-all install static torture torture-short torture-build
+.PHONY: run test test-clients check lint audit bench bench-all install static torture torture-short torture-build
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -29,7 +29,10 @@ lint:
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 
-check: lint test
+audit:
+	tests/audit
+
+check: lint audit test
 
 bench:
 	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh limits
