@@ -2,7 +2,7 @@
 # make test          unit tests, golden scripts, byte goldens, black-box tests; needs Rust alone
 # make test-clients  stock Kafka clients against the broker; installs them into target/ by itself
 # make test-service  the systemd unit in a container that boots, under a cap and under load; needs root and debootstrap
-# make check         formatting, lints, documentation, tests
+# make check         formatting, lints, documentation, licences and advisories where the tools are there, tests
 # make torture       tries to lose data and to bring the broker down, for about an hour; the report is target/torture/report.md
 # make torture-short the same in the length of CI
 # make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
@@ -14,7 +14,7 @@
 PREFIX ?= /usr/local
 MUSL := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: run test test-clients test-service check lint bench bench-all install static torture torture-short torture-build
+.PHONY: run test test-clients test-service check lint audit bench bench-all install static torture torture-short torture-build
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -35,7 +35,10 @@ lint:
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 
-check: lint test
+audit:
+	tests/audit
+
+check: lint audit test
 
 bench:
 	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh limits
