@@ -7,6 +7,7 @@
 //! Not done: no part measures speed.
 
 mod report;
+mod sweep;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use trial::{Part, Trial};
 
 /// In the order in which they run.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[sweep::PART];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 
