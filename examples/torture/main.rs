@@ -11,7 +11,6 @@ mod sweep;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
-#[allow(dead_code)]
 mod broker;
 
 use std::process::ExitCode;
