@@ -15,6 +15,7 @@ mod power;
 mod process;
 mod report;
 mod soak;
+mod sweep;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
@@ -54,6 +55,7 @@ const PARTS: &[Part] = &[
         is_beside: false,
         run: images::run,
     },
+    sweep::PART,
     connections::PART,
     soak::PART,
 ];

@@ -106,7 +106,9 @@ impl Bench {
                 Some((id, sequence)) => BatchBuilder::new().producer(*id, 0, *sequence),
                 None => BatchBuilder::new(),
             };
-            let timestamp_ms = 1000 + 10 * value.rsplit('-').next().unwrap().parse::<i64>().unwrap();
+            let number: i64 = value.rsplit('-').next().unwrap().parse().unwrap();
+            // What is early goes into the segment that is open.
+            let timestamp_ms = if value.starts_with("early") { 1000 } else { 1000 + 10 * number };
             builder.record(timestamp_ms, None, Some(value.as_bytes())).build()
         };
         let mut batches: Vec<Vec<u8>> = values.iter().map(batch).collect();
@@ -219,7 +221,6 @@ fn sweep(scenario: Scenario) {
             assert!(n < 1000, "{fault} fires for ever");
         }
     }
-    eprintln!("{runs} runs");
     assert!(runs > 2 * FAULTS.len(), "the faults never fired");
 }
 
@@ -302,6 +303,8 @@ fn roll() {
     let act = |bench: &mut Bench| {
         for n in 0..6 {
             bench.produce("rolling", 0, n % 2 == 0);
+            let early = bench.next_value("early");
+            bench.produce_all("rolling", 0, true, &[(early, None)]);
         }
         let pipeline: Vec<_> = (0..5).map(|_| (bench.next_value("v"), None)).collect();
         bench.produce_all("rolling", 0, true, &pipeline);

@@ -42,3 +42,31 @@ impl FlushPlan {
         files.iter().zip(&self.files).try_for_each(|(file, lazy)| fs::sync_data(file, lazy.path()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Offset, Position};
+    use crate::log::flush::Flush;
+    use crate::os::faults;
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_no_failed_sync_and_one_that_cannot_be_synced_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::create_append(&path).unwrap();
+        let plan_to = |offset| FlushPlan {
+            end: LogEnd { offset: Offset(offset), segment: Offset(0), position: Position(0) },
+            is_needed: true,
+            files: vec![LazyFile::existing(path.clone())],
+        };
+        let flush = Flush::new(Offset(0));
+        let flush_to = |offset| flush.wait_for(Offset(offset), || plan_to(offset), |_| ());
+        let (refused, reached) = faults::planned("opens:EMFILE:1", || flush_to(1));
+        assert_eq!((refused.unwrap_err().code(), reached.faults), (ErrorCode::KAFKA_STORAGE_ERROR, 1));
+        flush_to(1).unwrap();
+        let (failed, _) = faults::planned("sync:EIO:1", || flush_to(2));
+        assert_eq!(failed.unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
+        assert!(flush_to(2).is_err(), "a second sync would say that all is well");
+    }
+}
