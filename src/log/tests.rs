@@ -266,6 +266,29 @@ fn a_log_cut_at_any_byte_keeps_the_whole_batches_before() {
     }
 }
 
+/// The checkpoint lags behind the flushes, so indexes may name batches that a power cut has torn, and one of them less than
+/// the other.
+#[test]
+fn index_entries_of_a_torn_tail_take_no_log_offline() {
+    const BATCHES: i64 = 8;
+    const KNOWN: i64 = 3;
+    let size = 130;
+    for (cut, entries) in (KNOWN as u64 * size..=BATCHES as u64 * size).flat_map(|cut| (0..6).map(move |n| (cut, n))) {
+        let mut bench = Bench::new(1 << 20, 100);
+        for n in 0..BATCHES {
+            assert_eq!(bench.append(1, 1000 + n, 61).unwrap().first, Offset(n));
+        }
+        bench.flush();
+        assert_eq!(bench.log().end().position.0, BATCHES as u64 * size, "the batches have another size");
+        bench.recovery_point = Offset(KNOWN);
+        let shorten = |path, length| OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
+        shorten(bench.path(0, "log"), cut);
+        shorten(bench.path(0, "index"), entries * 8);
+        bench.reopen(false).unwrap_or_else(|error| panic!("cut at {cut}, {entries} entries: {error}"));
+        assert_eq!(bench.log().end_offset(), Offset((cut / size) as i64), "cut at {cut}, {entries} entries");
+    }
+}
+
 #[test]
 fn zeros_behind_the_log_are_cut_off() {
     for zeros in [1, 12, 60, 61, 62, 4096, 8192] {
