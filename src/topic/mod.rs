@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope, Source};
+use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard, RwLock};
 use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::Offsets;
@@ -221,6 +222,10 @@ impl TopicRegistry {
         mut partitions: Vec<Arc<Partition>>,
     ) -> Result<Arc<Topic>> {
         let new: Vec<_> = record.partition_names().skip(partitions.len()).collect();
+        self.check_free(&new)?;
+        if is_on("registry-before-folders") {
+            file.append(&Record::Topic(record.clone()))?;
+        }
         let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new));
         partitions.extend(made.inspect_err(|_| self.discard_folders(&record, &new))?);
         if let Err(error) = file.append(&Record::Topic(record.clone())) {
@@ -236,6 +241,17 @@ impl TopicRegistry {
             self.configure_all();
         }
         Ok(topic)
+    }
+
+    /// Whatever has a new partition's name already is nobody's here, and stays as it is.
+    fn check_free(&self, names: &[TopicPartition]) -> Result<()> {
+        let mut folders = names.iter().map(|name| self.data.partition_folder(name));
+        folders.find(|folder| fs::exists(folder)).map_or(Ok(()), |folder| {
+            Err(Error::corrupt(
+                folder,
+                "it is in the way of a new partition; move it, or the next start sets it aside",
+            ))
+        })
     }
 
     /// The folders with their topic id, on the disk before the registry knows of them.
@@ -283,19 +299,24 @@ impl TopicRegistry {
         }
         file.append(&Record::Delete(topic.id))?;
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
-        // What cannot be renamed now is removed at the next start; its name stays taken until then.
+        // What cannot be renamed now is removed at the next start; its name stays taken until then. So it does when not
+        // all was forgotten that others know of it: until the deletion is asked for again, or the next start.
         let delay_ms = topic.delete_delay_ms(&self.config());
         let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
         let renamed = topic.partitions.iter().try_for_each(retire);
-        let forgotten = forget();
+        forget()?;
         self.topics.write().unwrap().remove(&topic);
         note!(Info, "topic_deleted", [topic = topic.name, id = topic.id], "");
-        renamed.and(forgotten)
+        renamed
     }
 
     fn retire_folder(&self, name: &TopicPartition, id: Uuid, delay_ms: i64) -> Result<()> {
+        let from = self.data.partition_folder(name);
+        if !fs::exists(&from) {
+            return Ok(()); // an earlier try did it
+        }
         let to = self.data.root().join(name::marked(name, id, "delete"));
-        fs::rename(&self.data.partition_folder(name), &to)?;
+        fs::rename(&from, &to)?;
         self.delete_later(vec![to], delay_ms);
         Ok(())
     }
@@ -374,6 +395,8 @@ fn partition_config(config: &Config, topic: &Overrides, segment_max: u64) -> Par
 }
 
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod retention_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
