@@ -395,6 +395,12 @@ pub mod faults {
         result
     }
 
+    /// A line of one's own among the steps that are recorded.
+    #[cfg(sendlog_shuttle)]
+    pub fn mark(what: String) {
+        PLAN.with_borrow_mut(|plan| plan.taken.push(what));
+    }
+
     /// What `scenario` does to the disk, step by step.
     pub fn record<T>(scenario: impl FnOnce() -> T) -> (T, Vec<String>) {
         PLAN.set(Plan::default());

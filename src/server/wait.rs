@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::metrics::note_wait;
+use crate::base::seeded::is_on;
 use crate::base::sync::{Condvar, Mutex};
 use crate::partition::{Partition, Wake};
 use crate::server::now_ns;
@@ -28,6 +29,7 @@ impl WaitCell {
 
     fn wait(&self, deadline: Instant) -> bool {
         let mut woken = self.woken.lock().unwrap();
+        *woken &= !is_on("wakeup-lost");
         while !*woken {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
