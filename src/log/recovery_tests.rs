@@ -68,7 +68,9 @@ fn a_segment_that_is_gone_from_the_middle_takes_the_partition_offline() {
 #[test]
 fn what_a_log_held_that_ends_below_its_start_is_kept_aside() {
     let mut bench = Bench::new(1000, 100);
-    (0..3).for_each(|_| drop(bench.append(3, 1000, 200).unwrap()));
+    for _ in 0..3 {
+        bench.append(3, 1000, 200).unwrap();
+    }
     let logs = || files_of(&bench, ".log");
     let held = logs();
     bench.log_start = Offset(20);
@@ -88,7 +90,9 @@ fn files_of(bench: &Bench, suffix: &str) -> Vec<Vec<u8>> {
 #[test]
 fn a_log_that_was_stopped_cleanly_below_its_start_is_offline() {
     let mut bench = Bench::new(1000, 100);
-    (0..3).for_each(|_| drop(bench.append(3, 1000, 200).unwrap()));
+    for _ in 0..3 {
+        bench.append(3, 1000, 200).unwrap();
+    }
     bench.flush();
     bench.log().finish().unwrap();
     bench.log_start = Offset(20);
