@@ -14,7 +14,7 @@
 PREFIX ?= /usr/local
 MUSL := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: run test test-clients test-service check lint audit bench bench-all install static torture torture-short torture-build
+.PHONY: run test test-clients test-service check lint audit bench bench-all install static torture torture-short torture-build schedules
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -77,3 +77,7 @@ torture-short: torture-build
 torture-build:
 	cargo build --release --quiet --locked --bin sendlog --example torture
 	cargo build --release --quiet --locked --bin sendlog --features faults --target-dir target/faults
+
+# make schedules     models of the locks under one schedule after another: SENDLOG_SCHEDULES of them for each, SENDLOG_SEED
+schedules:
+	RUSTFLAGS="--cfg sendlog_shuttle" cargo test --quiet --locked --lib --target-dir target/schedules -- schedules:: seeded::

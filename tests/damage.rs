@@ -56,6 +56,10 @@ fn assert_damage_is_noticed(damage: impl Fn(&TempDir), says: &str) {
         let broker = Broker::on(data, &[]);
         let line = broker.wait_for_line("partition_offline partition=demo-0 OFFLINE");
         assert!(line.contains(says), "no {says:?} in {line:?}");
+        let is_of_a_log = line.contains(".log: ");
+        let names_all =
+            line.contains("byte ") && line.contains("`sendlog dump-log /") && line.contains("nothing was changed");
+        assert!(!is_of_a_log || names_all, "file, byte and what shows more: {line:?}");
         let mut client = broker.connect();
         assert_offline(&mut client, 0);
         assert_eq!(client.produce("demo", 1, &batch(&["a"])), offset, "the other partition is served");

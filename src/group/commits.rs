@@ -138,6 +138,7 @@ impl GroupCoordinator {
 
     /// A topic is deleted: its offsets get tombstones, on the disk before its name is free again.
     pub fn forget_topic(&self, topic: &Topic, now: Now) -> Result<()> {
+        self.log.check()?;
         self.forget_where(now, |name| name == topic.name)
     }
 
@@ -254,6 +255,8 @@ pub(super) fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Ar
 
 fn still_lives(target: &Result<Arc<Partition>>, refused: Option<ErrorCode>) -> std::result::Result<(), ErrorCode> {
     let partition = target.as_ref().map_err(|error| error.code())?;
-    partition.bounds().map_err(|error| error.code())?;
+    if !is_on("topic-not-looked-at-again") {
+        partition.bounds().map_err(|error| error.code())?;
+    }
     refused.map_or(Ok(()), Err)
 }

@@ -16,7 +16,7 @@ impl GroupCoordinator {
         }
     }
 
-    pub(super) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
+    pub(crate) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
         let start = self.log.end()?;
         self.log.take_growth();
         for entry in self.all() {

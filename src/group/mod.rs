@@ -11,7 +11,7 @@
 mod commits;
 mod compaction;
 #[cfg(test)]
-mod crash_tests;
+pub(crate) mod crash_tests;
 mod join;
 #[cfg(test)]
 mod life_tests;
@@ -22,6 +22,8 @@ mod race_tests;
 pub mod records;
 mod requests;
 mod slots;
+#[cfg(test)]
+mod start_tests;
 pub mod state;
 mod subscription;
 #[cfg(test)]
@@ -34,6 +36,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use crate::base::lock::Hold;
+use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{limits, Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
@@ -116,7 +119,9 @@ impl GroupCoordinator {
         }
         let groups = groups.into_iter().map(|(id, entry)| (id, Arc::new(Mutex::new(entry)))).collect();
         let coordinator = GroupCoordinator { limits, retention_ms, log, groups: Mutex::new(groups) };
-        coordinator.forget_deleted_topics(topics, now)?;
+        if !is_on("tombstones-late") {
+            coordinator.forget_deleted_topics(topics, now)?;
+        }
         Ok(coordinator)
     }
 

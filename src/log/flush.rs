@@ -11,8 +11,9 @@ mod running;
 
 use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::{clock_ns, Counter, Histogram};
+use crate::base::seeded::is_on;
 use crate::base::sync::{Condvar, Mutex, MutexGuard};
-use crate::base::{seeded, Error, ErrorCode, Offset, Result};
+use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
 use running::Running;
 
@@ -49,8 +50,14 @@ impl Flush {
 
     /// Returns when everything below `target` is on the disk.
     ///
-    /// `plan` takes the log's lock for a moment to see what is to be synced; `flushed` is told what was.
-    pub fn wait_for(&self, target: Offset, plan: impl Fn() -> FlushPlan, flushed: impl Fn(LogEnd)) -> Result<()> {
+    /// `plan` takes the log's lock for a moment to see what is to be synced, if there still is a log; `flushed` is told
+    /// what was.
+    pub fn wait_for(
+        &self,
+        target: Offset,
+        plan: impl Fn() -> Result<FlushPlan>,
+        flushed: impl Fn(LogEnd),
+    ) -> Result<()> {
         let mut state = self.state.hold();
         WAITS.add(u64::from(state.durable < target));
         loop {
@@ -68,23 +75,23 @@ impl Flush {
             drop(state);
             let _running = Running(self);
             (0..YIELDS).for_each(|_| std::thread::yield_now());
-            let (due, began_ns) = (plan(), clock_ns());
-            let result = due.sync();
+            let began_ns = clock_ns();
+            let result = plan().and_then(|due| {
+                due.sync().or_else(|error| if is_on("failed-sync-retried") { due.sync() } else { Err(error) })?;
+                Ok(if is_on("ticket-at-flush-end") { plan()?.end } else { due.end })
+            });
             FLUSHES.note(clock_ns() - began_ns, 1);
-            let end = if seeded::is_on("ticket-at-flush-end") { plan().end } else { due.end };
-            if result.is_ok() {
-                flushed(end);
-            }
-            state = self.end(end.offset, &result);
+            result.iter().for_each(|end| flushed(*end));
+            state = self.end(&result);
             result?;
         }
     }
 
-    fn end(&self, covered: Offset, result: &Result<()>) -> MutexGuard<'_, State> {
+    fn end(&self, result: &Result<LogEnd>) -> MutexGuard<'_, State> {
         let mut state = self.state.hold();
         state.is_running = false;
         match result {
-            Ok(()) => state.durable = state.durable.max(covered),
+            Ok(end) => state.durable = state.durable.max(end.offset),
             Err(Error::Rejected { .. }) => {} // nothing was synced
             Err(_) => state.closed = Some(ErrorCode::KAFKA_STORAGE_ERROR),
         }
@@ -105,9 +112,9 @@ mod tests {
     use crate::base::Position;
     use std::cell::Cell;
 
-    fn plan_to(offset: i64) -> FlushPlan {
+    fn plan_to(offset: i64) -> Result<FlushPlan> {
         let end = LogEnd { offset: Offset(offset), segment: Offset(0), position: Position(0) };
-        FlushPlan { end, is_needed: false, files: Vec::new() }
+        Ok(FlushPlan { end, is_needed: false, files: Vec::new() })
     }
 
     #[test]
@@ -140,6 +147,16 @@ mod tests {
             }
         });
         assert_eq!(flushes.into_inner(), 1);
+    }
+
+    #[test]
+    fn a_log_that_went_away_ends_the_wait_and_is_not_looked_for_again() {
+        let flush = Flush::new(Offset(0));
+        let gone = || Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
+        for _ in 0..2 {
+            let error = flush.wait_for(Offset(1), gone, |_| ()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        }
     }
 
     #[test]

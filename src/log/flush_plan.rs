@@ -61,7 +61,7 @@ mod tests {
             files: vec![LazyFile::existing(path.clone())],
         };
         let flush = Flush::new(Offset(0));
-        let flush_to = |offset| flush.wait_for(Offset(offset), || plan_to(offset), |_| ());
+        let flush_to = |offset| flush.wait_for(Offset(offset), || Ok(plan_to(offset)), |_| ());
         let (refused, reached) = faults::planned("opens:EMFILE:1", || flush_to(1));
         assert_eq!((refused.unwrap_err().code(), reached.faults), (ErrorCode::KAFKA_STORAGE_ERROR, 1));
         flush_to(1).unwrap();

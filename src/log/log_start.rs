@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::seeded::is_on;
 use crate::base::{Offset, Position, Result};
 use crate::log::segment::{file_name, Segment};
 use crate::log::Log;
@@ -51,6 +52,9 @@ impl Segment {
             let from = self.folder.join(file_name(self.base_offset, suffix));
             let to = self.folder.join(file_name(self.base_offset, suffix) + ".deleted");
             if fs::exists(&from) {
+                if is_on("retention-truncates") {
+                    fs::truncate(&fs::open_append(&from)?, &from, 0)?;
+                }
                 fs::rename(&from, &to)?;
             }
             renamed.push(to);

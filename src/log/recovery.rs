@@ -12,6 +12,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::base::seeded::is_on;
 use crate::base::{Error, Offset, Position, Result};
 use crate::log::restore::{parse_name, unlink};
 use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
@@ -159,7 +160,8 @@ fn remove_leftovers(folder: &Path, names: &[fs::Entry], segments: &[Segment], en
         let is_below = [of("log"), of("index"), of("timeindex")].into_iter().flatten().any(|base| base < first);
         let is_beyond = of("index").or(of("timeindex")).is_some_and(|base| base > first && base >= end);
         let is_ours = segments.iter().any(|segment| of("index").or(of("timeindex")) == Some(segment.base_offset()));
-        if is_below || (is_beyond && !is_ours) || is_on_its_way(&entry.name) {
+        let is_tmp = is_on("unknown-removed") && entry.name.ends_with(".tmp");
+        if is_below || (is_beyond && !is_ours) || is_on_its_way(&entry.name) || is_tmp {
             fs::unlink(&folder.join(&entry.name))?;
         }
     }
@@ -291,9 +293,9 @@ impl Restore<'_> {
         let view = segment.view(None);
         let Some(number) = view.offset_index.find(segment.base_offset(), trusted - 1)? else { return Ok(None) };
         match indexes_look_right(segment) {
-            Ok(true) => {}
+            Ok(is_right) if is_right || is_on("index-trusted") => {}
             // An entry may name a batch behind the recovery point that is torn. What is bad below it, a scan meets.
-            Ok(false) | Err(Error::Corrupt { .. }) => return Ok(None),
+            Ok(_) | Err(Error::Corrupt { .. }) => return Ok(None),
             Err(error) => return Err(error),
         }
         let batch = view.indexed_batch(&*segment.log_file().get()?, number)?;
@@ -350,7 +352,9 @@ impl Restore<'_> {
         let bytes = file_end - segment.size();
         self.report.bytes_cut += bytes;
         self.report.has_batches_behind_cut |= holds_a_batch(&file, &path, segment.size(), file_end)?;
-        fs::copy_aside(&file, &path, segment.size().0, bytes, &aside)?;
+        if !is_on("cut-not-kept") {
+            fs::copy_aside(&file, &path, segment.size().0, bytes, &aside)?;
+        }
         segment.cut()
     }
 

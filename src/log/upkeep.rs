@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::base::{Offset, Result};
+use crate::base::{Error, Offset, Result};
 use crate::log::segment::Segment;
 use crate::log::{Log, LogConfig, SegmentView};
 
@@ -17,6 +17,13 @@ impl Log {
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether a file that was not found had belonged to a segment below the log start: whoever looked was overtaken.
+    pub fn has_let_go(&self, error: &Error) -> bool {
+        let Error::Storage { path, source } = error else { return false };
+        let base = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok().map(Offset));
+        source.kind() == std::io::ErrorKind::NotFound && base < Some(self.segments[0].base_offset())
     }
 
     /// All segments, oldest first.

@@ -18,6 +18,8 @@ mod plan;
 use std::io;
 use std::path::Path;
 
+#[cfg(all(test, sendlog_shuttle))]
+pub use here::mark;
 #[cfg(test)]
 pub use here::{fail_once_after, planned, record, stop_after};
 #[cfg(any(test, feature = "faults"))]

@@ -266,11 +266,16 @@ impl Partition {
         result
     }
 
-    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes.
+    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes. One that
+    /// the log start has overtaken is out of range.
     pub(super) fn check_read<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             let mut state = self.lock();
-            state.online()?; // a deleted partition's files went away: say that instead
+            let log = state.online()?; // a deleted partition's files went away: say that instead
+            if log.has_let_go(error) {
+                let why = format!("the log starts at offset {} meanwhile", log.start_offset());
+                return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
+            }
             if matches!(error, Error::Corrupt { .. }) {
                 self.take_offline(&mut state, error);
             }

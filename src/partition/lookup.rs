@@ -20,6 +20,10 @@ impl Partition {
 
     /// The first visible record with a timestamp of at least `timestamp_ms`.
     pub fn find_timestamp(&self, timestamp_ms: i64) -> Result<Option<FoundTimestamp>> {
+        look(|| self.look_for_timestamp(timestamp_ms))
+    }
+
+    fn look_for_timestamp(&self, timestamp_ms: i64) -> Result<Option<FoundTimestamp>> {
         let (bounds, views) = self.views()?;
         for view in views {
             let largest = self.check_read(view.largest_timestamp())?;
@@ -36,6 +40,10 @@ impl Partition {
 
     /// The visible record with the largest timestamp, the first of them if there are several (KIP-734).
     pub fn find_largest_timestamp(&self) -> Result<Option<FoundTimestamp>> {
+        look(|| self.look_for_largest_timestamp())
+    }
+
+    fn look_for_largest_timestamp(&self) -> Result<Option<FoundTimestamp>> {
         let (_, views) = self.views()?;
         let mut largest: Option<(i64, &SegmentView)> = None;
         for view in &views {
@@ -85,5 +93,15 @@ impl Partition {
             return Ok(Some((epoch, end)));
         }
         Ok(state.epochs.end_of(epoch, (self.leader_epoch, end)))
+    }
+}
+
+/// Looks again when the log start has moved past a segment that was being looked into.
+fn look<T>(at_all: impl Fn() -> Result<T>) -> Result<T> {
+    loop {
+        match at_all() {
+            Err(error) if error.code() == ErrorCode::OFFSET_OUT_OF_RANGE => {}
+            other => return other,
+        }
     }
 }

@@ -138,10 +138,7 @@ impl Partition {
 
     /// Waits until everything below `offset` is on the disk. Only callers without a lock may.
     pub fn flush_to(&self, offset: Offset) -> Result<()> {
-        let plan = || {
-            let state = self.lock();
-            state.online().map_or_else(|_| Default::default(), Log::flush_plan)
-        };
+        let plan = || self.lock().online().map(Log::flush_plan);
         let result = self.flush.wait_for(offset, plan, |end| self.flushed(end));
         if let Err(error @ (Error::Storage { .. } | Error::Corrupt { .. })) = &result {
             self.take_offline(&mut self.lock(), error);

@@ -13,6 +13,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use crate::base::seeded::is_on;
 use crate::base::{Offset, Result};
 use crate::os::fs;
 use crate::partition::producer_state::{Producer, ProducerState, Sequenced};
@@ -53,7 +54,8 @@ pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()>
 /// Removes what speaks of a log that went further than this one: a power cut took its end. `names` is what the folder holds.
 pub fn remove_beyond(folder: &Path, names: &[fs::Entry], end: Offset) -> Result<()> {
     for suffix in ["snapshot", "batches"] {
-        let mut beyond = offsets(names, suffix).into_iter().filter(|known| *known > end);
+        let mut beyond =
+            offsets(names, suffix).into_iter().filter(|known| *known > end && !is_on("snapshot-not-bound"));
         beyond.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
     }
     Ok(())

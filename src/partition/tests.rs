@@ -190,6 +190,7 @@ fn a_batch_that_failed_to_be_written_may_be_sent_again() {
     let failed = faults::fail_once_after(0, || partition.append(&mut sequenced(1), 9, 0));
     assert_eq!(failed.unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
     assert_eq!(partition.append(&mut sequenced(1), 9, 0).unwrap().first, Offset(1));
+    assert_eq!(partition.bounds().unwrap().log_end, Offset(2), "taken, not taken for one that lies there");
 }
 
 #[test]

@@ -12,7 +12,7 @@
 mod address;
 mod admin;
 mod background;
-mod budget;
+pub(crate) mod budget;
 mod call;
 mod connection;
 mod connections;
@@ -29,7 +29,7 @@ mod response;
 mod sites;
 mod stranded;
 pub mod threads;
-mod wait;
+pub(crate) mod wait;
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -115,11 +115,12 @@ impl Server {
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+        // Offsets of topics that are gone go before a topic can have such a name again.
+        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
             topics.close()?;
             return Err(error);
         }
-        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
         let broker = Arc::new(Broker {
             topics,
             groups,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::note_wait;
+use crate::base::seeded::is_on;
 use crate::base::sync::{Condvar, Mutex};
 use crate::partition::{Partition, Wake};
 use crate::server::now_ns;
@@ -29,6 +30,7 @@ impl WaitCell {
 
     fn wait(&self, deadline: Instant) -> bool {
         let mut woken = self.woken.hold();
+        *woken &= !is_on("wakeup-lost");
         while !*woken {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {

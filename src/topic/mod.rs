@@ -17,12 +17,13 @@ mod retention;
 mod room;
 mod space;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::base::lock::{Hold, HoldShared};
+use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard, RwLock};
 use crate::base::{seeded, Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::Offsets;
@@ -81,8 +82,6 @@ struct Deleted {
 struct Tables {
     by_name: HashMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
-    /// Names of deleted topics that others still know something of: taken until the next start, which has them forget it.
-    unforgotten: HashSet<String>,
 }
 
 impl TopicRegistry {
@@ -180,11 +179,6 @@ impl TopicRegistry {
             let why = format!("Topic '{name}' already exists.");
             return Err(Error::rejected(ErrorCode::TOPIC_ALREADY_EXISTS, why));
         }
-        if tables.unforgotten.contains(name) {
-            let why =
-                format!("Topic '{name}' was deleted, and its committed offsets could not be: start the broker again.");
-            return Err(Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, why));
-        }
         if let Some(known) = tables.by_name.keys().find(|known| name::collide(known, name)) {
             let why = format!("Topic '{name}' collides with existing topic: {known}");
             return Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
@@ -240,6 +234,10 @@ impl TopicRegistry {
         mut partitions: Vec<Arc<Partition>>,
     ) -> Result<Arc<Topic>> {
         let new: Vec<_> = record.partition_names().skip(partitions.len()).collect();
+        self.check_free(&new)?;
+        if is_on("registry-before-folders") {
+            file.append(&Record::Topic(record.clone()))?;
+        }
         let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new));
         partitions.extend(made.inspect_err(|_| self.discard_folders(&record, &new))?);
         if let Err(error) = file.append(&Record::Topic(record.clone())) {
@@ -256,6 +254,17 @@ impl TopicRegistry {
             self.configure_all();
         }
         Ok(topic)
+    }
+
+    /// Whatever has a new partition's name already is nobody's here, and stays as it is.
+    fn check_free(&self, names: &[TopicPartition]) -> Result<()> {
+        let mut folders = names.iter().map(|name| self.data.partition_folder(name));
+        folders.find(|folder| fs::exists(folder)).map_or(Ok(()), |folder| {
+            Err(Error::corrupt(
+                folder,
+                "it is in the way of a new partition; move it, or the next start sets it aside",
+            ))
+        })
     }
 
     /// The folders with their topic id, on the disk before the registry knows of them.
@@ -310,19 +319,24 @@ impl TopicRegistry {
             return Err(error);
         }
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
-        // What cannot be renamed now is removed at the next start; its name stays taken until then.
+        // What cannot be renamed now is removed at the next start; its name stays taken until then. So it does when not
+        // all was forgotten that others know of it: until the deletion is asked for again, or the next start.
         let delay_ms = topic.delete_delay_ms(&self.config());
         let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
         let renamed = topic.partitions.iter().try_for_each(retire);
-        let forgotten = forget();
-        self.topics.hold_write().remove(&topic, forgotten.is_ok());
+        forget()?;
+        self.topics.hold_write().remove(&topic);
         note!(Info, "topic_deleted", [topic = topic.name, id = topic.id], "");
-        renamed.and(forgotten)
+        renamed
     }
 
     fn retire_folder(&self, name: &TopicPartition, id: Uuid, delay_ms: i64) -> Result<()> {
+        let from = self.data.partition_folder(name);
+        if !fs::exists(&from) {
+            return Ok(()); // an earlier try did it
+        }
         let to = self.data.root().join(name::marked(name, id, "delete"));
-        fs::rename(&self.data.partition_folder(name), &to)?;
+        fs::rename(&from, &to)?;
         self.delete_later(vec![to], delay_ms);
         Ok(())
     }
@@ -357,11 +371,8 @@ impl Tables {
         self.by_id.insert(topic.id, topic.clone());
     }
 
-    fn remove(&mut self, topic: &Topic, is_forgotten: bool) {
+    fn remove(&mut self, topic: &Topic) {
         self.by_name.remove(&topic.name);
-        if !is_forgotten {
-            self.unforgotten.insert(topic.name.clone());
-        }
         self.by_id.remove(&topic.id);
     }
 }
@@ -404,6 +415,8 @@ fn partition_config(config: &Config, topic: &Overrides, segment_max: u64) -> Par
 }
 
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod retention_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -72,6 +72,12 @@ fn run<T>(steps: usize, stops: bool, scenario: impl FnOnce() -> T) -> T {
     result
 }
 
+/// A line of one's own among the steps that are recorded.
+#[cfg(sendlog_shuttle)]
+pub fn mark(what: String) {
+    STEPS.with_borrow_mut(|steps| steps.taken.push(what));
+}
+
 /// What `scenario` does to the disk, step by step.
 pub fn record<T>(scenario: impl FnOnce() -> T) -> (T, Vec<String>) {
     STEPS.set(Steps::default());
