@@ -7,9 +7,15 @@
 //! Not done: no part measures speed.
 
 mod connections;
+mod history;
+mod images;
+mod kill;
+mod load;
+mod power;
 mod process;
 mod report;
 mod soak;
+mod sweep;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
@@ -21,7 +27,38 @@ use std::time::{Duration, Instant};
 use trial::{Outcome, Part, Trial};
 
 /// In the order in which they run, but for those that run beside the others.
-const PARTS: &[Part] = &[connections::PART, soak::PART];
+const PARTS: &[Part] = &[
+    Part {
+        name: "kill",
+        what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
+        unit: "kills",
+        short: 50,
+        long: 2000,
+        is_beside: false,
+        run: kill::run,
+    },
+    Part {
+        name: "power",
+        what: "power cuts under load, file systems shut down by ioctl without a flush",
+        unit: "cuts",
+        short: 20,
+        long: 1000,
+        is_beside: false,
+        run: power::run,
+    },
+    Part {
+        name: "images",
+        what: "crash images built from recorded runs, journaled and strict, sector by sector",
+        unit: "images",
+        short: 2000,
+        long: 100_000,
+        is_beside: false,
+        run: images::run,
+    },
+    sweep::PART,
+    connections::PART,
+    soak::PART,
+];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 

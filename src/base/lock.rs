@@ -10,8 +10,10 @@
 //!
 //! Always true: nobody waits for a lock's holder that has panicked, and no panic is passed on by a lock.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+use crate::base::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Takes a lock whose data is whole at every step.
 pub trait Hold<T> {

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod lock;
 pub mod metrics;
 pub mod seeded;
+pub mod sync;
 mod types;
 mod utc;
 mod uuid;

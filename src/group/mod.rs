@@ -25,13 +25,16 @@ mod slots;
 pub mod state;
 mod subscription;
 #[cfg(test)]
+mod sweep_tests;
+#[cfg(test)]
 mod tests;
 mod waits;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::base::lock::Hold;
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{limits, Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
 use crate::topic::{Topic, TopicRegistry};

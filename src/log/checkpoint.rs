@@ -40,7 +40,8 @@ pub fn read_epochs(path: &Path) -> Result<Option<Vec<(i32, Offset)>>> {
     })
 }
 
-/// Not synced: batch headers hold the same facts, and a file that a power cut made unreadable counts as missing.
+/// Not synced, for the first epoch: a file that a power cut made unreadable counts as missing, and batch headers hold
+/// the same facts.
 pub fn write_epochs(path: &Path, epochs: &[(i32, Offset)]) -> Result<()> {
     fs::replace_unsynced(path, epoch_text(epochs).as_bytes())
 }

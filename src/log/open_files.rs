@@ -9,9 +9,10 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::base::Result;
 use crate::os::fs;
 

@@ -191,7 +191,7 @@ impl Partition {
         let (views, log_end) = {
             let state = self.lock();
             let log = state.online()?;
-            (log.views(), log.end_offset())
+            (log.views_from_start(), log.end_offset())
         };
         self.check_read(retention::start_after(&views, log_end, retention, now_ms))
     }
@@ -225,7 +225,7 @@ impl Partition {
         let mut state = self.lock();
         state.online()?;
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
-        let deleted = log.advance_start(offset)?;
+        let deleted = log.advance_start(offset);
         Ok((log.start_offset(), deleted))
     }
 
@@ -278,19 +278,35 @@ impl Partition {
         result
     }
 
+    /// For an error elsewhere that leaves it open what a start will find of this partition.
+    pub fn go_offline(&self, error: &Error) {
+        self.take_offline(&mut self.lock(), error);
+    }
+
     pub(super) fn take_offline(&self, state: &mut State, error: &Error) {
         if matches!(state.log, Storage::Online(_)) {
-            note!(
-                Error,
-                "partition_offline",
-                [partition = self.name],
-                "OFFLINE until the broker starts again: {error}"
-            );
+            say_offline(&self.name, error);
             state.log = Storage::Offline;
             state.wake_all();
             self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);
         }
     }
+}
+
+/// The one line about a partition that goes offline: which, why, where, and what shows more.
+pub fn say_offline(name: &TopicPartition, error: &Error) {
+    let more = match error {
+        Error::Corrupt { path, .. } if path.extension().is_some_and(|suffix| suffix == "log") => {
+            format!("; nothing was changed, `sendlog dump-log {}` shows more", path.display())
+        }
+        _ => String::new(),
+    };
+    note!(
+        Error,
+        "partition_offline",
+        [partition = name],
+        "OFFLINE until the broker starts again: {error}{more}"
+    );
 }
 
 fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {

@@ -18,9 +18,10 @@ mod undo;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use crate::base::lock::{Hold, HoldShared};
+use crate::base::sync::{Mutex, RwLock};
 use crate::base::{seeded, Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
@@ -29,6 +30,7 @@ use crate::record::header::{self, BatchHeader};
 
 pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
+pub use lifecycle::say_offline;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 pub use traffic::{Given, SegmentShape, Standing, Taken};
@@ -128,7 +130,7 @@ impl Partition {
     /// Whether a producer that asked for this is answered only after a flush.
     pub fn acks_wait_for_flush(&self, acks: i16) -> bool {
         match self.config().flush_mode {
-            FlushMode::Acks => acks == -1,
+            FlushMode::Acks => acks == -1 && !seeded::is_on("ack-before-sync"),
             FlushMode::Os => false,
             FlushMode::Always => acks != 0,
         }

@@ -4,7 +4,7 @@
 //! background takes twice a second: its state in memory may be half changed, and nothing of that reaches the disk. A start
 //! reads from the disk what is true.
 
-use std::sync::MutexGuard;
+use crate::base::sync::MutexGuard;
 
 use super::*;
 

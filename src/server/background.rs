@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Error, Result};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::{log_lines, now, panics, Broker};
+use crate::server::{log_lines, now, panics, threads, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
 /// How often committed offsets and producers are looked through for those that have expired.
@@ -30,9 +30,7 @@ impl Background {
         let wake = Arc::new(WaitCell::default());
         broker.topics.set_space_waker(wake.clone());
         let (stop, cell) = (stopping.clone(), wake.clone());
-        let thread = std::thread::Builder::new()
-            .name("background".to_string())
-            .spawn(move || run(&broker, &stop, &cell))
+        let thread = threads::start("background", threads::STACK_BYTES, move || run(&broker, &stop, &cell))
             .map_err(|error| Error::unusable("cannot start a thread", error.to_string()))?;
         Ok(Background { stopping, wake, thread })
     }
@@ -110,8 +108,10 @@ fn flush(broker: &Broker, due: impl Fn(&Partition) -> bool) -> bool {
     for topic in broker.topics.all() {
         for partition in topic.partitions.iter().filter(|partition| due(partition)) {
             any = true;
-            // A failure is final for the partition, which has said so.
-            let _ = partition.flush_all();
+            // A failed sync is final for the partition, which has said so.
+            if let Err(error) = partition.flush_all() {
+                note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
+            }
         }
     }
     any

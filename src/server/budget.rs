@@ -3,10 +3,9 @@
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
 //! wait for memory that each other hold. A reservation ends when its request has been executed.
 
-use std::sync::{Condvar, Mutex};
-
 use crate::base::limits;
 use crate::base::lock::{Hold, Sleep};
+use crate::base::sync::{Condvar, Mutex};
 use crate::base::Error;
 
 pub struct Budget {

@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::config::{counts, Config};
 use crate::base::limits::{self, Limit};
 use crate::base::lock::{Hold, Sleep};
+use crate::base::sync::{Condvar, Mutex};
 use crate::partition::Wake;
 use crate::server::sites::Site;
 use crate::server::wait::WaitCell;

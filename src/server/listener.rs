@@ -20,7 +20,7 @@ use crate::server::connections::Entry;
 use crate::server::panics;
 use crate::server::pool::Pool;
 use crate::server::sites::Site;
-use crate::server::Broker;
+use crate::server::{threads, Broker};
 
 /// Connections that the kernel keeps for us until we accept them.
 const BACKLOG: i32 = 4096;
@@ -77,10 +77,8 @@ impl Listener {
         let address = socket.local_addr().map_err(failed)?;
         let stopping = Arc::new(AtomicBool::new(false));
         let (broker, pool, stop, by) = (broker.clone(), pool.clone(), stopping.clone(), site.clone());
-        let thread = std::thread::Builder::new()
-            .name("acceptor".to_string())
-            .spawn(move || accept_all(&socket, &by, &broker, &pool, &stop))
-            .map_err(failed)?;
+        let accept = move || accept_all(&socket, &by, &broker, &pool, &stop);
+        let thread = threads::start("acceptor", threads::STACK_BYTES, accept).map_err(failed)?;
         Ok(Listener { site, address, stopping, thread })
     }
 
@@ -111,7 +109,7 @@ impl Listener {
 fn accept_all(listener: &TcpListener, site: &Arc<Site>, broker: &Arc<Broker>, pool: &Arc<Pool>, stopping: &AtomicBool) {
     let mut is_failing = false;
     loop {
-        let accepted = listener.accept();
+        let accepted = socket::accept(listener);
         if stopping.load(Ordering::SeqCst) {
             return;
         }

@@ -5,11 +5,12 @@
 //! Not done: no files and no rotation. Lines go to stderr; journald, docker or a shell keep them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::base::config::Config;
 use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::base::{set_note_writer, utc, write_line, Level, Note};
 use crate::os::journal;
 use crate::server::now_ms;

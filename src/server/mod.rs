@@ -28,6 +28,7 @@ mod pool;
 mod response;
 mod sites;
 mod stranded;
+pub mod threads;
 mod wait;
 
 use std::sync::{Arc, LazyLock};

@@ -15,10 +15,11 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::server::address::Endpoint;
 use crate::server::call::Client;
 use crate::server::wait::WaitCell;

@@ -2,11 +2,12 @@
 //!
 //! Always true: a wake that comes before the wait is not lost; a waiter looks again after each wake.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::note_wait;
+use crate::base::sync::{Condvar, Mutex};
 use crate::partition::{Partition, Wake};
 use crate::server::now_ns;
 

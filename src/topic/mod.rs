@@ -17,12 +17,13 @@ mod retention;
 mod room;
 mod space;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::base::lock::{Hold, HoldShared};
+use crate::base::sync::{Mutex, MutexGuard, RwLock};
 use crate::base::{seeded, Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;
@@ -80,6 +81,8 @@ struct Deleted {
 struct Tables {
     by_name: HashMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
+    /// Names of deleted topics that others still know something of: taken until the next start, which has them forget it.
+    unforgotten: HashSet<String>,
 }
 
 impl TopicRegistry {
@@ -176,6 +179,11 @@ impl TopicRegistry {
         if tables.by_name.contains_key(name) {
             let why = format!("Topic '{name}' already exists.");
             return Err(Error::rejected(ErrorCode::TOPIC_ALREADY_EXISTS, why));
+        }
+        if tables.unforgotten.contains(name) {
+            let why =
+                format!("Topic '{name}' was deleted, and its committed offsets could not be: start the broker again.");
+            return Err(Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, why));
         }
         if let Some(known) = tables.by_name.keys().find(|known| name::collide(known, name)) {
             let why = format!("Topic '{name}' collides with existing topic: {known}");
@@ -284,7 +292,8 @@ impl TopicRegistry {
 
     /// Deletes a topic; its name is free when this returns, its bytes go later.
     ///
-    /// `forget` is called when the topic is gone and before its name is free: for what others know of it.
+    /// `forget` is called when the topic is gone and before its name is free: for what others know of it. If it fails, the
+    /// name stays taken until the next start.
     pub fn delete(&self, topic: &Topic, forget: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut file = self.lock_file();
         // As it is now: it may have got more partitions since the caller looked.
@@ -293,14 +302,20 @@ impl TopicRegistry {
             let why = format!("the topic {} belongs to the broker", topic.name);
             return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
         }
-        file.append(&Record::Delete(topic.id))?;
+        if let Err(error) = file.append(&Record::Delete(topic.id)) {
+            // A start may find the record: nothing may be promised that would go with the topic.
+            if file.is_broken() {
+                topic.partitions.iter().for_each(|partition| partition.go_offline(&error));
+            }
+            return Err(error);
+        }
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
         // What cannot be renamed now is removed at the next start; its name stays taken until then.
         let delay_ms = topic.delete_delay_ms(&self.config());
         let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
         let renamed = topic.partitions.iter().try_for_each(retire);
         let forgotten = forget();
-        self.topics.hold_write().remove(&topic);
+        self.topics.hold_write().remove(&topic, forgotten.is_ok());
         note!(Info, "topic_deleted", [topic = topic.name, id = topic.id], "");
         renamed.and(forgotten)
     }
@@ -342,8 +357,11 @@ impl Tables {
         self.by_id.insert(topic.id, topic.clone());
     }
 
-    fn remove(&mut self, topic: &Topic) {
+    fn remove(&mut self, topic: &Topic, is_forgotten: bool) {
         self.by_name.remove(&topic.name);
+        if !is_forgotten {
+            self.unforgotten.insert(topic.name.clone());
+        }
         self.by_id.remove(&topic.id);
     }
 }

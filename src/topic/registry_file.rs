@@ -135,12 +135,11 @@ impl RegistryFile {
             return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
         }
         if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
-            self.is_broken = fs::truncate(&self.file, &self.path, self.size).is_err();
-            return Err(error);
+            let is_cut = fs::truncate(&self.file, &self.path, self.size).is_ok();
+            return Err(if is_cut { error } else { self.give_up(error) });
         }
         if let Err(error) = fs::sync_data(&self.file, &self.path) {
-            self.is_broken = true;
-            return Err(error);
+            return Err(self.give_up(error));
         }
         self.size += line.len() as u64;
         Ok(())
@@ -157,6 +156,12 @@ impl RegistryFile {
                 "a thread panicked while it changed topics: no change until the broker starts again"
             );
         }
+    }
+
+    fn give_up(&mut self, error: Error) -> Error {
+        self.is_broken = true;
+        note!(Error, "registry_broken", [], "NO CHANGE OF TOPICS OR CONFIGS until the broker starts again: {error}");
+        error
     }
 
     /// Whether the last record may or may not be found by the next start.

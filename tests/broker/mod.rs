@@ -159,7 +159,7 @@ impl Broker {
     }
 
     /// A first SIGTERM whose stop is kept waiting by a client that does not read, as more than all socket buffers hold is on
-    /// its way, and a second one.
+    /// its way, and a second one as soon as that is no echo of the first.
     pub fn stop_twice(self, topic: &str) -> Ended {
         let mut client = self.connect();
         client.fill(topic, 0, 30, 1_000_000);
@@ -168,7 +168,10 @@ impl Broker {
         self.signal("TERM");
         let address = self.address;
         until("the first signal closes the listener", || std::net::TcpStream::connect(address).err());
-        self.signal("TERM");
+        until("the second signal is heard", || {
+            self.signal("TERM");
+            self.log().iter().any(|line| line.contains("stopped_at_once")).then_some(())
+        });
         self.ended()
     }
 
@@ -237,7 +240,7 @@ pub fn run_in(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
 }
 
 /// The binary with the scratch folder as its working directory.
-fn command(data: &TempDir, arguments: &[&str]) -> Command {
+pub fn command(data: &TempDir, arguments: &[&str]) -> Command {
     prepared(Command::new(binary()), data, arguments)
 }
 
