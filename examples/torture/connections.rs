@@ -2,7 +2,8 @@
 //!
 //! * fetches that wait: ten thousand, on a topic that gets a record now and then, which wakes them all;
 //! * slow ones: two thousand that have sent half a frame and add a byte now and then; they come back when they are closed;
-//! * greedy ones: a hundred that claim the largest request there may be, and send half of it slowly;
+//! * greedy ones: a hundred that claim the largest request there may be, send a part of it at the pace that is asked for, and
+//!   vanish, again and again;
 //! * deaf ones: a hundred that ask for megabytes and never read.
 //!
 //! Always true: what is checked is that the honest client's produce and fetch come back within [`PATIENCE`], that memory stays
@@ -49,6 +50,10 @@ const GOODBYE: Duration = Duration::from_secs(60);
 const KEPT: f64 = 64.0 + 8.0;
 /// A frame that is slow but not too slow: more than the pace that is asked for.
 const GREEDY_BYTES: usize = 100 << 10;
+/// How often a greedy one sends that much before it vanishes and comes again.
+const GREEDY_PATIENCE: usize = 20;
+/// By how much the fitted line may rise. The slow ones are closed and come back in step, two thousand at a time.
+const BOUND: Bound = Bound { rss_kb: 16384.0, threads: 250.0, descriptors: 250.0 };
 
 /// Who the crowd is made of, by number.
 #[derive(Clone, Copy)]
@@ -175,7 +180,7 @@ fn hold(broker: &Broker, admin: &mut Client, sizes: Sizes, honest: &Honest, time
         return Err(format!("the slow and the deaf are not closed: only {came_back} were"));
     }
     let flat = match time > Duration::from_secs(120) {
-        true => samples.flat(&Bound { rss_kb: 16384.0, threads: 50.0, descriptors: 50.0 })?,
+        true => samples.flat(&BOUND)?,
         false => "too short for a line".to_string(),
     };
     Ok(format!(
@@ -210,12 +215,14 @@ enum Kind {
 struct Pest {
     kind: Kind,
     socket: TcpStream,
+    /// How often it has annoyed over this connection.
+    times: usize,
     came_back: usize,
 }
 
 impl Pest {
     fn new(kind: Kind, address: SocketAddr) -> Pest {
-        Pest { kind, socket: begin(kind, address), came_back: 0 }
+        Pest { kind, socket: begin(kind, address), times: 0, came_back: 0 }
     }
 
     /// Goes on as its kind does; whoever was closed comes again.
@@ -226,8 +233,12 @@ impl Pest {
             Kind::Deaf => &frame(3, 2, &mut ApiVersionsRequest::default()),
         };
         let sent = (&self.socket).write_all(bytes);
+        self.times += 1;
+        let gives_up = matches!(self.kind, Kind::Greedy) && self.times >= GREEDY_PATIENCE;
         let is_closed = sent.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock);
-        if is_closed {
+        if gives_up {
+            *self = Pest { came_back: self.came_back, ..Pest::new(self.kind, address) };
+        } else if is_closed {
             *self = Pest { came_back: self.came_back + 1, ..Pest::new(self.kind, address) };
         }
     }
