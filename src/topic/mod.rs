@@ -226,6 +226,8 @@ impl TopicRegistry {
         record: TopicRecord,
         mut partitions: Vec<Arc<Partition>>,
     ) -> Result<Arc<Topic>> {
+        // Folders of a record that may yet be found are not to be replaced.
+        file.check()?;
         let new: Vec<_> = record.partition_names().skip(partitions.len()).collect();
         let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new));
         partitions.extend(made.inspect_err(|_| self.discard_folders(&record, &new))?);
@@ -288,6 +290,7 @@ impl TopicRegistry {
             let why = format!("the topic {} belongs to the broker", topic.name);
             return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
         }
+        file.check()?;
         if let Err(error) = file.append(&Record::Delete(topic.id)) {
             // A start may find the record: nothing may be promised that would go with the topic.
             if file.is_broken() {
