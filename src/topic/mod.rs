@@ -233,6 +233,8 @@ impl TopicRegistry {
         record: TopicRecord,
         mut partitions: Vec<Arc<Partition>>,
     ) -> Result<Arc<Topic>> {
+        // Folders of a record that may yet be found are not to be replaced.
+        file.check()?;
         let new: Vec<_> = record.partition_names().skip(partitions.len()).collect();
         self.check_free(&new)?;
         if is_on("registry-before-folders") {
@@ -311,6 +313,7 @@ impl TopicRegistry {
             let why = format!("the topic {} belongs to the broker", topic.name);
             return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
         }
+        file.check()?;
         if let Err(error) = file.append(&Record::Delete(topic.id)) {
             // A start may find the record: nothing may be promised that would go with the topic.
             if file.is_broken() {

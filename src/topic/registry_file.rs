@@ -123,12 +123,7 @@ impl RegistryFile {
     /// A record that could not be written is cut off again. After a failed sync the file takes no more records until
     /// the next start, which reads what is really there.
     pub fn append(&mut self, record: &Record) -> Result<()> {
-        if self.is_broken {
-            return Err(Error::corrupt(
-                &self.path,
-                "a change of this file failed; no other one until the broker starts again",
-            ));
-        }
+        self.check()?;
         let line = line(record);
         if line.len() - HEAD - 1 > PAYLOAD_MAX {
             let why = "these configs are longer than a record of the registry can be";
@@ -155,6 +150,16 @@ impl RegistryFile {
                 [path = path],
                 "a thread panicked while it changed topics: no change until the broker starts again"
             );
+        }
+    }
+
+    /// Whether it takes records: to be asked before a change touches anything else.
+    pub fn check(&self) -> Result<()> {
+        match self.is_broken {
+            true => {
+                Err(Error::corrupt(&self.path, "a change of this file failed; no other one until the broker starts again"))
+            }
+            false => Ok(()),
         }
     }
 

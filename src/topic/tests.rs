@@ -113,6 +113,25 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 #[test]
+fn after_a_failed_sync_of_the_registry_nothing_changes_and_every_partition_goes_on() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    let create = || registry.create("new", 2, Overrides::new(Scope::Topic)).map(drop);
+    let (failed, reached) = faults::planned("sync@sendlog.registry:EIO:1", create);
+    assert!(failed.is_err() && reached.faults == 1);
+    let old = registry.find("old").unwrap();
+    for _ in 0..2 {
+        assert_eq!(create().unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
+        assert!(registry.create_partitions("old", 3, false).is_err() && registry.delete(&old, || Ok(())).is_err());
+    }
+    assert_eq!(produce(&old, 0, b"v").unwrap(), Offset(1));
+    drop(registry);
+    let registry = open(folder.path()).unwrap();
+    let new = registry.find("new").expect("its record was in the page cache");
+    assert_eq!((produce(&new, 1, b"v").unwrap(), end(&registry, "old", 0)), (Offset(0), Offset(2)));
+}
+
+#[test]
 fn a_topic_is_created_whole_or_not_at_all() {
     stop_everywhere(
         |registry| registry.create("new", 3, Overrides::new(Scope::Topic)).map(drop),
