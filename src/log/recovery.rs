@@ -91,6 +91,9 @@ pub fn open(
         fs::sync_dir(folder)?;
         bases.iter().filter(|base| **base < opening.log_start).try_for_each(|base| unlink(folder, *base))?;
         end = opening.log_start;
+    } else if !opening.is_clean && segments.last().is_some_and(|last| last.size() == Position(0)) {
+        // A roll may have been killed between the new name and its sync, and nothing else makes it durable.
+        fs::sync_dir(folder)?;
     }
     let start_offset = opening.log_start.max(segments[0].base_offset());
     let recovery_point = if opening.is_clean { end } else { opening.recovery_point.min(end) };
