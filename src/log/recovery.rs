@@ -92,6 +92,9 @@ pub fn open(
         segments = vec![Segment::create(folder, opening.log_start)?];
         fs::sync_dir(folder)?;
         end = opening.log_start;
+    } else if !opening.is_clean && segments.last().is_some_and(|last| last.size() == Position(0)) {
+        // A roll may have been killed between the new name and its sync, and nothing else makes it durable.
+        fs::sync_dir(folder)?;
     }
     let report = restore.report;
     let start_offset = opening.log_start.max(segments[0].base_offset());

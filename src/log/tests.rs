@@ -453,6 +453,21 @@ fn a_roll_that_is_stopped_between_any_two_steps_loses_nothing() {
 }
 
 #[test]
+fn the_name_of_an_empty_last_segment_is_synced_before_it_is_written_into() {
+    let mut bench = Bench::new(200, 100);
+    bench.append(1, 1000, 100).unwrap();
+    let (_, steps) = fs::faults::record(|| bench.append(1, 1000, 100).unwrap());
+    let synced = steps.iter().position(|step| step.starts_with("sync folder")).expect("a roll");
+    bench.reopen(false).unwrap();
+    let before = bench.log().end_offset();
+    let rolled = fs::faults::stop_after(synced, || bench.append(1, 1000, 100));
+    assert!(rolled.is_err(), "stopped before the sync of the folder");
+    let (_, steps) = fs::faults::record(|| bench.reopen(false).unwrap());
+    assert_eq!((bench.log().end_offset(), bench.last_segment()), (before, 2));
+    assert!(steps.iter().any(|step| step.starts_with("sync folder")), "{steps:?}");
+}
+
+#[test]
 fn a_reader_keeps_its_bytes_when_the_segment_goes() {
     let mut bench = indexed_bench();
     let before = bench.read(0, 300).unwrap().unwrap();

@@ -7,6 +7,7 @@
 //! inode numbers out again. File 0 is the data directory.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 const HEAD_BYTES: usize = 32;
 
@@ -46,6 +47,15 @@ pub enum Step {
     Answer(Vec<i32>),
     /// The beginning of a sync, or a change of what is not of this run.
     Nothing,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Write { file, at, bytes } => write!(f, "Write {{ file: {file}, at: {at}, {} bytes }}", bytes.len()),
+            other => write!(f, "{other:?}"),
+        }
+    }
 }
 
 #[derive(Default)]

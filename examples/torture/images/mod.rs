@@ -69,6 +69,9 @@ fn try_one(run: &Recorded, known: &Known, random: &mut Random) -> Result<(), Str
     std::fs::create_dir(&before)
         .and_then(|()| image.write(&before))
         .map_err(|error| error.to_string())?;
+    let steps = run.journal.steps[..cut].iter().enumerate();
+    let steps: String = steps.map(|(at, step)| format!("{at} {step}\n")).collect();
+    std::fs::write(kept.join("steps"), steps).map_err(|error| error.to_string())?;
     Err(format!("cut off before step {cut}: {broken}; it is in {}", before.display()))
 }
 

@@ -8,6 +8,9 @@ use std::time::Instant;
 use super::{Link, Plan};
 use crate::history::{Event, Span};
 
+/// Correlation ids begin here: other clients of the same broker count from 1.
+const IDS_FROM: i32 = 1_000_000;
+
 pub struct Board {
     /// Topic and number for each key.
     pub partitions: Vec<(String, i32)>,
@@ -38,7 +41,7 @@ impl Board {
             changed: Condvar::new(),
             noted: Mutex::default(),
             began: Instant::now(),
-            last_id: AtomicI32::new(0),
+            last_id: AtomicI32::new(IDS_FROM),
         }
     }
 
