@@ -10,7 +10,7 @@ mod leader_epochs;
 mod lifecycle;
 mod lookup;
 mod producer_state;
-mod snapshot;
+pub mod snapshot;
 mod space;
 mod traffic;
 mod undo;
