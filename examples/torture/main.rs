@@ -6,19 +6,24 @@
 //! look at. Whatever is started is ended, whatever was well is removed. The report holds only what ran.
 //! Not done: no part measures speed.
 
+mod flips;
+mod frames;
 mod report;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
-#[allow(dead_code)]
 mod broker;
+
+#[path = "../../tests/wire_frames/mod.rs"]
+#[allow(dead_code)]
+mod wire_frames;
 
 use std::process::ExitCode;
 
 use trial::{Part, Trial};
 
 /// In the order in which they run.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[flips::PART, frames::PART];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 
