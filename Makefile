@@ -81,3 +81,31 @@ torture-build:
 # make schedules     models of the locks under one schedule after another: SENDLOG_SCHEDULES of them for each, SENDLOG_SEED
 schedules:
 	RUSTFLAGS="--cfg sendlog_shuttle" cargo test --quiet --locked --lib --target-dir target/schedules -- schedules:: seeded::
+
+# make fuzz          libFuzzer, FUZZ_SECONDS (20) for each target; installs cargo-fuzz if it is missing
+# make miri          the pure parts (record, wire, group) under Miri; says so where nightly Rust or Miri is missing
+# make tsan          the concurrency tests under the thread sanitizer; the same
+FUZZ_SECONDS ?= 20
+TARGET := $(shell uname -m)-unknown-linux-gnu
+
+.PHONY: fuzz miri tsan
+
+fuzz:
+	fuzz/run $(FUZZ_SECONDS)
+
+miri:
+	@if cargo +nightly miri --version >/dev/null 2>&1; then \
+		MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 cargo +nightly miri test --quiet --locked --lib \
+			--target-dir target/miri -- record:: wire:: group::tests group::records group::slots group::subscription; \
+	else \
+		echo "miri: SKIPPED, it is not here: rustup toolchain install nightly --component miri,rust-src"; \
+	fi
+
+tsan:
+	@if cargo +nightly --version >/dev/null 2>&1 && rustup +nightly component list --installed | grep -q rust-src; then \
+		TSAN_OPTIONS=halt_on_error=1 RUSTFLAGS=-Zsanitizer=thread cargo +nightly test --quiet --locked -Zbuild-std \
+			--target $(TARGET) --target-dir target/tsan --lib --test connections --test long_poll --test groups \
+			--test produce_fetch -- --skip crc; \
+	else \
+		echo "tsan: SKIPPED, nightly Rust or its source is not here: rustup toolchain install nightly --component rust-src"; \
+	fi

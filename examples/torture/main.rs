@@ -7,6 +7,8 @@
 //! Not done: no part measures speed.
 
 mod connections;
+mod flips;
+mod frames;
 mod history;
 mod images;
 mod kill;
@@ -20,6 +22,10 @@ mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
 mod broker;
+
+#[path = "../../tests/wire_frames/mod.rs"]
+#[allow(dead_code)]
+mod wire_frames;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -56,6 +62,8 @@ const PARTS: &[Part] = &[
         run: images::run,
     },
     sweep::PART,
+    flips::PART,
+    frames::PART,
     connections::PART,
     soak::PART,
 ];

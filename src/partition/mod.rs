@@ -11,7 +11,7 @@ mod lifecycle;
 mod lookup;
 mod offline;
 mod producer_state;
-mod snapshot;
+pub mod snapshot;
 mod space;
 mod traffic;
 mod undo;

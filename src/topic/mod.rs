@@ -12,7 +12,7 @@ mod data_dir;
 pub mod disk;
 pub mod name;
 pub mod open;
-mod registry_file;
+pub mod registry_file;
 mod retention;
 mod room;
 mod space;
@@ -33,7 +33,8 @@ use crate::os::fs;
 use crate::partition::{FlushMode, Partition, PartitionConfig};
 use crate::record::check::{Depth, Rules, Timestamps};
 
-use data_dir::{new_id, partition_metadata, DataDir};
+pub(crate) use data_dir::partition_metadata;
+use data_dir::{new_id, DataDir};
 use registry_file::{Record, RegistryFile, TopicRecord};
 
 /// Producer ids that are reserved at once.

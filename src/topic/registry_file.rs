@@ -25,7 +25,7 @@ use crate::os::fs;
 pub const FILE_NAME: &str = "sendlog.registry";
 
 /// Bytes in front of a record's payload.
-const HEAD: usize = 16;
+pub const HEAD: usize = 16;
 /// What six digits can count.
 const PAYLOAD_MAX: usize = 999_999;
 
@@ -156,9 +156,10 @@ impl RegistryFile {
     /// Whether it takes records: to be asked before a change touches anything else.
     pub fn check(&self) -> Result<()> {
         match self.is_broken {
-            true => {
-                Err(Error::corrupt(&self.path, "a change of this file failed; no other one until the broker starts again"))
-            }
+            true => Err(Error::corrupt(
+                &self.path,
+                "a change of this file failed; no other one until the broker starts again",
+            )),
             false => Ok(()),
         }
     }
@@ -180,8 +181,31 @@ impl RegistryFile {
     }
 }
 
+/// A line of the file for one who looks at all of them.
+pub struct Line<'a> {
+    /// bytes before it
+    pub at: usize,
+    /// Without its end.
+    pub bytes: &'a [u8],
+    pub is_record: bool,
+}
+
+/// The lines one after another, those behind a damaged one as well.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let record = parse_record(bytes, at).map(|(_, next)| next);
+        let next =
+            record.unwrap_or_else(|| at + rest.iter().position(|c| *c == b'\n').map_or(rest.len(), |end| end + 1));
+        let line = Line { at, bytes: bytes[at..next].trim_ascii_end(), is_record: record.is_some() };
+        at = next;
+        Some(line)
+    })
+}
+
 /// What the records say, up to the first one that is none, and where that begins.
-fn parse(bytes: &[u8]) -> (Contents, usize) {
+pub fn parse(bytes: &[u8]) -> (Contents, usize) {
     let mut contents = Contents::default();
     let mut at = 0;
     while let Some((record, next)) = parse_record(bytes, at) {
