@@ -214,7 +214,7 @@ impl<'a> Attacker<'a> {
                 Fate::Changes if self.random.below(SELDOM) > 0 => continue,
                 Fate::Changes => expected += 1,
                 // Most volleys go on for a while.
-                Fate::Silent | Fate::Closed if expected < 20 && self.random.below(8) > 0 => continue,
+                Fate::Silent | Fate::Closed if expected < 20 && self.random.below(32) > 0 => continue,
                 other => last = Some(other),
             }
             self.sent.push(frame.iter().take(24).copied().collect());
