@@ -21,8 +21,8 @@ use journal::Step;
 use recorded::Recorded;
 use verify::Known;
 
-/// Images of one recorded run.
-const IMAGES: u64 = 500;
+/// Images of one recorded run, in CI and in a long run.
+const IMAGES: (u64, u64) = (500, 2000);
 
 pub fn run(trial: &Trial) -> Outcome {
     // Thousands of starts have thousands of things to say.
@@ -37,7 +37,7 @@ pub fn run(trial: &Trial) -> Outcome {
     while left > 0 {
         let run = recorded::record(&library, &mut random)?;
         let known = Known::of(&run);
-        let images = left.min(IMAGES);
+        let images = left.min(if trial.is_long { IMAGES.1 } else { IMAGES.0 });
         for number in 0..images {
             try_one(&run, &known, &mut random)
                 .map_err(|broken| format!("image {}: {broken}", trial.amount - left + number))?;
