@@ -1,7 +1,10 @@
 # make run           build, and serve on 127.0.0.1:9092 and [::1]:9092 with the data in ./data
 # make test          unit tests, golden scripts, byte goldens, black-box tests; needs Rust alone
 # make test-clients  stock Kafka clients against the broker; installs them into target/ by itself
-# make check         formatting, lints, documentation, tests
+# make test-service  the systemd unit in a container that boots, under a cap and under load; needs root and debootstrap
+# make check         formatting, lints, documentation, licences and advisories where the tools are there, tests
+# make torture       tries to lose data and to bring the broker down, for about an hour; the report is target/torture/report.md
+# make torture-short the same in the length of CI
 # make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
 # make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: about an hour
 
@@ -11,24 +14,31 @@
 PREFIX ?= /usr/local
 MUSL := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: run test test-clients check lint bench bench-all install static torture torture-short torture-build schedules
+.PHONY: run test test-clients test-service check lint audit bench bench-all install static torture torture-short torture-build schedules
 
 run:
 	cargo run --release --quiet --locked -- server
 
 test:
 	cargo test --quiet --locked
+	cargo test --quiet --locked --features faults --target-dir target/faults --test panics
 
 test-clients:
 	cargo build --release --quiet --locked
 	tests/clients/run
+
+test-service:
+	tests/service/run
 
 lint:
 	cargo fmt --check
 	cargo clippy --quiet --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 
-check: lint test
+audit:
+	tests/audit
+
+check: lint audit test
 
 bench:
 	MEGABYTES=200 SECONDS_MAX=1 ./bench.sh limits
@@ -58,8 +68,6 @@ static:
 	rustup target add $(MUSL)
 	cargo build --release --quiet --locked --target $(MUSL)
 
-# make torture       tries to lose data and to bring the broker down, for about an hour; the report is target/torture/report.md
-# make torture-short the same in the length of CI
 torture: torture-build
 	target/release/examples/torture --long
 

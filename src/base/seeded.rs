@@ -13,6 +13,21 @@ pub const fn is_on(_bug: &str) -> bool {
     false
 }
 
+/// Panics here if that bug is on, and `name` is the one that is to suffer.
+pub fn panic_at(bug: &str, name: &str) {
+    assert!(!(is_on(bug) && name == VICTIM), "seeded: {bug}");
+}
+
+/// Loses some memory if that bug is on.
+pub fn leak_at(bug: &str) {
+    if is_on(bug) {
+        std::mem::forget(std::hint::black_box(vec![1_u8; 4096]));
+    }
+}
+
+/// The topic, or the group, that seeded panics strike; all others go on.
+pub const VICTIM: &str = "victim";
+
 #[cfg(any(test, feature = "faults"))]
 pub use switch::{is_on, with};
 

@@ -8,6 +8,6 @@
 //! the standard library: nobody waits for them.
 
 #[cfg(all(test, sendlog_shuttle))]
-pub use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock};
+pub use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(not(all(test, sendlog_shuttle)))]
-pub use std::sync::{Condvar, Mutex, MutexGuard, RwLock};
+pub use std::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};

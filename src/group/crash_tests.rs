@@ -9,7 +9,7 @@ use crate::record::BatchBuilder;
 
 pub(crate) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
 pub(crate) const LIMITS: Limits =
-    Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10 };
+    Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10, ..Limits::NONE };
 pub(crate) const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
 pub(super) const RETENTION_MS: i64 = 60_000;
 pub(super) const NOTHING: Commit = Commit {

@@ -4,14 +4,17 @@
 //! covers is the log end when it started, never the one when it ended.
 //!
 //! Always true: a failed flush is final. The kernel may have dropped the dirty pages and would report success the
-//! next time (fsyncgate), so nobody syncs this log again.
+//! next time (fsyncgate), so nobody syncs this log again. A flush that ends by a panic is one that failed.
 //! Not done: no clock. This is the one place below the server that waits, and only callers without a lock may.
 
+mod running;
+
+use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::{clock_ns, Counter, Histogram};
-use crate::base::seeded::is_on;
 use crate::base::sync::{Condvar, Mutex, MutexGuard};
-use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::base::{seeded, Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
+use running::Running;
 
 /// Fast path: before a flush begins, others who are about to append may run first, so that it covers them too. Whoever
 /// was answered by the last flush comes back with the next request just then. 64 clients that wait for each other's
@@ -54,7 +57,7 @@ impl Flush {
         plan: impl Fn() -> Result<FlushPlan>,
         flushed: impl Fn(LogEnd),
     ) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.hold();
         WAITS.add(u64::from(state.durable < target));
         loop {
             if state.durable >= target {
@@ -64,30 +67,33 @@ impl Flush {
                 return Err(Error::rejected(code, "the partition went away while a flush was waited for"));
             }
             if state.is_running {
-                state = self.ended.wait(state).unwrap();
+                state = self.ended.sleep(state);
                 continue;
             }
             state.is_running = true;
             drop(state);
+            let running = Running(self);
             (0..YIELDS).for_each(|_| std::thread::yield_now());
-            let (plan, began_ns) = (plan(), clock_ns());
-            let result = plan.and_then(|plan| {
-                plan.sync().or_else(|error| if is_on("failed-sync-retried") { plan.sync() } else { Err(error) })?;
-                Ok(plan.end)
-            });
+            let (due, began_ns) = (plan().inspect_err(|error| running.end_all(error.code()))?, clock_ns());
+            let again = |error| if seeded::is_on("failed-sync-retried") { due.sync() } else { Err(error) };
+            let result = due.sync().or_else(again);
             FLUSHES.note(clock_ns() - began_ns, 1);
-            result.iter().for_each(|end| flushed(*end));
-            state = self.end(&result);
+            let end = if seeded::is_on("ticket-at-flush-end") { plan()?.end } else { due.end };
+            if result.is_ok() {
+                flushed(end);
+            }
+            state = self.end(end.offset, &result);
             result?;
         }
     }
 
-    fn end(&self, result: &Result<LogEnd>) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap();
+    fn end(&self, covered: Offset, result: &Result<()>) -> MutexGuard<'_, State> {
+        let mut state = self.state.hold();
         state.is_running = false;
         match result {
-            Ok(end) => state.durable = state.durable.max(end.offset),
-            Err(error) => state.closed = Some(error.code()),
+            Ok(()) => state.durable = state.durable.max(covered),
+            Err(Error::Rejected { .. }) => {} // nothing was synced
+            Err(_) => state.closed = Some(ErrorCode::KAFKA_STORAGE_ERROR),
         }
         self.ended.notify_all();
         state
@@ -95,7 +101,7 @@ impl Flush {
 
     /// Ends all waiting, now and later: the partition was deleted, or went offline.
     pub fn close(&self, code: ErrorCode) {
-        self.state.lock().unwrap().closed.get_or_insert(code);
+        self.state.hold().closed.get_or_insert(code);
         self.ended.notify_all();
     }
 }

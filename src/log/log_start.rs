@@ -14,16 +14,23 @@ use crate::os::fs;
 impl Log {
     /// Moves the log start up: what lies below is no longer read.
     ///
-    /// Whole segments below are renamed to `.deleted`, and returned for unlinking.
-    pub fn advance_start(&mut self, offset: Offset) -> Result<Vec<PathBuf>> {
+    /// Whole segments below are renamed to `.deleted`, and returned for unlinking. One that cannot be renamed is tried again
+    /// with the next move, or goes with the next start, which knows the log start.
+    pub fn advance_start(&mut self, offset: Offset) -> Vec<PathBuf> {
         assert!(offset <= self.end_offset, "log start {offset} beyond the end {}", self.end_offset);
         self.start_offset = self.start_offset.max(offset);
         let mut deleted = Vec::new();
         while self.segments.len() > 1 && self.segments[1].base_offset() <= self.start_offset {
-            deleted.extend(self.segments[0].rename_deleted()?);
+            match self.segments[0].rename_deleted() {
+                Ok(renamed) => deleted.extend(renamed),
+                Err(error) => {
+                    note!(Warn, "segment_not_removed", [], "tried again with the next one that goes: {error}");
+                    break;
+                }
+            }
             self.segments.remove(0);
         }
-        Ok(deleted)
+        deleted
     }
 }
 

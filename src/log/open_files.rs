@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
+use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::base::Result;
 use crate::os::fs;
 
@@ -61,7 +63,7 @@ impl LazyFile {
     pub fn create(path: PathBuf) -> Result<Arc<LazyFile>> {
         let file = fs::create_append(&path)?;
         let lazy = LazyFile::existing(path);
-        *lazy.slot.lock().unwrap() = Some(Arc::new(file));
+        *lazy.slot.hold() = Some(Arc::new(file));
         lazy.enlist();
         Ok(lazy)
     }
@@ -73,7 +75,7 @@ impl LazyFile {
     /// The open file.
     pub fn get(self: &Arc<Self>) -> Result<Arc<File>> {
         self.used.store(true, Relaxed);
-        let mut slot = self.slot.lock().unwrap();
+        let mut slot = self.slot.hold();
         if let Some(file) = &*slot {
             return Ok(file.clone());
         }
@@ -100,7 +102,7 @@ impl LazyFile {
     }
 
     fn enlist(self: &Arc<Self>) {
-        let mut open = OPEN.lock().unwrap();
+        let mut open = OPEN.hold();
         open.push_back(Arc::downgrade(self));
         let mut looks = open.len();
         while open.len() > OPEN_MAX.load(Relaxed) && looks > 0 {

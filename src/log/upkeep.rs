@@ -31,6 +31,12 @@ impl Log {
         (0..self.segments.len()).map(|index| self.view_at(index)).collect()
     }
 
+    /// Those that hold something that may be read: without what lies below the log start and could not be removed.
+    pub fn views_from_start(&self) -> Vec<SegmentView> {
+        let is_read = |view: &SegmentView| view.next_base().is_none_or(|next| next > self.start_offset);
+        self.views().into_iter().filter(is_read).collect()
+    }
+
     pub fn segment_count(&self) -> usize {
         self.segments.len()
     }
@@ -43,6 +49,7 @@ impl Log {
     /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.
     pub fn finish(&mut self) -> Result<()> {
         self.active_mut().finish_indexes();
-        self.segments.iter().try_for_each(Segment::sync_indexes)
+        let below = self.segments.iter().skip(1).take_while(|next| next.base_offset() <= self.start_offset).count();
+        self.segments[below..].iter().try_for_each(Segment::sync_indexes)
     }
 }

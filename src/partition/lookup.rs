@@ -7,12 +7,12 @@ use crate::log::FoundTimestamp;
 
 impl Partition {
     pub fn bounds(&self) -> Result<Bounds> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         Ok(self.bounds_of(&state, state.online()?))
     }
 
     fn views(&self) -> Result<(Bounds, Vec<SegmentView>)> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log = state.online()?;
         let views = log.views().into_iter().map(|view| self.visible(&state, view)).collect();
         Ok((self.bounds_of(&state, log), views))
@@ -61,14 +61,14 @@ impl Partition {
 
     /// The leader epoch of the record at `offset`, or of the next one to come.
     pub fn leader_epoch_at(&self, offset: Offset) -> Result<i32> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log_end = state.online()?.end_offset();
         Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch })
     }
 
     /// The producers that are remembered, by id: epoch and last batch.
     pub fn active_producers(&self) -> Result<Vec<(i64, i16, Sequenced)>> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         state.online()?;
         let mut active: Vec<_> = state.producers.iter().map(|(id, known)| (id, known.epoch, *known.last())).collect();
         active.sort_by_key(|(id, ..)| *id);
@@ -87,7 +87,7 @@ impl Partition {
 
     /// The end of an epoch's records: the largest known epoch up to it, and where the next one begins.
     pub fn epoch_end(&self, epoch: i32) -> Result<Option<(i32, Offset)>> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let end = state.online()?.end_offset();
         if epoch == self.leader_epoch {
             return Ok(Some((epoch, end)));

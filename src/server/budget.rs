@@ -3,9 +3,10 @@
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
 //! wait for memory that each other hold. A reservation ends when its request has been executed.
 
+use crate::base::limits;
+use crate::base::lock::{Hold, Sleep};
 use crate::base::sync::{Condvar, Mutex};
 use crate::base::Error;
-use crate::server::counters::{BUDGET_WAITS, TOO_LARGE};
 
 pub struct Budget {
     total: usize,
@@ -48,11 +49,20 @@ impl Budget {
 
     /// Waits until that much is free. Whoever holds a part must keep reading at a pace, so this ends.
     pub fn reserve(&self, bytes: usize) -> Reserved<'_> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.hold();
         state.waiting += 1;
-        BUDGET_WAITS.add(u64::from(state.left < self.needed(bytes)));
+        if state.left < self.needed(bytes) {
+            limits::BUDGET.hit();
+            let (left, total) = (state.left, self.total);
+            note!(
+                Warn,
+                "limit_hit",
+                [limit = limits::BUDGET.key],
+                "a request of {bytes} bytes waits: {left} of {total} are free"
+            );
+        }
         while state.left < self.needed(bytes) {
-            state = self.freed.wait(state).unwrap();
+            state = self.freed.sleep(state);
         }
         state.waiting -= 1;
         state.left -= bytes;
@@ -61,7 +71,7 @@ impl Budget {
 
     /// Reserves that much if it is free now.
     pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.hold();
         (state.left >= self.needed(bytes)).then(|| {
             state.left -= bytes;
             Reserved { budget: self, bytes }
@@ -71,7 +81,7 @@ impl Budget {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        let mut state = self.budget.state.lock().unwrap();
+        let mut state = self.budget.state.hold();
         state.left += self.bytes;
         if state.waiting > 0 {
             self.budget.freed.notify_all();
@@ -79,12 +89,16 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// A frame's size that no request can have.
-pub fn check_size(size: i32, max: usize) -> Result<usize, Error> {
+/// A frame's size that no request can have, or none that a connection may begin with.
+pub fn check_size(size: i32, max: usize, first_max: usize) -> Result<usize, Error> {
     let what = match usize::try_from(size) {
         Ok(size) if size > max => {
-            TOO_LARGE.add(1);
+            limits::REQUEST_BYTES.hit();
             "a request size above socket.request.max.bytes"
+        }
+        Ok(size) if size > first_max => {
+            limits::FIRST_REQUEST_BYTES.hit();
+            "a first request above first.request.max.bytes"
         }
         Ok(0..8) => "a request size below that of a header",
         Ok(size) => return Ok(size),
@@ -115,7 +129,7 @@ mod tests {
         for (size, good) in
             [(8, true), (1000, true), (1001, false), (7, false), (0, false), (-1, false), (i32::MAX, false)]
         {
-            assert_eq!(check_size(size, 1000).is_ok(), good, "{size}");
+            assert_eq!(check_size(size, 1000, 1000).is_ok(), good, "{size}");
         }
     }
 }

@@ -86,7 +86,7 @@ pub struct RegistryFile {
     path: PathBuf,
     file: File,
     size: u64,
-    /// A sync failed: nobody can say what a start would read, so nothing more is added.
+    /// A sync failed, or a change ended by a panic: nobody can say what a start would read, so nothing more is added.
     is_broken: bool,
 }
 
@@ -126,7 +126,7 @@ impl RegistryFile {
         if self.is_broken {
             return Err(Error::corrupt(
                 &self.path,
-                "a sync of this file failed; no change until the broker starts again",
+                "a change of this file failed; no other one until the broker starts again",
             ));
         }
         let line = line(record);
@@ -135,15 +135,38 @@ impl RegistryFile {
             return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
         }
         if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
-            self.is_broken = fs::truncate(&self.file, &self.path, self.size).is_err();
-            return Err(error);
+            let is_cut = fs::truncate(&self.file, &self.path, self.size).is_ok();
+            return Err(if is_cut { error } else { self.give_up(error) });
         }
         if let Err(error) = fs::sync_data(&self.file, &self.path) {
-            self.is_broken = true;
-            return Err(error);
+            return Err(self.give_up(error));
         }
         self.size += line.len() as u64;
         Ok(())
+    }
+
+    /// A thread panicked in the middle of a change.
+    pub fn close_after_panic(&mut self) {
+        if !std::mem::replace(&mut self.is_broken, true) {
+            let path = self.path.display();
+            note!(
+                Error,
+                "registry_closed",
+                [path = path],
+                "a thread panicked while it changed topics: no change until the broker starts again"
+            );
+        }
+    }
+
+    fn give_up(&mut self, error: Error) -> Error {
+        self.is_broken = true;
+        note!(
+            Error,
+            "registry_broken",
+            [],
+            "NO CHANGE OF TOPICS OR CONFIGS until the broker starts again: {error}"
+        );
+        error
     }
 
     /// Whether the last record may or may not be found by the next start.
