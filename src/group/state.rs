@@ -75,7 +75,6 @@ pub struct Limits {
 
 impl Limits {
     /// Any number of groups and members, with whatever they say.
-    #[cfg(test)]
     pub const NONE: Limits = Limits {
         initial_delay_ms: 0,
         session_min_ms: 0,

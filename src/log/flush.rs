@@ -11,9 +11,8 @@ mod running;
 
 use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::{clock_ns, Counter, Histogram};
-use crate::base::seeded::is_on;
 use crate::base::sync::{Condvar, Mutex, MutexGuard};
-use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::base::{seeded, Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
 use running::Running;
 
@@ -73,25 +72,26 @@ impl Flush {
             }
             state.is_running = true;
             drop(state);
-            let _running = Running(self);
+            let running = Running(self);
             (0..YIELDS).for_each(|_| std::thread::yield_now());
-            let began_ns = clock_ns();
-            let result = plan().and_then(|due| {
-                due.sync().or_else(|error| if is_on("failed-sync-retried") { due.sync() } else { Err(error) })?;
-                Ok(if is_on("ticket-at-flush-end") { plan()?.end } else { due.end })
-            });
+            let (due, began_ns) = (plan().inspect_err(|error| running.end_all(error.code()))?, clock_ns());
+            let again = |error| if seeded::is_on("failed-sync-retried") { due.sync() } else { Err(error) };
+            let result = due.sync().or_else(again);
             FLUSHES.note(clock_ns() - began_ns, 1);
-            result.iter().for_each(|end| flushed(*end));
-            state = self.end(&result);
+            let end = if seeded::is_on("ticket-at-flush-end") { plan()?.end } else { due.end };
+            if result.is_ok() {
+                flushed(end);
+            }
+            state = self.end(end.offset, &result);
             result?;
         }
     }
 
-    fn end(&self, result: &Result<LogEnd>) -> MutexGuard<'_, State> {
+    fn end(&self, covered: Offset, result: &Result<()>) -> MutexGuard<'_, State> {
         let mut state = self.state.hold();
         state.is_running = false;
         match result {
-            Ok(end) => state.durable = state.durable.max(end.offset),
+            Ok(()) => state.durable = state.durable.max(covered),
             Err(Error::Rejected { .. }) => {} // nothing was synced
             Err(_) => state.closed = Some(ErrorCode::KAFKA_STORAGE_ERROR),
         }

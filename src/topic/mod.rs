@@ -17,7 +17,7 @@ mod retention;
 mod room;
 mod space;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,6 +83,8 @@ struct Deleted {
 struct Tables {
     by_name: HashMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
+    /// Names of deleted topics that others still know something of: taken until the next start, which has them forget it.
+    unforgotten: HashSet<String>,
 }
 
 impl TopicRegistry {
@@ -179,6 +181,11 @@ impl TopicRegistry {
         if tables.by_name.contains_key(name) {
             let why = format!("Topic '{name}' already exists.");
             return Err(Error::rejected(ErrorCode::TOPIC_ALREADY_EXISTS, why));
+        }
+        if tables.unforgotten.contains(name) {
+            let why =
+                format!("Topic '{name}' was deleted, and its committed offsets could not be: start the broker again.");
+            return Err(Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, why));
         }
         if let Some(known) = tables.by_name.keys().find(|known| name::collide(known, name)) {
             let why = format!("Topic '{name}' collides with existing topic: {known}");
@@ -324,14 +331,14 @@ impl TopicRegistry {
         }
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
         // What cannot be renamed now is removed at the next start; its name stays taken until then. So it does when not
-        // all was forgotten that others know of it: until the deletion is asked for again, or the next start.
+        // all was forgotten that others know of it.
         let delay_ms = topic.delete_delay_ms(&self.config());
         let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
         let renamed = topic.partitions.iter().try_for_each(retire);
-        forget()?;
-        self.topics.hold_write().remove(&topic);
+        let forgotten = forget();
+        self.topics.hold_write().remove(&topic, forgotten.is_ok());
         note!(Info, "topic_deleted", [topic = topic.name, id = topic.id], "");
-        renamed
+        renamed.and(forgotten)
     }
 
     fn retire_folder(&self, name: &TopicPartition, id: Uuid, delay_ms: i64) -> Result<()> {
@@ -375,8 +382,11 @@ impl Tables {
         self.by_id.insert(topic.id, topic.clone());
     }
 
-    fn remove(&mut self, topic: &Topic) {
+    fn remove(&mut self, topic: &Topic, is_forgotten: bool) {
         self.by_name.remove(&topic.name);
+        if !is_forgotten {
+            self.unforgotten.insert(topic.name.clone());
+        }
         self.by_id.remove(&topic.id);
     }
 }

@@ -1,4 +1,4 @@
-//! A flush that runs, and what becomes of it when its thread panics.
+//! A flush that runs, and what becomes of those who wait for it when it comes to nothing.
 
 use super::Flush;
 use crate::base::lock::Hold;
@@ -7,11 +7,18 @@ use crate::base::ErrorCode;
 /// Held while a flush runs: if that ends by a panic, nobody knows what is on the disk, and nobody waits for it any longer.
 pub(super) struct Running<'a>(pub(super) &'a Flush);
 
+impl Running<'_> {
+    /// Ends it, and all waiting, now and later.
+    pub(super) fn end_all(&self, code: ErrorCode) {
+        self.0.state.hold().is_running = false;
+        self.0.close(code);
+    }
+}
+
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.state.hold().is_running = false;
-            self.0.close(ErrorCode::KAFKA_STORAGE_ERROR);
+            self.end_all(ErrorCode::KAFKA_STORAGE_ERROR);
         }
     }
 }
