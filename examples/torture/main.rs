@@ -15,7 +15,6 @@ mod report;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
-#[allow(dead_code)]
 mod broker;
 
 use std::process::ExitCode;
