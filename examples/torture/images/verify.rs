@@ -155,10 +155,10 @@ impl Known<'_> {
                         ));
                     }
                 }
-                Event::Trimmed(trimmed) if trimmed.key == key && trimmed.fate == Fate::Done => {
-                    if trimmed.offset > start && self.was_answered(trimmed.id, cut) {
-                        return Err(format!("the log starts at {start} again, it was trimmed to {}", trimmed.offset));
-                    }
+                Event::Trimmed(trimmed)
+                    if trimmed.key == key && trimmed.offset > start && self.was_answered(trimmed.id, cut) =>
+                {
+                    return Err(format!("the log starts at {start} again, it was trimmed to {}", trimmed.offset));
                 }
                 _ => {}
             }

@@ -81,7 +81,7 @@ impl Board {
             let now = {
                 let serves = |now: &Now| now.address.is_some() && now.life > lost_life;
                 let mut now = self.now.lock().unwrap();
-                while !serves(&now) && !(now.is_draining && has_nothing_left) {
+                while !(serves(&now) || now.is_draining && has_nothing_left) {
                     now = self.changed.wait(now).unwrap();
                 }
                 *now

@@ -58,6 +58,9 @@ impl Plan {
     }
 }
 
+/// What the thread of a client does.
+type Work = Box<dyn FnOnce(&Board, Random) + Send>;
+
 /// Clients at work.
 pub struct Load {
     pub board: Arc<Board>,
@@ -70,9 +73,9 @@ impl Load {
     pub fn start(plan: &Plan, seed: u64) -> Load {
         let board = Arc::new(Board::new(plan));
         let mut threads = Vec::new();
-        let mut begin = |client: Box<dyn FnOnce(&Board, Random) + Send>| {
+        let mut begin = |work: Work| {
             let (board, random) = (board.clone(), Random::new(seed.wrapping_mul(100) + threads.len() as u64));
-            threads.push(thread::spawn(move || client(&board, random)));
+            threads.push(thread::spawn(move || work(&board, random)));
         };
         for (number, (is_idempotent, is_durable)) in plan.senders.iter().copied().enumerate() {
             let plan = plan.clone();
