@@ -160,7 +160,12 @@ impl RegistryFile {
 
     fn give_up(&mut self, error: Error) -> Error {
         self.is_broken = true;
-        note!(Error, "registry_broken", [], "NO CHANGE OF TOPICS OR CONFIGS until the broker starts again: {error}");
+        note!(
+            Error,
+            "registry_broken",
+            [],
+            "NO CHANGE OF TOPICS OR CONFIGS until the broker starts again: {error}"
+        );
         error
     }
 
