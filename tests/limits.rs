@@ -272,6 +272,27 @@ fn what_is_beyond_the_budget_waits_and_is_told() {
 }
 
 #[test]
+fn who_waits_for_the_budget_and_vanishes_frees_its_place() {
+    let small = ["queued.max.request.bytes=1048576", "socket.request.max.bytes=1048576"];
+    let broker = with(&[small[0], small[1], "request.body.grace.ms=60000"]);
+    let claim = |_| {
+        let mut client = broker.connect();
+        client.send_bytes(&[&1_000_000_i32.to_be_bytes()[..], &[0; 100]].concat());
+        client
+    };
+    // Two of them fill it, and keep it.
+    let holders: Vec<_> = (0..2).map(claim).collect();
+    let mut other = broker.connect();
+    (0..20).for_each(|_| assert!(is_served(&mut other)));
+    let crowd: Vec<_> = (0..20).map(claim).collect();
+    until("all others wait", || (hits(&broker, "queued.max.request.bytes") == 20.0).then_some(()));
+    let open = || Metrics::scrape(address(&broker)).sum("sendlog_connections", &[]);
+    drop(crowd);
+    until("their places are free", || (open() == 3.0).then_some(()));
+    drop(holders);
+}
+
+#[test]
 fn metadata_beside_an_offset_has_its_length() {
     let broker = with(&["offset.metadata.max.bytes=10"]);
     let mut client = broker.connect();

@@ -3,6 +3,8 @@
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
 //! wait for memory that each other hold. A reservation ends when its request has been executed.
 
+use std::time::Duration;
+
 use crate::base::limits;
 use crate::base::lock::{Hold, Sleep};
 use crate::base::sync::{Condvar, Mutex};
@@ -24,6 +26,9 @@ struct State {
 
 /// Requests above this size leave a quarter of the budget to the others, so that a few large claims stop nobody.
 const LARGE_BYTES: usize = 1 << 20;
+
+/// How often a wait looks whether its client is still there.
+const LOOK_AT_SOCKET: Duration = Duration::from_secs(1);
 
 /// Bytes that are ours until this is dropped.
 pub struct Reserved<'a> {
@@ -47,26 +52,31 @@ impl Budget {
         }
     }
 
-    /// Waits until that much is free. Whoever holds a part must keep reading at a pace, so this ends.
-    pub fn reserve(&self, bytes: usize) -> Reserved<'_> {
+    /// Waits until that much is free; `None` if the client `is_gone` before. Whoever holds a part must keep reading at a pace,
+    /// so this ends.
+    pub fn reserve(&self, bytes: usize, is_gone: impl Fn() -> bool) -> Option<Reserved<'_>> {
+        if let Some(reserved) = self.try_reserve(bytes) {
+            return Some(reserved);
+        }
+        limits::BUDGET.hit();
+        let total = self.total;
+        note!(
+            Warn,
+            "limit_hit",
+            [limit = limits::BUDGET.key],
+            "a request of {bytes} bytes waits for others, which hold the {total}"
+        );
         let mut state = self.state.hold();
         state.waiting += 1;
-        if state.left < self.needed(bytes) {
-            limits::BUDGET.hit();
-            let (left, total) = (state.left, self.total);
-            note!(
-                Warn,
-                "limit_hit",
-                [limit = limits::BUDGET.key],
-                "a request of {bytes} bytes waits: {left} of {total} are free"
-            );
-        }
-        while state.left < self.needed(bytes) {
-            state = self.freed.sleep(state);
+        while state.left < self.needed(bytes) && !is_gone() {
+            state = self.freed.sleep_for(state, LOOK_AT_SOCKET);
         }
         state.waiting -= 1;
-        state.left -= bytes;
-        Reserved { budget: self, bytes }
+        let is_free = state.left >= self.needed(bytes);
+        is_free.then(|| {
+            state.left -= bytes;
+            Reserved { budget: self, bytes }
+        })
     }
 
     /// Reserves that much if it is free now.

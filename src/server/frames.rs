@@ -142,7 +142,8 @@ impl Frames {
                 return Ok((frame, None));
             }
             if let Some(size) = self.claimed_size()? {
-                let reserved = budget.reserve(size);
+                let is_gone = || socket::peer_is_gone(socket);
+                let Some(reserved) = budget.reserve(size, is_gone) else { return Err(Closed::Quietly) };
                 self.receive_body(socket, size)?;
                 let frame = self.next_buffered()?.expect("the whole body has been received");
                 return Ok((frame, Some(reserved)));
