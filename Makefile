@@ -69,6 +69,7 @@ static:
 	cargo build --release --quiet --locked --target $(MUSL)
 
 torture: torture-build
+	SENDLOG_SCHEDULES=2000 $(MAKE) schedules
 	target/release/examples/torture --long
 
 torture-short: torture-build

@@ -73,7 +73,7 @@ mod tests {
             });
             holder.join().is_err()
         });
-        assert!(panicked && counted.is_poisoned());
+        assert!(panicked && counted.lock().is_err());
         assert_eq!(*counted.hold(), 2);
     }
 }

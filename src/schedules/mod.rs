@@ -27,7 +27,7 @@ use crate::record::check::{Depth, Rules, Timestamps};
 use crate::record::BatchBuilder;
 
 /// Schedules of each kind, unless SENDLOG_SCHEDULES says otherwise.
-const USUAL: usize = 300;
+const USUAL: usize = 100;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
