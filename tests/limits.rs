@@ -327,6 +327,8 @@ fn refusals_do_not_fill_the_log() {
         broker.connect().assert_closed();
     }
     assert_eq!(hits(&broker, "max.connections"), 20.0);
-    let said = broker.log().iter().filter(|line| line.contains("connection_refused client=")).count();
-    assert_eq!(said, 3);
+    broker.signal("TERM");
+    let said = broker.ended().stderr;
+    let refusals = said.iter().filter(|line| line.contains("connection_refused client=")).count();
+    assert_eq!(refusals, 3, "{said:#?}");
 }
