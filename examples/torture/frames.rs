@@ -44,23 +44,7 @@ const PIPELINE_BYTES: usize = 48 << 10;
 const SELDOM: u64 = 64;
 
 fn run(trial: &Trial) -> Outcome {
-    // No disk is tried here: what is made and unmade all the time is not synced.
-    let broker = Broker::run(
-        Arc::new(scratch()),
-        &[
-            "--listen",
-            "127.0.0.1:0",
-            "--ephemeral",
-            "--set",
-            "auto.create.topics.enable=false",
-            "--set",
-            "group.initial.rebalance.delay.ms=0",
-            "--set",
-            "fetch.max.wait.ms.limit=1",
-            "--set",
-            "log.level=error",
-        ],
-    );
+    let broker = start();
     let mut client = broker.connect();
     client.create("honest", HONEST as i32);
     let baseline = (broker.threads(), descriptors(&broker));
@@ -96,16 +80,7 @@ fn run(trial: &Trial) -> Outcome {
         honest.into_iter().collect::<Result<Vec<i64>, _>>().map_err(|_| "an honest client was disturbed")
     })?;
     let took = began.elapsed();
-    // A wait looks for its client every 30 s, and idle threads are kept for the next connections.
-    let deadline = Instant::now() + 3 * Duration::from_secs(30);
-    let is_back = |(threads, descriptors): (u64, u64)| threads <= baseline.0 + 64 && descriptors <= baseline.1 + 64;
-    while !is_back((broker.threads(), descriptors(&broker))) {
-        if Instant::now() > deadline {
-            let now = (broker.threads(), descriptors(&broker));
-            return Err(format!("threads and descriptors were {baseline:?}, and stay at {now:?}"));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait_until_back(&broker, baseline)?;
     let memory_kb = broker.peak_memory_kb();
     if memory_kb > MEMORY_KB_MAX {
         return Err(format!("the broker held {memory_kb} kB"));
@@ -120,6 +95,33 @@ fn run(trial: &Trial) -> Outcome {
         slowest.lock().unwrap().as_millis(),
         memory_kb >> 10,
     ))
+}
+
+/// No disk is tried here: what is made and unmade all the time is not synced.
+fn start() -> Broker {
+    let keys = [
+        "auto.create.topics.enable=false",
+        "group.initial.rebalance.delay.ms=0",
+        "fetch.max.wait.ms.limit=1",
+        "log.level=error",
+    ];
+    let mut arguments = vec!["--listen", "127.0.0.1:0", "--ephemeral"];
+    arguments.extend(keys.iter().flat_map(|key| ["--set", key]));
+    Broker::run(Arc::new(scratch()), &arguments)
+}
+
+/// A wait looks for its client every 30 s, and idle threads are kept for the next connections.
+fn wait_until_back(broker: &Broker, baseline: (u64, u64)) -> Result<(), String> {
+    let deadline = Instant::now() + 3 * Duration::from_secs(30);
+    let is_back = |(threads, descriptors): (u64, u64)| threads <= baseline.0 + 64 && descriptors <= baseline.1 + 64;
+    while !is_back((broker.threads(), descriptors(broker))) {
+        if Instant::now() > deadline {
+            let now = (broker.threads(), descriptors(broker));
+            return Err(format!("threads and descriptors were {baseline:?}, and stay at {now:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
 }
 
 /// Those of sockets: files of topics stay open for their next use.

@@ -9,7 +9,7 @@ use sendlog::base::Offset;
 use sendlog::log::recovery::{self, Opening};
 use sendlog::log::{Log, LogConfig};
 use sendlog::os::fs;
-use sendlog_fuzz::{fold, segment};
+use sendlog_fuzz::{folder, segment};
 
 const CONFIG: LogConfig = LogConfig { segment_bytes: 1 << 20, segment_ms: i64::MAX, index_interval_bytes: 64 };
 const BATCHES: i64 = 20;
@@ -26,7 +26,7 @@ fn answers(log: &Log) -> Vec<(u64, Option<i64>)> {
 }
 
 fn open(index: &[u8], times: &[u8], is_clean: bool) -> Log {
-    let folder = fold("indexes");
+    let folder = folder("indexes");
     std::fs::write(folder.join("00000000000000000000.log"), segment(BATCHES)).unwrap();
     std::fs::write(folder.join("00000000000000000000.index"), index).unwrap();
     std::fs::write(folder.join("00000000000000000000.timeindex"), times).unwrap();

@@ -8,7 +8,7 @@ use sendlog::base::Offset;
 use sendlog::log::recovery::{self, Opening};
 use sendlog::log::LogConfig;
 use sendlog::os::fs;
-use sendlog_fuzz::{fold, make_batches_good};
+use sendlog_fuzz::{folder, make_batches_good};
 
 const CONFIG: LogConfig = LogConfig { segment_bytes: 1 << 20, segment_ms: i64::MAX, index_interval_bytes: 64 };
 
@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
         log_start: Offset(i64::from(first >> 2 & 3)),
         epoch: 3,
     };
-    let folder = fold("segments");
+    let folder = folder("segments");
     let path = folder.join("00000000000000000000.log");
     std::fs::write(&path, &log).unwrap();
     let open = || recovery::open(&folder, &fs::list(&folder).unwrap(), CONFIG, opening, &mut |_| ());

@@ -10,15 +10,14 @@ use sendlog::base::Offset;
 use sendlog::record::header::{stamp, stamp_crc, BatchHeader};
 use sendlog::record::BatchBuilder;
 
-/// An empty folder of this process, in memory where that is possible.
-pub fn fold(name: &str) -> PathBuf {
+/// An empty folder of this process, in `FUZZ_SCRATCH` or where temporary files go.
+pub fn folder(name: &str) -> PathBuf {
     thread_local!(static FOLDER: OnceCell<PathBuf> = const { OnceCell::new() });
     sendlog::os::fs::sync_nothing();
     FOLDER.with(|folder| {
         let folder = folder.get_or_init(|| {
             sendlog::base::set_note_writer(Box::new(|_| ()));
-            let root = PathBuf::from("/dev/shm");
-            let root = if root.is_dir() { root } else { std::env::temp_dir() };
+            let root = std::env::var_os("FUZZ_SCRATCH").map_or_else(std::env::temp_dir, PathBuf::from);
             root.join(format!("sendlog-fuzz-{name}-{}", std::process::id()))
         });
         let _ = std::fs::remove_dir_all(folder);

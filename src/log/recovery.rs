@@ -147,7 +147,8 @@ fn list_segments(folder: &Path, names: &[fs::Entry], log_start: Offset) -> Resul
     bases.drain(..below);
     let (Some(first), Some(last)) = (bases.first(), bases.last()) else { return Ok(bases) };
     // Segments go from either end alone, and their logs before their indexes: in the middle a log was lost.
-    let indexed = names.iter().filter_map(|entry| parse_name(&entry.name, "index"));
+    let index = |entry: &fs::Entry| parse_name(&entry.name, "index").or(parse_name(&entry.name, "timeindex"));
+    let indexed = names.iter().filter_map(index);
     match indexed.filter(|base| base > first && base < last).find(|base| bases.binary_search(base).is_err()) {
         Some(lost) => Err(Error::corrupt(folder.join(file_name(lost, "log")), "it is missing, and its index is there")),
         None => Ok(bases),

@@ -23,7 +23,7 @@ impl Log {
     pub fn has_let_go(&self, error: &Error) -> bool {
         let Error::Storage { path, source } = error else { return false };
         let base = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok().map(Offset));
-        source.kind() == std::io::ErrorKind::NotFound && base < Some(self.segments[0].base_offset())
+        source.kind() == std::io::ErrorKind::NotFound && base.is_some_and(|base| base < self.segments[0].base_offset())
     }
 
     /// All segments, oldest first.

@@ -1,9 +1,11 @@
-//! Every file operation of the broker; each passes a fault point ([`crate::os::faults`]), so that a test can make any of
-//! them fail, or stop the process between any two.
+//! Every file operation of the broker. Whatever reads or changes something passes a fault point ([`crate::os::faults`]), so
+//! that a test can make any of them fail, or stop the process between any two; questions about names and space do not.
 //!
 //! Always true: a file of ours is created with mode 0600, a folder with 0700, and no last component that is a
-//! symlink is followed. An error carries its path. "Durable" is spelled out by [`replace`]: write, sync the data,
-//! rename, sync the folder. Not done: no retries of a failed sync; the first error is final, since the kernel may report success the next time and have dropped the pages.
+//! symlink is opened or changed; the data directory itself may be one. An error carries its path. "Durable" is spelled out
+//! by [`replace`]: write, sync the data, rename, sync the folder.
+//! Not done: no retries of a failed sync; the first error is final, since the kernel may report success the next time and
+//! have dropped the pages.
 
 use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};

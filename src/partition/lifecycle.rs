@@ -111,11 +111,15 @@ impl Partition {
                 _ => return Ok(()),
             }
         };
-        self.flush_to(end)?;
-        if let Some((folder, producers)) = snapshot {
-            self.write_snapshot(&folder, end, &producers)?;
+        let has_rolled = snapshot.is_some();
+        let written = self.flush_to(end).and_then(|()| match snapshot {
+            Some((folder, producers)) => self.write_snapshot(&folder, end, &producers),
+            None => Ok(()),
+        });
+        if written.is_err() && has_rolled {
+            self.lock().wants_flush = true; // not done yet
         }
-        Ok(())
+        written
     }
 
     fn write_snapshot(&self, folder: &Path, end: Offset, producers: &ProducerState) -> Result<()> {

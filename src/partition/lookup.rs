@@ -14,7 +14,7 @@ impl Partition {
     fn views(&self) -> Result<(Bounds, Vec<SegmentView>)> {
         let state = self.lock();
         let log = state.online()?;
-        let views = log.views().into_iter().map(|view| self.visible(&state, view)).collect();
+        let views = log.views_from_start().into_iter().map(|view| self.visible(&state, view)).collect();
         Ok((self.bounds_of(&state, log), views))
     }
 

@@ -98,9 +98,7 @@ impl DataDir {
 /// checksums, which Kafka or an older sendlog wrote, is believed.
 pub fn log_starts(root: &Path) -> Result<Offsets> {
     let path = root.join(LOG_STARTS);
-    let found = crc_of(fs::read(&path)?.as_deref());
-    let known = fs::read(&root.join(LOG_STARTS_CRC))?;
-    if known.is_none_or(|known| String::from_utf8_lossy(&known).split_whitespace().any(|crc| crc == found)) {
+    if has_right_crc(root, &path)? {
         return checkpoint::read_offsets(&path);
     }
     note!(
@@ -110,6 +108,13 @@ pub fn log_starts(root: &Path) -> Result<Offsets> {
         "its bytes are not those that were written: each log begins with its first segment, and nothing is deleted"
     );
     Ok(Offsets::new())
+}
+
+/// Whether the bytes of the log starts at `path` are those that were written, as far as anybody wrote down a checksum.
+pub fn has_right_crc(root: &Path, path: &Path) -> Result<bool> {
+    let found = crc_of(fs::read(path)?.as_deref());
+    let known = fs::read(&root.join(LOG_STARTS_CRC))?;
+    Ok(known.is_none_or(|known| String::from_utf8_lossy(&known).split_whitespace().any(|crc| crc == found)))
 }
 
 /// In hex digits; `-` of a file that is not there.

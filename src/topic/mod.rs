@@ -33,7 +33,7 @@ use crate::os::fs;
 use crate::partition::{FlushMode, Partition, PartitionConfig};
 use crate::record::check::{Depth, Rules, Timestamps};
 
-pub(crate) use data_dir::partition_metadata;
+pub(crate) use data_dir::{has_right_crc, partition_metadata};
 use data_dir::{new_id, DataDir};
 use registry_file::{Record, RegistryFile, TopicRecord};
 

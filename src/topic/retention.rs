@@ -52,7 +52,7 @@ impl TopicRegistry {
             |deleted: &mut Deleted| *deleted.due_ms.get_or_insert(now_ms.saturating_add(deleted.delay_ms)) <= now_ms;
         let due: Vec<Deleted> = self.deleted.hold().extract_if(.., is_due).collect();
         for Deleted { path, .. } in due {
-            let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
+            let removed = if fs::is_folder(&path) { fs::remove_folder(&path) } else { fs::unlink(&path) };
             if let Err(error) = removed {
                 note!(Warn, "not_removed", [], "left for the next start: {error}");
             }

@@ -1,7 +1,7 @@
 //! The small files beside the segments: checkpoints, snapshots, the registry.
 //!
-//! Always true: what is guarded by a CRC is believed only with it. Checkpoints have none: what is no line of such a file
-//! is damage, a wrong number is not noticed here.
+//! Always true: what is guarded by a CRC is believed only with it; that of the log starts lies in a file beside them. The
+//! other checkpoints have none: what is no line of such a file is damage, a wrong number is not noticed here.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::cli::dump_log::out::{Fields, Out};
 use crate::log::checkpoint;
 use crate::os::fs;
 use crate::partition::snapshot;
-use crate::topic::{partition_metadata, registry_file};
+use crate::topic::{has_right_crc, partition_metadata, registry_file};
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(path)?.unwrap_or_default())
@@ -42,6 +42,11 @@ pub fn dump_offsets(path: &Path, out: &mut Out) -> Result<()> {
         all_wrong(out, bytes.len(), "no checkpoint file; a start does without it");
         return Ok(());
     };
+    let is_log_starts = path.ends_with("log-start-offset-checkpoint");
+    if is_log_starts && !has_right_crc(path.parent().unwrap_or(Path::new("")), path)? {
+        all_wrong(out, bytes.len(), "not the bytes whose checksum lies beside it; a start deletes nothing by it");
+        return Ok(());
+    }
     for (partition, offset) in &offsets {
         let fields = Fields::new().text("partition", &partition.to_string()).number("offset", offset);
         out.row("offset", fields, &format!("  {partition}  {offset}"));
