@@ -130,9 +130,10 @@ fn a_frame_that_comes_too_slowly_is_closed() {
         client.send_bytes(bytes);
         let name = client.name();
         until("the slow one is closed", || {
-            let goes_on = !drips || client.socket.write_all(&[7]).is_ok();
+            if drips {
+                let _ = client.socket.write_all(&[7]); // it may be closed before its line is read
+            }
             let line = broker.log().into_iter().find(|line| line.contains(&name));
-            assert!(goes_on || line.is_some());
             line.filter(|line| line.contains("request.body.min.bytes.per.second"))
         });
     }
