@@ -82,6 +82,25 @@ fn an_address_has_so_many_connections_and_others_have_theirs() {
 }
 
 #[test]
+fn a_broker_that_lets_nobody_in_cannot_be_made() {
+    let (most, others) = ("max.connections.per.ip", "max.connections.per.ip.overrides");
+    let broker = with(&[]);
+    let mut client = broker.connect();
+    let mut set = |key, value| client.set_config(4, "1", key, value).0;
+    assert_eq!(set(most, "0"), ErrorCode::INVALID_CONFIG);
+    assert_eq!(set(others, "127.0.0.9:0"), ErrorCode::NONE);
+    assert_eq!(set(most, "0"), ErrorCode::INVALID_CONFIG, "nor does that let anybody in");
+    assert_eq!(set(others, "127.0.0.1:9"), ErrorCode::NONE);
+    assert_eq!(set(most, "0"), ErrorCode::NONE);
+    assert_eq!(set(others, ""), ErrorCode::INVALID_CONFIG);
+    Client::on(connect_from("127.0.0.2", &broker)).assert_closed();
+    assert!(is_served(&mut broker.connect()));
+    let ended = broker::run(&["--set", "max.connections.per.ip=0"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(ended.stderr[0].contains("lets nobody in"), "{:?}", ended.stderr);
+}
+
+#[test]
 fn numbers_per_address_that_are_none_are_refused() {
     let ended = broker::run(&["--set", "max.connections.per.ip.overrides=broker.example:5"]);
     assert_eq!(ended.status.code(), Some(2));

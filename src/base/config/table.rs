@@ -260,7 +260,8 @@ pub const KEYS: &[Key] = &[
         "max.connections.per.ip",
         Kind::Int(0, INT_MAX),
         "2147483647",
-        "Connections from one address; a further one is closed with a log line.",
+        "Connections from one address; a further one is closed with a log line. 0: none but those that \
+         max.connections.per.ip.overrides lets in, of which there must be one.",
     ),
     dynamic(
         "max.connections.per.ip.overrides",
