@@ -68,7 +68,7 @@ fn everybody_who_waits_for_room_gets_it_when_others_leave() {
             let budget = budget.clone();
             thread::spawn(move || {
                 for _ in 0..2 {
-                    drop(budget.reserve(bytes));
+                    drop(budget.reserve(bytes, || false));
                 }
             })
         };
