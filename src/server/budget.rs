@@ -110,22 +110,29 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// A frame's size that no request can have, or none that a connection may begin with.
+const TOO_LARGE: &str = "a request size above socket.request.max.bytes";
+const TOO_LARGE_AT_FIRST: &str = "a first request above first.request.max.bytes";
+
+/// A frame's size that no request can have, or none that a connection may begin with. Looked at as often as the frame is:
+/// it is counted where the connection closes for it, by [`count_refused_size`].
 pub fn check_size(size: i32, max: usize, first_max: usize) -> Result<usize, Error> {
     let what = match usize::try_from(size) {
-        Ok(size) if size > max => {
-            limits::REQUEST_BYTES.hit();
-            "a request size above socket.request.max.bytes"
-        }
-        Ok(size) if size > first_max => {
-            limits::FIRST_REQUEST_BYTES.hit();
-            "a first request above first.request.max.bytes"
-        }
+        Ok(size) if size > max => TOO_LARGE,
+        Ok(size) if size > first_max => TOO_LARGE_AT_FIRST,
         Ok(0..8) => "a request size below that of a header",
         Ok(size) => return Ok(size),
         Err(_) => "a negative request size",
     };
     Err(Error::Malformed { what, at: 0 })
+}
+
+/// Counts the limit that a frame's size was refused by, if this is such an error.
+pub fn count_refused_size(error: &Error) {
+    match error {
+        Error::Malformed { what: TOO_LARGE, .. } => limits::REQUEST_BYTES.hit(),
+        Error::Malformed { what: TOO_LARGE_AT_FIRST, .. } => limits::FIRST_REQUEST_BYTES.hit(),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::{limits, seeded, Error, Result};
 use crate::os::socket;
-use crate::server::budget::{check_size, Budget, Reserved};
+use crate::server::budget::{check_size, count_refused_size, Budget, Reserved};
 use crate::server::now_ns;
 
 const SIZE_BYTES: usize = 4;
@@ -78,6 +78,7 @@ pub enum Closed {
 
 impl From<Error> for Closed {
     fn from(error: Error) -> Closed {
+        count_refused_size(&error);
         Closed::Because(error.to_string())
     }
 }
