@@ -292,6 +292,42 @@ fn what_is_beyond_the_budget_waits_and_is_told() {
 }
 
 #[test]
+fn who_waits_for_records_holds_nothing_of_the_budget() {
+    let broker = with(&["queued.max.request.bytes=1048576", "socket.request.max.bytes=500000"]);
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    client.create("other", 1);
+    // More than the budget together, each small enough that its values may be kept beside it.
+    let asked = vec![("demo", 0, 0); 2000];
+    let mut request = FetchRequest { max_wait_ms: i32::MAX, min_bytes: 1, ..fetch_request(&asked) };
+    let bytes = frame(11, 1, &mut request);
+    assert!((50_000..128 << 10).contains(&bytes.len()), "{}", bytes.len());
+    let mut waiting: Vec<_> = (0..40)
+        .map(|_| {
+            let mut client = broker.connect();
+            client.send_bytes(&bytes);
+            client
+        })
+        .collect();
+    client.produce("other", 0, &batch_of_size(400_000));
+    client.produce("demo", 0, &batch(&["value"]));
+    assert!(waiting.iter_mut().all(|client| client.read_frame().is_some()));
+}
+
+#[test]
+fn a_request_that_is_too_large_is_counted_once() {
+    let broker = with(&["socket.request.max.bytes=100000"]);
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    // Behind a produce request, which is looked beyond.
+    let good = frame(9, 1, &mut produce_request(1, "demo", 0, &batch(&["value"])));
+    client.send_bytes(&[&good[..], &200_000_i32.to_be_bytes()].concat());
+    assert!(client.read_frame().is_some());
+    client.assert_closed();
+    assert_said(&broker, "socket.request.max.bytes");
+}
+
+#[test]
 fn who_waits_for_the_budget_and_vanishes_frees_its_place() {
     let small = ["queued.max.request.bytes=1048576", "socket.request.max.bytes=1048576"];
     let broker = with(&[small[0], small[1], "request.body.grace.ms=60000"]);

@@ -1,7 +1,8 @@
 //! One budget for the requests of all connections (`queued.max.request.bytes`).
 //!
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
-//! wait for memory that each other hold. A reservation ends when its request has been executed.
+//! wait for memory that each other hold. A reservation ends when its request has been executed, and that of
+//! a small one when it has been decoded.
 
 use std::time::{Duration, Instant};
 

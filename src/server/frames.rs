@@ -20,7 +20,7 @@ const SIZE_BYTES: usize = 4;
 const BUFFER_MIN: usize = 4 << 10;
 /// What a connection keeps while it is busy: room for several requests of a pipeline, so that they are read in one go
 /// and answered in one go. A larger frame grows the buffer for as long as frames are large.
-const BUFFER_KEPT: usize = 128 << 10;
+pub const BUFFER_KEPT: usize = 128 << 10;
 /// What a connection keeps at most when it goes on: a larger buffer is given back before its request's part of the budget is.
 const BUFFER_KEPT_MAX: usize = 2 << 20;
 /// And how long it keeps more than [`BUFFER_KEPT`] while nothing comes.
@@ -271,7 +271,7 @@ impl Frames {
         }
     }
 
-    /// A frame of this size was a request, and has been executed. What a large one needed is given back when small ones
+    /// A frame of this size was a request, and is not needed any more. What a large one needed is given back when small ones
     /// follow, and at once if it was very large.
     pub fn executed(&mut self, last_frame: usize) {
         self.is_understood = true;
