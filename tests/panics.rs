@@ -119,6 +119,58 @@ fn a_panic_in_a_flush_is_a_failed_flush_for_all_who_wait() {
 }
 
 #[test]
+fn a_panic_in_a_sync_takes_that_partition_offline() {
+    let broker = flawed("panic-in-sync");
+    let mut producer = broker.connect();
+    producer.send(9, produce_request(-1, VICTIM, 0, &batch(&["unflushed"])));
+    producer.assert_closed();
+    broker.wait_for_line("partition_offline");
+    // Nor are answers given that need no flush: nobody knows what is on the disk.
+    let mut client = broker.connect();
+    let refused = client.try_produce(9, 1, VICTIM, 0, &batch(&["later"]));
+    assert_eq!(refused.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(fetch_error(&mut client), ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_goes_on(&broker);
+    drop(client);
+    assert_nothing_is_held(&broker);
+    stop_and_recover(broker, &["before", "unflushed"]);
+}
+
+#[test]
+fn a_panic_in_a_deletion_takes_that_topic_offline() {
+    let broker = flawed("panic-in-delete");
+    let mut unlucky = broker.connect();
+    let names = vec![VICTIM.to_string()];
+    unlucky.send(5, sendlog::wire::messages::DeleteTopicsRequest { topic_names: names, ..Default::default() });
+    unlucky.assert_closed();
+    // The record is on the disk, so that the next start unlinks whatever is acknowledged now.
+    let mut client = broker.connect();
+    let refused = client.try_produce(9, 1, VICTIM, 0, &batch(&["to be unlinked"]));
+    assert_eq!(refused.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_goes_on(&broker);
+    broker.signal("TERM");
+    let ended = broker.ended();
+    let broker = start(ended.data, "none");
+    assert_eq!(broker.connect().topic(VICTIM).error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    assert_goes_on(&broker);
+    broker.stop();
+}
+
+#[test]
+fn a_step_of_the_background_that_always_panics_keeps_no_other_from_being_done() {
+    let broker = flawed("panic-in-tick");
+    broker.wait_for_line("panicked thread=background");
+    let mut client = broker.connect();
+    client.set_config(2, "bystander", "segment.bytes", "1048576");
+    client.fill("bystander", 0, 3, 600_000);
+    until("what has rolled is flushed", || {
+        let found = broker::tree(&broker.folder().join("bystander-0"));
+        found.iter().any(|path| path.extension().is_some_and(|suffix| suffix == "snapshot")).then_some(())
+    });
+    broker.stop();
+}
+
+#[test]
 fn a_panic_in_the_background_stops_neither_it_nor_the_rest() {
     let broker = flawed("panic-in-flush");
     let mut client = broker.connect();
