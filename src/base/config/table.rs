@@ -331,7 +331,8 @@ pub const KEYS: &[Key] = &[
         "group.name.max.bytes",
         Kind::Int(1, 32767),
         "4096",
-        "The longest name that a group keeps: its own, and its members' ids, instances, clients and protocols.",
+        "The longest name that a group keeps: its own, and its members' instances, clients and protocols. Their ids are the \
+         broker's own: such a name, and 33 characters.",
     ),
     key(
         "offset.metadata.max.bytes",
