@@ -49,6 +49,20 @@ fn assert_goes_on(broker: &Broker) {
     assert_eq!(client.fetch("bystander", 0, offset).read(), [(offset, "after".to_string())]);
 }
 
+/// The background goes on: it finds that the bystander's log has rolled, flushes it, and writes down what is known of
+/// producers there, beside what the stop before has written.
+fn assert_rolled_is_flushed(broker: &Broker, client: &mut Client) {
+    let snapshots = || {
+        let mut found = broker::tree(&broker.folder().join("bystander-0"));
+        found.retain(|path| path.extension().is_some_and(|suffix| suffix == "snapshot"));
+        found
+    };
+    let before = snapshots();
+    client.set_config(2, "bystander", "segment.bytes", "1048576");
+    client.fill("bystander", 0, 3, 600_000);
+    until("what has rolled is flushed", || snapshots().iter().any(|path| !before.contains(path)).then_some(()));
+}
+
 fn fetch_error(client: &mut Client) -> ErrorCode {
     client.fetch(VICTIM, 0, 0).data.error_code
 }
@@ -161,12 +175,7 @@ fn a_step_of_the_background_that_always_panics_keeps_no_other_from_being_done() 
     let broker = flawed("panic-in-tick");
     broker.wait_for_line("panicked thread=background");
     let mut client = broker.connect();
-    client.set_config(2, "bystander", "segment.bytes", "1048576");
-    client.fill("bystander", 0, 3, 600_000);
-    until("what has rolled is flushed", || {
-        let found = broker::tree(&broker.folder().join("bystander-0"));
-        found.iter().any(|path| path.extension().is_some_and(|suffix| suffix == "snapshot")).then_some(())
-    });
+    assert_rolled_is_flushed(&broker, &mut client);
     broker.stop();
 }
 
@@ -182,13 +191,7 @@ fn a_panic_in_the_background_stops_neither_it_nor_the_rest() {
     }
     broker.wait_for_line("panicked thread=background");
     broker.wait_for_line("partition_offline");
-    // The next round finds that the bystander's log has rolled, and flushes it: its index is in the files then.
-    client.set_config(2, "bystander", "segment.bytes", "1048576");
-    client.fill("bystander", 0, 3, 600_000);
-    until("the background goes on", || {
-        let found = broker::tree(&broker.folder().join("bystander-0"));
-        found.iter().any(|path| path.extension().is_some_and(|suffix| suffix == "snapshot")).then_some(())
-    });
+    assert_rolled_is_flushed(&broker, &mut client);
     assert_goes_on(&broker);
 }
 
