@@ -49,6 +49,20 @@ fn assert_goes_on(broker: &Broker) {
     assert_eq!(client.fetch("bystander", 0, offset).read(), [(offset, "after".to_string())]);
 }
 
+/// The background goes on: it finds that the bystander's log has rolled, flushes it, and writes down what is known of
+/// producers there, beside what the stop before has written.
+fn assert_rolled_is_flushed(broker: &Broker, client: &mut Client) {
+    let snapshots = || {
+        let mut found = broker::tree(&broker.folder().join("bystander-0"));
+        found.retain(|path| path.extension().is_some_and(|suffix| suffix == "snapshot"));
+        found
+    };
+    let before = snapshots();
+    client.set_config(2, "bystander", "segment.bytes", "1048576");
+    client.fill("bystander", 0, 3, 600_000);
+    until("what has rolled is flushed", || snapshots().iter().any(|path| !before.contains(path)).then_some(()));
+}
+
 fn fetch_error(client: &mut Client) -> ErrorCode {
     client.fetch(VICTIM, 0, 0).data.error_code
 }
@@ -119,6 +133,53 @@ fn a_panic_in_a_flush_is_a_failed_flush_for_all_who_wait() {
 }
 
 #[test]
+fn a_panic_in_a_sync_takes_that_partition_offline() {
+    let broker = flawed("panic-in-sync");
+    let mut producer = broker.connect();
+    producer.send(9, produce_request(-1, VICTIM, 0, &batch(&["unflushed"])));
+    producer.assert_closed();
+    broker.wait_for_line("partition_offline");
+    // Nor are answers given that need no flush: nobody knows what is on the disk.
+    let mut client = broker.connect();
+    let refused = client.try_produce(9, 1, VICTIM, 0, &batch(&["later"]));
+    assert_eq!(refused.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(fetch_error(&mut client), ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_goes_on(&broker);
+    drop(client);
+    assert_nothing_is_held(&broker);
+    stop_and_recover(broker, &["before", "unflushed"]);
+}
+
+#[test]
+fn a_panic_in_a_deletion_takes_that_topic_offline() {
+    let broker = flawed("panic-in-delete");
+    let mut unlucky = broker.connect();
+    let names = vec![VICTIM.to_string()];
+    unlucky.send(5, sendlog::wire::messages::DeleteTopicsRequest { topic_names: names, ..Default::default() });
+    unlucky.assert_closed();
+    // The record is on the disk, so that the next start unlinks whatever is acknowledged now.
+    let mut client = broker.connect();
+    let refused = client.try_produce(9, 1, VICTIM, 0, &batch(&["to be unlinked"]));
+    assert_eq!(refused.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_goes_on(&broker);
+    broker.signal("TERM");
+    let ended = broker.ended();
+    let broker = start(ended.data, "none");
+    assert_eq!(broker.connect().topic(VICTIM).error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    assert_goes_on(&broker);
+    broker.stop();
+}
+
+#[test]
+fn a_step_of_the_background_that_always_panics_keeps_no_other_from_being_done() {
+    let broker = flawed("panic-in-tick");
+    broker.wait_for_line("panicked thread=background");
+    let mut client = broker.connect();
+    assert_rolled_is_flushed(&broker, &mut client);
+    broker.stop();
+}
+
+#[test]
 fn a_panic_in_the_background_stops_neither_it_nor_the_rest() {
     let broker = flawed("panic-in-flush");
     let mut client = broker.connect();
@@ -130,13 +191,7 @@ fn a_panic_in_the_background_stops_neither_it_nor_the_rest() {
     }
     broker.wait_for_line("panicked thread=background");
     broker.wait_for_line("partition_offline");
-    // The next round finds that the bystander's log has rolled, and flushes it: its index is in the files then.
-    client.set_config(2, "bystander", "segment.bytes", "1048576");
-    client.fill("bystander", 0, 3, 600_000);
-    until("the background goes on", || {
-        let found = broker::tree(&broker.folder().join("bystander-0"));
-        found.iter().any(|path| path.extension().is_some_and(|suffix| suffix == "snapshot")).then_some(())
-    });
+    assert_rolled_is_flushed(&broker, &mut client);
     assert_goes_on(&broker);
 }
 

@@ -301,6 +301,17 @@ impl Config {
             .filter_map(|source| Some((source, values[source as usize].as_ref()?.text.as_str())))
     }
 
+    /// Values that are right one by one, and not together (Kafka's `KafkaConfig.validateValues`): nobody could mend a broker
+    /// that lets nobody in.
+    pub fn check_together(&self) -> std::result::Result<(), String> {
+        let (most, others) = ("max.connections.per.ip", "max.connections.per.ip.overrides");
+        let mut let_in = counts(self.text(others)).expect("checked when it was set").into_iter();
+        if self.int(most) > 0 || let_in.any(|(_, count)| count > 0) {
+            return Ok(());
+        }
+        Err(format!("{most} 0 lets nobody in, unless {others} gives some address more"))
+    }
+
     /// One topic's value: its own, or the broker's.
     pub fn topic_text<'a>(&'a self, overrides: &'a Overrides, topic_name: &str) -> &'a str {
         overrides.get(topic_name).unwrap_or_else(|| {

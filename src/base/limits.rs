@@ -1,7 +1,8 @@
 //! The limits of the broker, by the key that sets each, and how often they were hit.
 //!
-//! Always true: whoever hits one is told its key, and so is the log (`limit_hit`, or the event of a connection that ends by
-//! it), whose lines of one event are limited. What is refused takes no memory and changes nothing.
+//! Always true: the log is told the key of one that is hit (`limit_hit`, or the event of a connection that ends by it; its
+//! lines of one event are limited), and so is the client where the answer has room for a sentence: those to joins, syncs and
+//! commits have room for a code only. What is refused takes no memory and changes nothing.
 //! Not done: no limit is set here; each is compared where the thing happens.
 
 use std::fmt::Display;

@@ -38,7 +38,7 @@ use std::sync::{Arc, Weak};
 use crate::base::lock::Hold;
 use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard};
-use crate::base::{limits, Error, ErrorCode, Offset, Result};
+use crate::base::{limits, seeded, Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
 use crate::topic::{Topic, TopicRegistry};
 
@@ -324,6 +324,7 @@ impl GroupCoordinator {
 
     /// Lets time pass for every group: sessions, patience; a group of which nothing is left goes.
     pub fn tick(&self, now: Now) {
+        seeded::panic_at("panic-in-tick", seeded::VICTIM);
         for entry in self.all() {
             let Ok(mut entry) = lock(&entry) else { continue };
             if entry.next_tick_ms <= now.monotonic_ms || !entry.newcomers.is_empty() {

@@ -31,6 +31,7 @@ use crate::record::header::{self, BatchHeader};
 pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
 pub use lifecycle::say_offline;
+pub use offline::OfflineAfterPanic;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 pub use traffic::{Given, SegmentShape, Standing, Taken};
@@ -138,7 +139,11 @@ impl Partition {
 
     /// Waits until everything below `offset` is on the disk. Only callers without a lock may.
     pub fn flush_to(&self, offset: Offset) -> Result<()> {
-        let plan = || self.lock().online().map(Log::flush_plan);
+        let _if_it_panics = OfflineAfterPanic(std::slice::from_ref(self));
+        let plan = || {
+            seeded::panic_at("panic-in-sync", &self.name.topic);
+            self.lock().online().map(Log::flush_plan)
+        };
         let result = self.flush.wait_for(offset, plan, |end| self.flushed(end));
         if let Err(error @ (Error::Storage { .. } | Error::Corrupt { .. })) = &result {
             self.take_offline(&mut self.lock(), error);

@@ -2,7 +2,8 @@
 //!
 //! Always true: `acks=1` traffic alone still moves the recovery point, at least each
 //! `log.flush.offset.checkpoint.interval.ms` and each 256 MiB of a partition, so that the next recovery is short.
-//! A roll has the closed segment flushed here. A failure in one partition touches no other.
+//! A roll has the closed segment flushed here. A failure in one partition touches no other,
+//! and a panic in one step no other step.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -68,36 +69,45 @@ fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
 }
 
 impl Due {
+    /// What is due, step by step; one that panics, in each round perhaps, keeps none of the others from being done.
     fn round(&mut self, broker: &Broker) {
-        let settings = &broker.settings;
-        broker.topics.remove_deleted(now().monotonic_ms);
-        broker.topics.keep_under_cap(now().wall_ms);
-        broker.groups.tick(now());
-        log_lines::say_what_was_left_out();
-        let overdue = broker.stranded.overdue(Instant::now());
-        overdue.iter().for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
-        if let Err(error) = broker.groups.compact(&broker.topics, now()) {
-            note!(Warn, "offsets_not_compacted", [], "the offsets log grows until that works: {error}");
-        }
+        let Broker { topics, groups, settings, .. } = broker;
+        panics::survive(|| topics.remove_deleted(now().monotonic_ms));
+        panics::survive(|| topics.keep_under_cap(now().wall_ms));
+        panics::survive(|| groups.tick(now()));
+        panics::survive(log_lines::say_what_was_left_out);
+        panics::survive(|| {
+            let overdue = broker.stranded.overdue(Instant::now());
+            overdue.iter().for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
+        });
+        panics::survive(|| {
+            if let Err(error) = groups.compact(topics, now()) {
+                note!(Warn, "offsets_not_compacted", [], "the offsets log grows until that works: {error}");
+            }
+        });
         if Instant::now() >= self.expiry_at {
             self.expiry_at = Instant::now() + EXPIRY;
-            broker.topics.expire_producers(now().wall_ms);
-            if let Err(error) = broker.groups.expire_offsets(now()) {
-                note!(Warn, "offsets_not_expired", [], "trying again later: {error}");
-            }
+            panics::survive(|| topics.expire_producers(now().wall_ms));
+            panics::survive(|| {
+                if let Err(error) = groups.expire_offsets(now()) {
+                    note!(Warn, "offsets_not_expired", [], "trying again later: {error}");
+                }
+            });
         }
         if Instant::now() >= self.retention_at {
             self.retention_at = Instant::now() + settings.retention_interval;
-            broker.topics.apply_retention(now().wall_ms);
+            panics::survive(|| topics.apply_retention(now().wall_ms));
         }
         let is_checkpoint = Instant::now() >= self.checkpoint_at;
         let all = is_checkpoint || settings.flushes_always || crate::log::holds_many_files();
         let flushed = flush(broker, |partition| all || partition.wants_flush());
         if is_checkpoint || (flushed && !settings.flushes_always) {
             self.checkpoint_at = Instant::now() + settings.checkpoint_interval;
-            if let Err(error) = broker.topics.write_checkpoints() {
-                note!(Warn, "checkpoints_not_written", [], "the next recovery reads more: {error}");
-            }
+            panics::survive(|| {
+                if let Err(error) = topics.write_checkpoints() {
+                    note!(Warn, "checkpoints_not_written", [], "the next recovery reads more: {error}");
+                }
+            });
         }
     }
 }
@@ -105,13 +115,20 @@ impl Due {
 /// Flushes those that are `due`; whether there were any.
 fn flush(broker: &Broker, due: impl Fn(&Partition) -> bool) -> bool {
     let mut any = false;
+    let flush_one = |partition: &Partition| {
+        // A failed sync is final for the partition, which has said so.
+        if let Err(error) = partition.flush_all() {
+            note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
+        }
+    };
     for topic in broker.topics.all() {
-        for partition in topic.partitions.iter().filter(|partition| due(partition)) {
-            any = true;
-            // A failed sync is final for the partition, which has said so.
-            if let Err(error) = partition.flush_all() {
-                note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
-            }
+        for partition in &topic.partitions {
+            panics::survive(|| {
+                if due(partition) {
+                    any = true;
+                    flush_one(partition);
+                }
+            });
         }
     }
     any

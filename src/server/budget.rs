@@ -1,9 +1,10 @@
 //! One budget for the requests of all connections (`queued.max.request.bytes`).
 //!
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
-//! wait for memory that each other hold. A reservation ends when its request has been executed.
+//! wait for memory that each other hold. A reservation ends when its request has been executed, and that of
+//! a small one when it has been decoded.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::base::limits;
 use crate::base::lock::{Hold, Sleep};
@@ -12,7 +13,7 @@ use crate::base::Error;
 
 pub struct Budget {
     total: usize,
-    /// Guards what is left; a leaf.
+    /// Guards what is left; a leaf, and no system call is made under it.
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -68,8 +69,19 @@ impl Budget {
         );
         let mut state = self.state.hold();
         state.waiting += 1;
-        while state.left < self.needed(bytes) && !is_gone() {
-            state = self.freed.sleep_for(state, LOOK_AT_SOCKET);
+        let mut look_at = Instant::now() + LOOK_AT_SOCKET;
+        while state.left < self.needed(bytes) {
+            state = self.freed.sleep_for(state, look_at.saturating_duration_since(Instant::now()));
+            if Instant::now() >= look_at {
+                // A system call: not under the one lock of all connections.
+                drop(state);
+                let is_gone = is_gone();
+                state = self.state.hold();
+                look_at = Instant::now() + LOOK_AT_SOCKET;
+                if is_gone {
+                    break;
+                }
+            }
         }
         state.waiting -= 1;
         let is_free = state.left >= self.needed(bytes);
@@ -99,22 +111,29 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// A frame's size that no request can have, or none that a connection may begin with.
+const TOO_LARGE: &str = "a request size above socket.request.max.bytes";
+const TOO_LARGE_AT_FIRST: &str = "a first request above first.request.max.bytes";
+
+/// A frame's size that no request can have, or none that a connection may begin with. Looked at as often as the frame is:
+/// it is counted where the connection closes for it, by [`count_refused_size`].
 pub fn check_size(size: i32, max: usize, first_max: usize) -> Result<usize, Error> {
     let what = match usize::try_from(size) {
-        Ok(size) if size > max => {
-            limits::REQUEST_BYTES.hit();
-            "a request size above socket.request.max.bytes"
-        }
-        Ok(size) if size > first_max => {
-            limits::FIRST_REQUEST_BYTES.hit();
-            "a first request above first.request.max.bytes"
-        }
+        Ok(size) if size > max => TOO_LARGE,
+        Ok(size) if size > first_max => TOO_LARGE_AT_FIRST,
         Ok(0..8) => "a request size below that of a header",
         Ok(size) => return Ok(size),
         Err(_) => "a negative request size",
     };
     Err(Error::Malformed { what, at: 0 })
+}
+
+/// Counts the limit that a frame's size was refused by, if this is such an error.
+pub fn count_refused_size(error: &Error) {
+    match error {
+        Error::Malformed { what: TOO_LARGE, .. } => limits::REQUEST_BYTES.hit(),
+        Error::Malformed { what: TOO_LARGE_AT_FIRST, .. } => limits::FIRST_REQUEST_BYTES.hit(),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +151,25 @@ mod tests {
         assert!(budget.try_reserve(1 << 20).is_some());
         large.pop();
         assert!(budget.try_reserve(10 << 20).is_some());
+    }
+
+    #[test]
+    fn a_client_is_looked_at_without_the_lock_and_only_after_a_while() {
+        let budget = Budget::new(1 << 20, 1000);
+        let all = budget.try_reserve(1 << 20).unwrap();
+        let looks = std::cell::Cell::new(0);
+        let is_gone = || {
+            assert!(budget.state.try_lock().is_ok(), "others may go on meanwhile");
+            looks.set(looks.get() + 1);
+            looks.get() == 2
+        };
+        let began = Instant::now();
+        assert!(budget.reserve(8, is_gone).is_none());
+        assert_eq!(looks.get(), 2);
+        assert!(began.elapsed() >= LOOK_AT_SOCKET * 2, "each look comes after a wait");
+        drop(all);
+        assert!(budget.reserve(8, || unreachable!("there is room")).is_some());
+        assert_eq!(budget.state.hold().waiting, 0);
     }
 
     #[test]

@@ -34,7 +34,10 @@ pub struct Call<'a> {
     pub client_id: String,
 }
 
-impl Call<'_> {
+/// A request that was decoded, and needs its frame no longer.
+pub type Work<'a> = Box<dyn FnOnce() -> Result<Encoded, Closed> + 'a>;
+
+impl<'a> Call<'a> {
     /// The request; whoever wants to see requests sees it.
     pub fn decode<R: Request>(&self, decoder: Decoder) -> Result<R, Closed> {
         let mut request: R = decoder.message().map_err(|error| {
@@ -47,14 +50,14 @@ impl Call<'_> {
         Ok(request)
     }
 
-    /// Decodes the request, has it handled, encodes the response.
-    pub fn answer<R: Request>(
-        &self,
+    /// Decodes the request; what is left to do is to have it handled, and to encode the response.
+    pub fn answer<R: Request + 'a>(
+        self,
         decoder: Decoder,
-        handler: impl FnOnce(&Call, R) -> Result<R::Response, Closed>,
-    ) -> Result<Encoded, Closed> {
-        let mut response = handler(self, self.decode(decoder)?)?;
-        self.encode(&mut response)
+        handler: impl FnOnce(&Call, R) -> Result<R::Response, Closed> + 'a,
+    ) -> Result<Work<'a>, Closed> {
+        let request = self.decode(decoder)?;
+        Ok(Box::new(move || self.encode(&mut handler(&self, request)?)))
     }
 
     pub fn encode<M: Message>(&self, response: &mut M) -> Result<Encoded, Closed> {

@@ -13,7 +13,7 @@ use crate::os::socket;
 use crate::server::budget::Reserved;
 use crate::server::call::Client;
 use crate::server::connections::Entry;
-use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
+use crate::server::frames::{Closed, Frames, BUFFER_KEPT, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
 use crate::server::{counters, dispatch, panics, response};
@@ -86,9 +86,12 @@ impl<'a> Connection<'a> {
             } else {
                 self.settle()?;
                 let frame = self.frames.bytes(frame);
-                let (key, answer) = (dispatch::api_key(frame), dispatch::serve(&self.client, frame)?);
-                // A client that does not read its answer holds nothing of the budget.
+                let (key, work) = (dispatch::api_key(frame), dispatch::begin_other(&self.client, frame)?);
+                // Whoever waits for records or for other members keeps no frame meanwhile, and of the budget only what
+                // the values of a large request may take; whoever does not read its answer keeps nothing of it.
                 self.frames.executed(size);
+                let reserved = reserved.filter(|_| size > BUFFER_KEPT);
+                let answer = work()?;
                 drop(reserved);
                 response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
                 counters::answered(key, [(arrived_ns, 1)]);

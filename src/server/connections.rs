@@ -102,8 +102,9 @@ impl Entry {
         broker.stranded.came_back(peer);
         let config = broker.topics.config();
         let address = peer.ip().to_canonical();
+        let most = Most::of(&config, connections.descriptors, address);
         let mut open = connections.open.hold();
-        if let Some((limit, count)) = open.reached(&config, connections.descriptors, address) {
+        if let Some((limit, count)) = open.reached(&most, address) {
             drop(open);
             limit.hit();
             let key = limit.key;
@@ -154,18 +155,31 @@ impl Drop for Entry {
     }
 }
 
-impl Table {
-    /// The limit that one connection more from this address would pass, and how many it allows.
-    fn reached(&self, config: &Config, descriptors: usize, address: IpAddr) -> Option<(&'static Limit, usize)> {
+/// How many connections there may be; read before the table is locked.
+struct Most {
+    all: usize,
+    descriptors: usize,
+    of_address: usize,
+}
+
+impl Most {
+    fn of(config: &Config, descriptors: usize, address: IpAddr) -> Most {
         let most = |key| usize::try_from(config.int(key)).expect("checked when it was set");
-        let mine = self.of_address.get(&address).copied().unwrap_or(0);
         let overrides = counts(config.text("max.connections.per.ip.overrides")).expect("checked when it was set");
         let own = overrides.iter().find(|(known, _)| *known == address).map(|(_, count)| *count as usize);
-        let most_of_one = own.unwrap_or_else(|| most("max.connections.per.ip"));
+        let of_address = own.unwrap_or_else(|| most("max.connections.per.ip"));
+        Most { all: most("max.connections"), descriptors, of_address }
+    }
+}
+
+impl Table {
+    /// The limit that one connection more from this address would pass, and how many are there.
+    fn reached(&self, most: &Most, address: IpAddr) -> Option<(&'static Limit, usize)> {
+        let mine = self.of_address.get(&address).copied().unwrap_or(0);
         let limits = [
-            (&limits::CONNECTIONS, self.all.len(), most("max.connections")),
-            (&limits::OPEN_FILES, self.all.len(), descriptors),
-            (&limits::CONNECTIONS_PER_ADDRESS, mine, most_of_one),
+            (&limits::CONNECTIONS, self.all.len(), most.all),
+            (&limits::OPEN_FILES, self.all.len(), most.descriptors),
+            (&limits::CONNECTIONS_PER_ADDRESS, mine, most.of_address),
         ];
         limits.into_iter().find(|(_, now, most)| now >= most).map(|(limit, now, _)| (limit, now))
     }

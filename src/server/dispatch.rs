@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use crate::server::call::{Call, Client};
+use crate::server::call::{Call, Client, Work};
 use crate::server::frames::Closed;
 use crate::server::handlers;
 use crate::server::handlers::produce::{self, Pending, Unflushed};
 use crate::wire::decoder::Decoder;
 use crate::wire::frame::{decode_request_header, encode_response};
 use crate::wire::messages::ApiVersionsResponse;
-use crate::wire::{ApiKey, Encoded, API_TABLE};
+use crate::wire::{ApiKey, API_TABLE};
 
 /// Which API a frame asks; its other bytes do not matter here.
 pub fn api_key(frame: &[u8]) -> ApiKey {
@@ -23,16 +23,17 @@ pub fn is_produce(frame: &[u8]) -> bool {
     api_key(frame) == ApiKey::PRODUCE
 }
 
-/// Executes the request in `frame`, which is any but a produce.
-pub fn serve(client: &Client, frame: &[u8]) -> Result<Encoded, Closed> {
+/// Decodes the request in `frame`, which is any but a produce: what is left to do.
+pub fn begin_other<'c>(client: &'c Client<'c>, frame: &[u8]) -> Result<Work<'c>, Closed> {
     let (call, decoder) = begin(client, frame)?;
     match call.api.key {
         ApiKey::API_VERSIONS if !call.api.serves(call.version) => {
             let mut answer = ApiVersionsResponse::unsupported();
-            Ok(encode_response(Vec::new(), call.api, 0, call.correlation_id, &mut answer)?)
+            let encoded = encode_response(Vec::new(), call.api, 0, call.correlation_id, &mut answer)?;
+            Ok(Box::new(|| Ok(encoded)))
         }
         ApiKey::FETCH => call.answer(decoder, handlers::fetch::handle),
-        _ => handlers::handle(&call, decoder),
+        _ => handlers::handle(call, decoder),
     }
 }
 

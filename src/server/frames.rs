@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use crate::base::{limits, seeded, Error, Result};
 use crate::os::socket;
-use crate::server::budget::{check_size, Budget, Reserved};
+use crate::server::budget::{check_size, count_refused_size, Budget, Reserved};
 use crate::server::now_ns;
 
 const SIZE_BYTES: usize = 4;
 const BUFFER_MIN: usize = 4 << 10;
 /// What a connection keeps while it is busy: room for several requests of a pipeline, so that they are read in one go
 /// and answered in one go. A larger frame grows the buffer for as long as frames are large.
-const BUFFER_KEPT: usize = 128 << 10;
+pub const BUFFER_KEPT: usize = 128 << 10;
 /// What a connection keeps at most when it goes on: a larger buffer is given back before its request's part of the budget is.
 const BUFFER_KEPT_MAX: usize = 2 << 20;
 /// And how long it keeps more than [`BUFFER_KEPT`] while nothing comes.
@@ -78,6 +78,7 @@ pub enum Closed {
 
 impl From<Error> for Closed {
     fn from(error: Error) -> Closed {
+        count_refused_size(&error);
         Closed::Because(error.to_string())
     }
 }
@@ -270,7 +271,7 @@ impl Frames {
         }
     }
 
-    /// A frame of this size was a request, and has been executed. What a large one needed is given back when small ones
+    /// A frame of this size was a request, and is not needed any more. What a large one needed is given back when small ones
     /// follow, and at once if it was very large.
     pub fn executed(&mut self, last_frame: usize) {
         self.is_understood = true;

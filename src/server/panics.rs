@@ -7,8 +7,9 @@
 //! | while a connection is served | that connection; its place, its part of the budget and its waits are given back |
 //! | while a partition is locked, or its flush runs | the partition too: offline (KAFKA_STORAGE_ERROR) until the next start, which reads from the disk what is true; the stop is not a clean one |
 //! | while a group is locked | the group too: COORDINATOR_NOT_AVAILABLE until the next start |
-//! | while topics are changed | every further change of topics and configs, until the next start; what is there goes on |
-//! | in the background, or on a page of the admin listener | that round; the next one comes |
+//! | while topics are changed | every further change of topics and configs, until the next start; what is there goes on, but for a topic that was being deleted: its partitions are offline |
+//! | in the background | that step of the round; the others are done, and it is tried again in the next one |
+//! | on a page of the admin listener | that page |
 //! | at a start, or during a stop | the process, without a clean-shutdown marker |
 //!
 //! The process goes on, since most of what it holds has nothing to do with the flaw; what may be half changed is taken out
@@ -53,8 +54,8 @@ pub fn contain(serve: impl FnOnce() -> Result<(), Closed>) -> Result<(), Closed>
     })
 }
 
-/// A round of what is done again and again; the next one comes also after a panic.
-pub fn survive(round: impl FnOnce()) {
+/// A step of what is done again and again; the next one comes also after a panic.
+pub fn survive(step: impl FnOnce()) {
     // The hook has said it.
-    let _ = catch_unwind(AssertUnwindSafe(round));
+    let _ = catch_unwind(AssertUnwindSafe(step));
 }

@@ -61,6 +61,7 @@ impl TopicRegistry {
         let mut config = Config::clone(&now);
         config.replace(source, &overrides);
         overrides.check_together(|key| config.int(key)).map_err(invalid_config)?;
+        config.check_together().map_err(invalid_config)?;
         self.check_all_fit(&config)?;
         if validate_only || now.overrides(source) == overrides {
             return Ok(());

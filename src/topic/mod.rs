@@ -30,7 +30,7 @@ use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;
 use crate::log::LogConfig;
 use crate::os::fs;
-use crate::partition::{FlushMode, Partition, PartitionConfig};
+use crate::partition::{FlushMode, OfflineAfterPanic, Partition, PartitionConfig};
 use crate::record::check::{Depth, Rules, Timestamps};
 
 pub(crate) use data_dir::{has_right_crc, partition_metadata};
@@ -322,6 +322,7 @@ impl TopicRegistry {
             return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
         }
         file.check()?;
+        let _if_it_panics = OfflineAfterPanic(&topic.partitions);
         if let Err(error) = file.append(&Record::Delete(topic.id)) {
             // A start may find the record: nothing may be promised that would go with the topic.
             if file.is_broken() {
@@ -329,6 +330,7 @@ impl TopicRegistry {
             }
             return Err(error);
         }
+        seeded::panic_at("panic-in-delete", &topic.name);
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
         // What cannot be renamed now is removed at the next start; its name stays taken until then. So it does when not
         // all was forgotten that others know of it.

@@ -71,6 +71,7 @@ impl TopicRegistry {
         for (source, overrides) in contents.iter().flat_map(|contents| &contents.configs) {
             config.replace(*source, overrides);
         }
+        config.check_together().map_err(|cause| Error::unusable(cause, "set one of them otherwise"))?;
         let topics = || contents.iter().flat_map(|contents| &contents.topics);
         arithmetic::check(
             &config,

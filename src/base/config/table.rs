@@ -260,7 +260,8 @@ pub const KEYS: &[Key] = &[
         "max.connections.per.ip",
         Kind::Int(0, INT_MAX),
         "2147483647",
-        "Connections from one address; a further one is closed with a log line.",
+        "Connections from one address; a further one is closed with a log line. 0: none but those that \
+         max.connections.per.ip.overrides lets in, of which there must be one.",
     ),
     dynamic(
         "max.connections.per.ip.overrides",
@@ -330,7 +331,8 @@ pub const KEYS: &[Key] = &[
         "group.name.max.bytes",
         Kind::Int(1, 32767),
         "4096",
-        "The longest name that a group keeps: its own, and its members' ids, instances, clients and protocols.",
+        "The longest name that a group keeps: its own, and its members' instances, clients and protocols. Their ids are the \
+         broker's own: such a name, and 33 characters.",
     ),
     key(
         "offset.metadata.max.bytes",

@@ -27,13 +27,13 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use crate::base::{Error, ErrorCode};
-use crate::server::call::Call;
+use crate::server::call::{Call, Work};
 use crate::server::frames::Closed;
 use crate::wire::decoder::Decoder;
-use crate::wire::{ApiKey, Encoded};
+use crate::wire::ApiKey;
 
 /// Serves a request of any API but those of the spine, Produce and Fetch.
-pub fn handle(call: &Call, decoder: Decoder) -> Result<Encoded, Closed> {
+pub fn handle<'a>(call: Call<'a>, decoder: Decoder) -> Result<Work<'a>, Closed> {
     match call.api.key {
         ApiKey::LIST_OFFSETS => call.answer(decoder, list_offsets::handle),
         ApiKey::METADATA => call.answer(decoder, metadata::handle),
