@@ -273,6 +273,11 @@ pub fn make_folders(path: &Path) -> Result<()> {
     DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(at(path))
 }
 
+/// The absolute path of what is there, without symlinks.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(at(path))
+}
+
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

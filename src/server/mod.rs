@@ -25,7 +25,7 @@ mod listener;
 pub mod log_lines;
 mod pool;
 mod response;
-mod sites;
+pub mod sites;
 mod stranded;
 mod wait;
 
@@ -106,13 +106,12 @@ impl Server {
         let settings = Settings::new(&config);
         limit_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
-        let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open_with(config, &pool::run_all)?;
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
             topics.close()?;
             return Err(error);
         }
-        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
+        let groups = open_groups(&topics)?;
         let broker = Arc::new(Broker {
             topics,
             groups,
@@ -155,6 +154,21 @@ impl Server {
         self.admin.into_iter().for_each(Admin::stop);
         self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
     }
+}
+
+/// Does something to a data directory that nobody is served from: opened as for a start, and closed cleanly afterwards.
+pub fn with_data<T>(config: Config, act: impl FnOnce(&TopicRegistry, &GroupCoordinator) -> Result<T>) -> Result<T> {
+    set_clock(now_ns);
+    limit_open_files(0);
+    let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+    let done = open_groups(&topics).and_then(|groups| act(&topics, &groups));
+    let closed = topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs));
+    done.and_then(|done| closed.map(|()| done))
+}
+
+fn open_groups(topics: &TopicRegistry) -> Result<GroupCoordinator> {
+    let (limits, retention_ms) = group_limits(&topics.config());
+    GroupCoordinator::open(topics, limits, retention_ms, now())
 }
 
 /// Creates a topic that is not there yet.

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use crate::base::config::Config;
+use crate::base::config::{Config, Source};
 use crate::base::{Error, Result};
 use crate::server::address::{Address, Endpoint};
 
@@ -20,6 +20,15 @@ pub struct Site {
     pub address: Address,
     /// Where clients are told to come back to; `None`: to the address that they dialled.
     pub advertised: Option<Endpoint>,
+}
+
+/// The listeners for clients as Kafka's `listeners` has them; the default is one address, since a name has one there.
+pub fn for_kafka(config: &Config) -> Result<String> {
+    if config.source("listeners") == Source::Default {
+        return Ok("PLAINTEXT://127.0.0.1:9092".to_string());
+    }
+    let addresses = parse(config)?.0.into_iter().map(|site| site.address.to_string());
+    Ok(addresses.collect::<Vec<_>>().join(","))
 }
 
 /// The listeners for clients, in the order of the configuration; and the addresses that are a controller's.

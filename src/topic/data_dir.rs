@@ -47,8 +47,27 @@ impl DataDir {
         &self.cluster_id
     }
 
+    /// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).
+    pub fn directory_id(&self) -> Result<Uuid> {
+        let path = self.root.join("meta.properties");
+        let bytes = fs::read(&path)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let found = property(&text, "directory.id").and_then(Uuid::parse);
+        found.ok_or_else(|| {
+            Error::unusable(
+                format!("{} has no directory.id", path.display()),
+                format!("add a line such as directory.id={}", new_id()),
+            )
+        })
+    }
+
     pub fn partition_folder(&self, name: &TopicPartition) -> PathBuf {
         self.root.join(name.to_string())
+    }
+
+    /// Whether the last stop was clean, for one who only looks.
+    pub fn is_clean(root: &Path) -> bool {
+        fs::exists(&root.join(MARKER))
     }
 
     /// Whether the last stop was clean; from now on, no longer.
@@ -103,11 +122,7 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
         return Ok(cluster_id);
     };
     let text = String::from_utf8_lossy(&bytes);
-    let value = |key: &str| {
-        text.lines()
-            .find_map(|line| line.split_once('=').filter(|(name, _)| name.trim() == key))
-            .map(|(_, v)| v.trim())
-    };
+    let value = |key| property(&text, key);
     let known = value("node.id").or(value("broker.id"));
     if known.is_some_and(|known| known != node_id.to_string()) {
         return Err(Error::unusable(
@@ -127,6 +142,14 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
         );
     }
     Ok(cluster_id)
+}
+
+/// A value of a properties file.
+fn property<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .find_map(|(name, value)| (name == key).then_some(value))
 }
 
 /// An id as `kafka-storage random-uuid` prints it. Some that are in use have bits in their last character that no
