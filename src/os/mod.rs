@@ -7,6 +7,7 @@
 
 pub mod crc;
 pub mod fadvise;
+pub mod faults;
 pub mod fs;
 pub mod journal;
 pub mod limits;
