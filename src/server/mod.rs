@@ -39,7 +39,7 @@ use crate::base::metrics::set_clock;
 use crate::base::{Error, Result};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
-use crate::topic::TopicRegistry;
+use crate::topic::{graduate, TopicRegistry};
 
 use admin::Admin;
 use background::Background;
@@ -114,6 +114,7 @@ impl Server {
         let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+        graduate::warn_of_stale_metadata(topics.root());
         // Offsets of topics that are gone go before a topic can have such a name again.
         let groups = open_groups(&topics)?;
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {

@@ -16,6 +16,7 @@ use crate::base::{Error, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::{self, Offsets};
 use crate::os::{fs, random};
 
+const LOCK: &str = ".lock";
 const MARKER: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
@@ -33,12 +34,7 @@ impl DataDir {
     /// cluster of this id, or of a random one if it is empty.
     pub fn open(root: &Path, node_id: i64, cluster_id: &str) -> Result<DataDir> {
         fs::make_folders(root)?;
-        let Some(lock) = fs::lock(&root.join(".lock"))? else {
-            return Err(Error::unusable(
-                format!("another process holds the data directory {}", root.display()),
-                "stop it, or choose another with --data",
-            ));
-        };
+        let lock = lock(root)?;
         let cluster_id = read_identity(root, node_id, cluster_id)?;
         Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: lock })
     }
@@ -51,22 +47,17 @@ impl DataDir {
         &self.cluster_id
     }
 
-    /// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).
-    pub fn directory_id(&self) -> Result<Uuid> {
-        let path = self.root.join("meta.properties");
-        let bytes = fs::read(&path)?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let found = property(&text, "directory.id").and_then(Uuid::parse);
-        found.ok_or_else(|| {
-            Error::unusable(
-                format!("{} has no directory.id", path.display()),
-                format!("add a line such as directory.id={}", new_id()),
-            )
-        })
-    }
-
     pub fn partition_folder(&self, name: &TopicPartition) -> PathBuf {
         self.root.join(name.to_string())
+    }
+
+    /// For one who only looks: an error while another process holds the directory.
+    pub fn refuse_while_held(root: &Path) -> Result<()> {
+        let path = root.join(LOCK);
+        match fs::exists(&path) {
+            true => lock(root).map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Whether the last stop was clean, for one who only looks.
@@ -111,6 +102,29 @@ impl DataDir {
         fs::replace(&self.root.join(LOG_STARTS_CRC), format!("{}\n", crcs.join(" ")).as_bytes())?;
         checkpoint::write_offsets(&path, offsets)
     }
+}
+
+fn lock(root: &Path) -> Result<File> {
+    fs::lock(&root.join(LOCK))?.ok_or_else(|| {
+        Error::unusable(
+            format!("another process holds the data directory {}", root.display()),
+            "stop it, or choose another with --data",
+        )
+    })
+}
+
+/// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).
+pub fn directory_id(root: &Path) -> Result<Uuid> {
+    let path = root.join("meta.properties");
+    let bytes = fs::read(&path)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let found = property(&text, "directory.id").and_then(Uuid::parse);
+    found.ok_or_else(|| {
+        Error::unusable(
+            format!("{} has no directory.id", path.display()),
+            format!("add a line such as directory.id={}", new_id()),
+        )
+    })
 }
 
 /// Where each log starts, as the checkpoint says it, if its bytes are those that were written. A directory without

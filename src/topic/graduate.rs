@@ -63,6 +63,8 @@ pub fn survey(config: &Config) -> Result<Survey> {
         ));
     };
     refuse_what_is_kafkas(&root)?;
+    DataDir::refuse_while_held(&root)?;
+    data_dir::directory_id(&root)?;
     for entry in fs::list(&root)?.into_iter().filter(|entry| entry.is_folder) {
         if name::parse_folder(&entry.name) == Folder::Unknown {
             return Err(Error::unusable(
@@ -80,7 +82,7 @@ pub fn survey(config: &Config) -> Result<Survey> {
 }
 
 /// A metadata log means that Kafka has started here: it goes by that, and no longer by our registry.
-fn refuse_what_is_kafkas(root: &Path) -> Result<()> {
+pub(super) fn refuse_what_is_kafkas(root: &Path) -> Result<()> {
     match has_metadata_log(root)? {
         false => Ok(()),
         true => Err(Error::unusable(
@@ -100,6 +102,19 @@ pub fn has_metadata_log(root: &Path) -> Result<bool> {
     Ok(fs::is_folder(&folder) && fs::list(&folder)?.iter().any(|entry| entry.name.ends_with(".log")))
 }
 
+/// Says what a broker that starts on a graduated directory makes of the files that were written for Kafka.
+pub fn warn_of_stale_metadata(root: &Path) {
+    let path = root.join(kraft::BOOTSTRAP_FILE);
+    if fs::exists(&path) {
+        note!(
+            Warn,
+            "metadata_stale",
+            [path = path.display()],
+            "topics, configs and producer ids may change from now on: run `sendlog graduate` again before Kafka starts here"
+        );
+    }
+}
+
 impl TopicRegistry {
     /// Writes what Kafka needs beside the data, and returns the paths. `committed_epoch` is the highest leader epoch that an
     /// offset of a topic was committed with; `listeners` what clients dial.
@@ -113,7 +128,7 @@ impl TopicRegistry {
     ) -> Result<Vec<PathBuf>> {
         let root = self.data.root();
         refuse_what_is_kafkas(root)?;
-        let directory = self.data.directory_id()?;
+        let directory = data_dir::directory_id(root)?;
         let node = i32::try_from(self.config().int("node.id")).expect("checked when it was set");
         let records = self.metadata(node, directory, committed_epoch)?;
         let folder = root.join(kraft::METADATA_FOLDER);
@@ -202,7 +217,8 @@ impl TopicRegistry {
             text += &format!("listener.security.protocol.map={map},{CONTROLLER}:PLAINTEXT\n");
         }
         let said = |source| matches!(source, Source::File | Source::Environment | Source::CommandLine);
-        for key in KEYS.iter().filter(|key| is_kafkas(key.name)) {
+        // Here one replica is enough whatever this key says; Kafka would take no record.
+        for key in KEYS.iter().filter(|key| is_kafkas(key.name) && key.name != "min.insync.replicas") {
             if let Some((_, value)) = config.by_source(key.name).find(|(source, _)| said(*source)) {
                 text += &format!("{}={value}\n", key.name);
             }
