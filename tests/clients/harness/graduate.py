@@ -267,6 +267,17 @@ class Graduation:
         with self.check("sendlog starts on the directory until Kafka has, and it is graduated again"):
             self.start_sendlog(self.broker.bootstrap)
             self.compare(before, self.ask())
+        with self.check("Kafka does not start while sendlog holds the directory"):
+            log = self.home / "too-early.log"
+            says_why = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
+            with open(log, "wb") as out:
+                command = [*install.java("kafka.Kafka", says_why), self.data / "server.properties"]
+                ended = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=START_SECONDS
+                )
+            if ended.returncode == 0 or "Failed to acquire lock" not in log.read_text():
+                raise Failure(f"it ended with {ended.returncode}: {log.read_text()[-500:]}")
+        with self.check("graduated once more"):
             self.broker.stop()
             if "metadata_stale" not in (self.home / "broker.log").read_text():
                 raise Failure("no line says that the metadata goes stale")
