@@ -181,6 +181,7 @@ fn a_directory_on_which_kafka_has_started_is_refused_by_every_command_that_would
     let data = filled();
     assert_graduated(&data, &[]);
     std::fs::write(root(&data).join("__cluster_metadata-0/00000000000000000000.log"), "").unwrap();
+    std::fs::remove_file(root(&data).join(".lock")).unwrap(); // as Kafka does when it stops
     assert_refused(&data, &["Kafka has already started", "__cluster_metadata-0", "start Kafka"]);
     let before = contents(&root(&data));
     let ended = run(&["--listen", "127.0.0.1:0", "--data", root(&data).to_str().unwrap()]);
