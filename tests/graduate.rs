@@ -201,6 +201,8 @@ fn what_was_set_here_and_means_the_same_to_kafka_is_in_its_server_properties() {
     let text = std::fs::read_to_string(root(&data).join("server.properties")).unwrap();
     for line in [
         "listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093",
+        "advertised.listeners=PLAINTEXT://127.0.0.1:19092",
+        "inter.broker.listener.name=PLAINTEXT",
         "controller.quorum.bootstrap.servers=127.0.0.1:19093",
         "log.retention.ms=86400000",
         "node.id=1",

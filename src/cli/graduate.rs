@@ -12,7 +12,7 @@ use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::{options, say, Command};
 use crate::server;
-use crate::topic::graduate::{self, Controller, Survey};
+use crate::topic::graduate::{self, Controller, Listeners, Survey};
 
 const FLAGS: &[Flag] = &[
     Flag {
@@ -51,7 +51,7 @@ fn run(matches: &Matches) -> Result<()> {
     let controller = controller(matches)?;
     let listeners = server::sites::for_kafka(&config)?;
     let survey = graduate::survey(&config)?;
-    say(&describe(&survey, &config));
+    say(&describe(&survey, &config, &listeners));
     if matches.opt_present("dry-run") {
         say("nothing was changed (--dry-run)\n");
         return Ok(());
@@ -79,7 +79,7 @@ fn controller(matches: &Matches) -> Result<Controller> {
     }
 }
 
-fn describe(survey: &Survey, config: &Config) -> String {
+fn describe(survey: &Survey, config: &Config, listeners: &Listeners) -> String {
     let root = config.text("log.dirs");
     let mut text = format!("{root}: {} topics with {} partitions\n", survey.topics, survey.partitions);
     if !survey.has_stopped_cleanly {
@@ -87,9 +87,9 @@ fn describe(survey: &Survey, config: &Config) -> String {
     }
     text += "no segment is changed or copied; written are Kafka's metadata (bootstrap.checkpoint), its quorum's voters and a\n\
              server.properties, in the same directory\n";
+    text += &format!("Kafka will listen on {}, and tell clients {}\n", listeners.served, listeners.advertised);
     if config.source("listeners") == Source::Default {
-        text +=
-            "listeners is not set: Kafka will listen on 127.0.0.1:9092 (say --config FILE or --set listeners=...)\n";
+        text += "listeners is not set (give the options that the broker was started with: --config FILE, --set listeners=...)\n";
     }
     text
 }

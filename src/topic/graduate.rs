@@ -27,6 +27,16 @@ pub struct Controller {
     pub port: u16,
 }
 
+/// What clients of Kafka dial: values of its keys.
+pub struct Listeners {
+    /// `listeners`, without the controller's
+    pub served: String,
+    /// `advertised.listeners`
+    pub advertised: String,
+    /// `inter.broker.listener.name`
+    pub first: String,
+}
+
 /// The name of its listener.
 const CONTROLLER: &str = "CONTROLLER";
 /// Keys of the broker, beside those that are defaults of topics, that Kafka has too.
@@ -117,13 +127,13 @@ pub fn warn_of_stale_metadata(root: &Path) {
 
 impl TopicRegistry {
     /// Writes what Kafka needs beside the data, and returns the paths. `committed_epoch` is the highest leader epoch that an
-    /// offset of a topic was committed with; `listeners` what clients dial.
+    /// offset of a topic was committed with.
     ///
     /// The caller stops the registry cleanly afterwards: with the marker of that, Kafka reads no log to find its end.
     pub fn graduate(
         &self,
         controller: &Controller,
-        listeners: &str,
+        listeners: &Listeners,
         committed_epoch: impl Fn(&str) -> i32,
     ) -> Result<Vec<PathBuf>> {
         let root = self.data.root();
@@ -191,15 +201,18 @@ impl TopicRegistry {
     }
 
     /// A configuration to start Kafka with: the keys that were set here, and what one node needs.
-    fn properties(&self, node: i32, controller: &Controller, listeners: &str) -> Result<String> {
+    fn properties(&self, node: i32, controller: &Controller, listeners: &Listeners) -> Result<String> {
         let root = fs::canonical(self.data.root())?;
         let Controller { host, port } = controller;
+        let Listeners { served, advertised, first } = listeners;
         let mut text = format!(
             "# Apache Kafka 4.1 on this directory: kafka-server-start.sh {root}/server.properties\n\
              # Do not format it: it is formatted.\n\
              process.roles=broker,controller\n\
              node.id={node}\n\
-             listeners={listeners},{CONTROLLER}://{host}:{port}\n\
+             listeners={served},{CONTROLLER}://{host}:{port}\n\
+             advertised.listeners={advertised}\n\
+             inter.broker.listener.name={first}\n\
              controller.listener.names={CONTROLLER}\n\
              controller.quorum.bootstrap.servers={host}:{port}\n\
              log.dirs={root}\n\
@@ -209,12 +222,11 @@ impl TopicRegistry {
             root = root.display()
         );
         let config = self.config();
-        if config.source("advertised.listeners") != Source::Default {
-            text += &format!("advertised.listeners={}\n", config.text("advertised.listeners"));
-        }
         if config.source("listener.security.protocol.map") != Source::Default {
             let map = config.text("listener.security.protocol.map");
-            text += &format!("listener.security.protocol.map={map},{CONTROLLER}:PLAINTEXT\n");
+            let is_mapped = map.split(',').any(|row| row.trim().starts_with(&format!("{CONTROLLER}:")));
+            let more = if is_mapped { String::new() } else { format!(",{CONTROLLER}:PLAINTEXT") };
+            text += &format!("listener.security.protocol.map={map}{more}\n");
         }
         let said = |source| matches!(source, Source::File | Source::Environment | Source::CommandLine);
         // Here one replica is enough whatever this key says; Kafka would take no record.
