@@ -80,6 +80,10 @@ fn what_kafka_would_trip_over_is_refused_and_nothing_is_changed() {
     assert_refused(&data, &["meta.properties", "directory.id="]);
     std::fs::write(&identity, kept).unwrap();
 
+    std::fs::write(root.join("server.properties"), "num.partitions=3\n").unwrap();
+    assert_refused(&data, &["server.properties would be replaced", "move it"]);
+    std::fs::remove_file(root.join("server.properties")).unwrap();
+
     std::fs::rename(root.join("sendlog.registry"), data.path().join("registry")).unwrap();
     assert_refused(&data, &["sendlog.registry", "--data"]);
     std::fs::rename(data.path().join("registry"), root.join("sendlog.registry")).unwrap();
@@ -182,6 +186,8 @@ fn a_directory_on_which_kafka_has_started_is_refused_by_every_command_that_would
     assert_graduated(&data, &[]);
     std::fs::write(root(&data).join("__cluster_metadata-0/00000000000000000000.log"), "").unwrap();
     std::fs::remove_file(root(&data).join(".lock")).unwrap(); // as Kafka does when it stops
+    assert_refused(&data, &["Kafka has already started", "failed before", "remove the folder __cluster_metadata-0"]);
+    std::fs::write(root(&data).join("cleaner-offset-checkpoint"), "").unwrap();
     assert_refused(&data, &["Kafka has already started", "__cluster_metadata-0", "start Kafka"]);
     let before = contents(&root(&data));
     let ended = run(&["--listen", "127.0.0.1:0", "--data", root(&data).to_str().unwrap()]);

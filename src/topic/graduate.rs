@@ -37,6 +37,9 @@ pub struct Listeners {
     pub first: String,
 }
 
+/// In the data directory, for Kafka; its first line begins so.
+const PROPERTIES_FILE: &str = "server.properties";
+const PROPERTIES_HEAD: &str = "# Apache Kafka 4.1 on this directory";
 /// The name of its listener.
 const CONTROLLER: &str = "CONTROLLER";
 /// Keys of the broker, beside those that are defaults of topics, that Kafka has too.
@@ -75,6 +78,7 @@ pub fn survey(config: &Config) -> Result<Survey> {
     refuse_what_is_kafkas(&root)?;
     DataDir::refuse_while_held(&root)?;
     data_dir::directory_id(&root)?;
+    refuse_to_replace_properties(&root)?;
     for entry in fs::list(&root)?.into_iter().filter(|entry| entry.is_folder) {
         if name::parse_folder(&entry.name) == Folder::Unknown {
             return Err(Error::unusable(
@@ -91,17 +95,33 @@ pub fn survey(config: &Config) -> Result<Survey> {
     })
 }
 
+/// A file of this name that was written for something else stays.
+fn refuse_to_replace_properties(root: &Path) -> Result<()> {
+    let path = root.join(PROPERTIES_FILE);
+    match fs::read(&path)? {
+        Some(bytes) if !bytes.starts_with(PROPERTIES_HEAD.as_bytes()) => Err(Error::unusable(
+            format!("{} would be replaced by one for Kafka", path.display()),
+            "move it out of the data directory; nothing was changed",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A metadata log means that Kafka has started here: it goes by that, and no longer by our registry.
+///
+/// Its controller starts before its broker looks whether somebody holds the data. A start that ended there has left a metadata
+/// log, and not this checkpoint, which is made with the data.
 pub(super) fn refuse_what_is_kafkas(root: &Path) -> Result<()> {
-    match has_metadata_log(root)? {
-        false => Ok(()),
-        true => Err(Error::unusable(
-            format!(
-                "Kafka has already started on {}: its own metadata is in {}",
-                root.display(),
-                kraft::METADATA_FOLDER
-            ),
+    let (folder, shown) = (kraft::METADATA_FOLDER, root.display());
+    match (has_metadata_log(root)?, fs::exists(&root.join("cleaner-offset-checkpoint"))) {
+        (false, _) => Ok(()),
+        (true, true) => Err(Error::unusable(
+            format!("Kafka has already started on {shown}: its own metadata is in {folder}"),
             "start Kafka on it; nothing was changed",
+        )),
+        (true, false) => Err(Error::unusable(
+            format!("Kafka has already started on {shown}, and failed before it had opened the data"),
+            format!("remove the folder {folder}, and run `sendlog graduate` before Kafka starts again"),
         )),
     }
 }
@@ -149,7 +169,7 @@ impl TopicRegistry {
         let properties = self.properties(node, controller, listeners)?;
         let files = [
             (folder.join(kraft::VOTERS_FILE), voters),
-            (root.join("server.properties"), properties.into_bytes()),
+            (root.join(PROPERTIES_FILE), properties.into_bytes()),
             (root.join(kraft::BOOTSTRAP_FILE), kraft::bootstrap(&records)),
         ];
         files.iter().try_for_each(|(path, bytes)| fs::replace(path, bytes))?;
@@ -206,7 +226,7 @@ impl TopicRegistry {
         let Controller { host, port } = controller;
         let Listeners { served, advertised, first } = listeners;
         let mut text = format!(
-            "# Apache Kafka 4.1 on this directory: kafka-server-start.sh {root}/server.properties\n\
+            "{PROPERTIES_HEAD}: kafka-server-start.sh {root}/{PROPERTIES_FILE}\n\
              # Do not format it: it is formatted.\n\
              process.roles=broker,controller\n\
              node.id={node}\n\

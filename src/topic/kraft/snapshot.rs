@@ -99,7 +99,7 @@ impl Snapshot {
         let mut batch = batch.build();
         header::stamp(&mut batch, self.end, 0);
         self.bytes.extend_from_slice(&batch);
-        self.end = self.end + count;
+        self.end += count;
     }
 }
 

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 
 from harness import install, kill, records, segments, tools
@@ -277,8 +278,12 @@ class Graduation:
                 )
             if ended.returncode == 0 or "Failed to acquire lock" not in log.read_text():
                 raise Failure(f"it ended with {ended.returncode}: {log.read_text()[-500:]}")
-        with self.check("graduated once more"):
             self.broker.stop()
+            # Its controller had begun.
+            if "remove the folder" not in (said := self.graduate_with(code=2)):
+                raise Failure(said)
+            shutil.rmtree(self.data / "__cluster_metadata-0")
+        with self.check("graduated once more"):
             if "metadata_stale" not in (self.home / "broker.log").read_text():
                 raise Failure("no line says that the metadata goes stale")
             self.graduate_with()
