@@ -67,6 +67,7 @@ fn files_that_the_documents_name_exist() {
         "docs/operations.md",
         "docs/space.md",
         "docs/metrics.md",
+        "docs/moving-to-kafka.md",
         "docs/bench/notes.md",
     ];
     for page in pages {

@@ -4,6 +4,7 @@ mod completions;
 pub mod disk;
 pub mod dump_log;
 mod flags;
+pub mod graduate;
 mod harness;
 mod manual;
 mod options;
@@ -32,7 +33,7 @@ pub struct Command {
 
 /// The first one is what `sendlog` without a command does.
 pub const COMMANDS: &[Command] =
-    &[server::COMMAND, disk::COMMAND, dump_log::COMMAND, completions::COMMAND, manual::COMMAND];
+    &[server::COMMAND, disk::COMMAND, dump_log::COMMAND, graduate::COMMAND, completions::COMMAND, manual::COMMAND];
 
 /// Finds the command in the table, and runs it.
 pub fn main(args: &[String]) -> ExitCode {

@@ -125,6 +125,19 @@ impl GroupCoordinator {
         Ok(coordinator)
     }
 
+    /// The highest leader epoch that an offset of each topic was committed with.
+    pub fn committed_epochs(&self) -> Result<HashMap<String, i32>> {
+        self.log.check()?;
+        let mut highest = HashMap::new();
+        for entry in self.all() {
+            for ((topic, _), published) in entry.lock().unwrap().offsets.published() {
+                let known = highest.entry(topic.clone()).or_insert(-1);
+                *known = published.committed.leader_epoch.max(*known);
+            }
+        }
+        Ok(highest)
+    }
+
     fn find(&self, id: &str) -> Option<Arc<Mutex<Entry>>> {
         self.groups.hold().get(id).cloned()
     }

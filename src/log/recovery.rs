@@ -219,7 +219,10 @@ impl Restore<'_> {
         let segment = Segment::load(self.folder, base)?;
         let Some(next_base) = later.first().copied() else {
             let (mut segment, end) = self.scan(segment, later)?;
-            segment.write_indexes();
+            match self.opening.is_clean {
+                true => segment.complete_indexes()?,
+                false => segment.write_indexes(),
+            }
             return Ok((segment, end, true));
         };
         let is_durable = self.opening.is_clean || next_base <= self.opening.recovery_point;
@@ -228,7 +231,10 @@ impl Restore<'_> {
             return Ok((segment, next_base, false));
         }
         let (mut segment, end) = self.scan(segment, later)?;
-        segment.finish_indexes();
+        match self.opening.is_clean {
+            true => segment.complete_indexes()?,
+            false => segment.finish_indexes(),
+        }
         // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log.
         let is_last = end != next_base && !is_durable;
         if is_last {
@@ -335,6 +341,10 @@ impl Restore<'_> {
         let base = segment.base_offset();
         let view = segment.view(None);
         let Some((number, batch)) = start else {
+            if self.opening.is_clean && view.offset_index.count() == 0 {
+                segment.read_from_start();
+                return Ok(base);
+            }
             // Entries below the recovery point that are not believed; those above are always made anew.
             let known = view.offset_index.find(base, self.opening.recovery_point - 1)?;
             self.report.indexes_rebuilt += usize::from(known.is_some());

@@ -51,6 +51,27 @@ fn leftovers_of_ours_go_and_unknown_files_stay_as_they_are() {
     }
 }
 
+/// Kafka believes the indexes of a directory that was stopped cleanly, and answers look-ups by time with them.
+#[test]
+fn a_start_after_a_clean_stop_leaves_right_indexes_and_mends_others() {
+    let mut small = Bench::new(1 << 20, 4096); // no entry for an offset
+    small.append(3, 1000, 20).unwrap();
+    small.flush();
+    for mut bench in [small, indexed_bench()] {
+        bench.log().finish().unwrap();
+        let stopped = files(&bench);
+        bench.reopen(true).unwrap();
+        assert!(files(&bench) == stopped, "a log that was only read");
+        let time_indexes = stopped.iter().filter(|(name, _)| name.ends_with(".timeindex"));
+        let (last, _) = time_indexes.max_by_key(|(name, _)| name.clone()).unwrap();
+        for bytes in [Vec::new(), vec![7; 12]] {
+            std::fs::write(bench.folder.path().join(last), bytes).unwrap();
+            bench.reopen(true).unwrap();
+            assert!(files(&bench) == stopped, "made anew");
+        }
+    }
+}
+
 #[test]
 fn a_segment_that_is_gone_from_the_middle_takes_the_partition_offline() {
     for is_clean in [true, false] {

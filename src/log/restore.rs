@@ -73,6 +73,25 @@ impl Segment {
         Ok(())
     }
 
+    /// Keeps the indexes as a clean stop left them, without an entry for an offset; the scan starts at the beginning.
+    pub fn read_from_start(&mut self) {
+        self.bytes_since_entry = 0;
+        self.size = Position(0);
+    }
+
+    /// As a clean stop leaves the indexes, they end with the largest timestamp. They are changed, and synced, only if they do
+    /// not: a stop writes nothing of a log that was only read, and whoever starts next believes them, Kafka too.
+    pub fn complete_indexes(&mut self) -> Result<()> {
+        if self.time_index.view().last(self.base_offset)? == self.largest {
+            return Ok(());
+        }
+        if self.offset_index.view().count() == 0 {
+            self.time_index.truncate(0)?;
+        }
+        self.finish_indexes();
+        self.sync_indexes()
+    }
+
     /// Keeps what the indexes say up to the batch of offset entry `number`, where the scan goes on.
     pub fn rewind_to(&mut self, number: u32, entry: OffsetEntry) -> Result<()> {
         self.offset_index.truncate(number + 1)?;

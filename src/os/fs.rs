@@ -333,6 +333,11 @@ pub fn make_folders(path: &Path) -> Result<()> {
     DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(at(path))
 }
 
+/// The absolute path of what is there, without symlinks.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).map_err(at(path))
+}
+
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
@@ -380,12 +385,17 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Locks a file for as long as it stays open (`flock(2)`): `None` when another process holds it.
+/// Locks a file for as long as it stays open: `None` when another process holds it. A lock of the open file (`F_OFD_SETLK` of
+/// `fcntl(2)`), since a Java program's locks, so Kafka's, are of that kind too and heed it; those of `flock(2)` they do not see.
 pub fn lock(path: &Path) -> Result<Option<File>> {
     pass(Operation::Lock, path)?;
     let file = options().write(true).create(true).truncate(false).open(path).map_err(at(path))?;
-    // SAFETY: the descriptor is open; no memory is passed.
-    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
+    // SAFETY: all of it is integers, for which zero is a value: the whole file, from its start.
+    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
+    whole.l_type = libc::F_WRLCK as libc::c_short;
+    whole.l_whence = libc::SEEK_SET as libc::c_short;
+    // SAFETY: the descriptor is open, and the structure lives until the call returns.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole) } {
         0 => Ok(Some(file)),
         _ => match io::Error::last_os_error() {
             error if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -397,4 +407,31 @@ pub fn lock(path: &Path) -> Result<Option<File>> {
 /// The folder that a path lies in.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().expect("a file of ours lies in a folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Java locks a file: `F_SETLK` of `fcntl(2)`.
+    fn locks_as_java(path: &Path) -> bool {
+        let file = options().write(true).open(path).unwrap();
+        // SAFETY: all of it is integers, for which zero is a value.
+        let mut whole: libc::flock = unsafe { std::mem::zeroed() };
+        whole.l_type = libc::F_WRLCK as libc::c_short;
+        // SAFETY: the descriptor is open, and the structure lives until the call returns.
+        unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &whole) == 0 }
+    }
+
+    #[test]
+    fn a_lock_keeps_this_program_and_kafka_out_and_ends_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lock");
+        let held = lock(&path).unwrap();
+        assert!(held.is_some());
+        assert!(lock(&path).unwrap().is_none(), "a second one");
+        assert!(!locks_as_java(&path), "Kafka");
+        drop(held);
+        assert!(locks_as_java(&path) && lock(&path).unwrap().is_some());
+    }
 }

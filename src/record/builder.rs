@@ -1,10 +1,10 @@
 //! Builds an uncompressed batch, record by record, into one growing buffer.
 //!
-//! Always true: what [`BatchBuilder::build`] returns passes [`crate::record::check`].
+//! Always true: what [`BatchBuilder::build`] returns passes [`crate::record::check`], a control batch aside.
 //! Not done: no compression; the broker has no codec.
 
 use crate::base::Offset;
-use crate::record::header::{self, BatchHeader, HEADER_SIZE, LOG_OVERHEAD};
+use crate::record::header::{self, BatchHeader, CONTROL_BIT, HEADER_SIZE, LOG_OVERHEAD};
 use crate::record::varint;
 
 #[derive(Default)]
@@ -16,6 +16,7 @@ pub struct BatchBuilder {
     base_timestamp_ms: i64,
     max_timestamp_ms: i64,
     producer: Option<(i64, i16, i32)>,
+    is_control: bool,
 }
 
 impl BatchBuilder {
@@ -26,6 +27,12 @@ impl BatchBuilder {
     /// Makes it a batch of an idempotent producer: its id, its epoch, and the sequence of the first record.
     pub fn producer(mut self, id: i64, epoch: i16, sequence: i32) -> BatchBuilder {
         self.producer = Some((id, epoch, sequence));
+        self
+    }
+
+    /// Makes it a control batch, as Kafka's metadata has them; no producer may send one.
+    pub fn control(mut self) -> BatchBuilder {
+        self.is_control = true;
         self
     }
 
@@ -67,7 +74,7 @@ impl BatchBuilder {
             leader_epoch: -1,
             magic: 2,
             crc: 0,
-            attributes: 0,
+            attributes: if self.is_control { CONTROL_BIT } else { 0 },
             last_offset_delta: self.count - 1,
             base_timestamp_ms: self.base_timestamp_ms,
             max_timestamp_ms: self.max_timestamp_ms,

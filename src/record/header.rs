@@ -36,7 +36,7 @@ const _: () = assert!(LOG_OVERHEAD == LEADER_EPOCH);
 const CODEC_BITS: i16 = 0x07;
 const LOG_APPEND_TIME_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
-const CONTROL_BIT: i16 = 0x20;
+pub(super) const CONTROL_BIT: i16 = 0x20;
 
 /// How the records of a batch are compressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

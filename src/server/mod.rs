@@ -26,7 +26,7 @@ pub mod log_lines;
 mod panics;
 mod pool;
 mod response;
-mod sites;
+pub mod sites;
 mod stranded;
 pub mod threads;
 pub(crate) mod wait;
@@ -39,7 +39,7 @@ use crate::base::metrics::set_clock;
 use crate::base::{Error, Result};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
-use crate::topic::TopicRegistry;
+use crate::topic::{graduate, TopicRegistry};
 
 use admin::Admin;
 use background::Background;
@@ -113,10 +113,10 @@ impl Server {
         let settings = Settings::new(&config);
         let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
-        let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+        graduate::warn_of_stale_metadata(topics.root());
         // Offsets of topics that are gone go before a topic can have such a name again.
-        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
+        let groups = open_groups(&topics)?;
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
             topics.close()?;
             return Err(error);
@@ -163,6 +163,21 @@ impl Server {
         self.admin.into_iter().for_each(Admin::stop);
         self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
     }
+}
+
+/// Does something to a data directory that nobody is served from: opened as for a start, and closed cleanly afterwards.
+pub fn with_data<T>(config: Config, act: impl FnOnce(&TopicRegistry, &GroupCoordinator) -> Result<T>) -> Result<T> {
+    set_clock(now_ns);
+    share_open_files(0);
+    let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+    let done = open_groups(&topics).and_then(|groups| act(&topics, &groups));
+    let closed = topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs));
+    done.and_then(|done| closed.map(|()| done))
+}
+
+fn open_groups(topics: &TopicRegistry) -> Result<GroupCoordinator> {
+    let (limits, retention_ms) = group_limits(&topics.config());
+    GroupCoordinator::open(topics, limits, retention_ms, now())
 }
 
 /// Creates a topic that is not there yet.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::base::config::Config;
 use crate::base::{Error, Result};
 use crate::server::address::{Address, Endpoint};
+use crate::topic::graduate::Listeners;
 
 /// What connections by one address of a listener have in common.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +21,33 @@ pub struct Site {
     pub address: Address,
     /// Where clients are told to come back to; `None`: to the address that they dialled.
     pub advertised: Option<Endpoint>,
+}
+
+/// The listeners for clients as a Kafka that takes over has them: one address of each name, since a name has one there. What
+/// it could not start with is refused.
+pub fn for_kafka(config: &Config) -> Result<Listeners> {
+    let mut sites: Vec<Arc<Site>> = Vec::new();
+    for site in parse(config)?.0 {
+        if !sites.iter().any(|known| known.address.listener == site.address.listener) {
+            sites.push(site);
+        }
+    }
+    let advertised = |site: &Arc<Site>| {
+        let Site { address, advertised } = &**site;
+        match advertised {
+            Some(endpoint) => Ok(format!("{}://{endpoint}", address.listener)),
+            None if ["0.0.0.0", "::"].contains(&address.endpoint.host.as_str()) => Err(Error::unusable(
+                format!("{address} says no address that clients could dial, and Kafka does not start without one"),
+                format!("add one such as --set advertised.listeners={}://broker.example:9092", address.listener),
+            )),
+            None => Ok(address.to_string()),
+        }
+    };
+    Ok(Listeners {
+        served: sites.iter().map(|site| site.address.to_string()).collect::<Vec<_>>().join(","),
+        advertised: sites.iter().map(advertised).collect::<Result<Vec<_>>>()?.join(","),
+        first: sites[0].address.listener.clone(),
+    })
 }
 
 /// The listeners for clients, in the order of the configuration; and the addresses that are a controller's.
@@ -115,6 +143,32 @@ mod tests {
         let told: Vec<_> = served.iter().map(|site| site.advertised.as_ref().map(Endpoint::to_string)).collect();
         assert_eq!(told, [None, Some("broker.example:5".to_string()), None]);
         assert_eq!(unserved.iter().map(Address::to_string).collect::<Vec<_>>(), ["CONTROLLER://:3"]);
+    }
+
+    #[test]
+    fn a_kafka_that_takes_over_gets_one_address_of_each_name_and_what_its_clients_dial() {
+        let listeners = |pairs: &[&str]| {
+            let mut config = Config::default();
+            pairs.iter().try_for_each(|pair| config.set_pair(pair, Source::File)).unwrap();
+            for_kafka(&config).map(|found| (found.served, found.advertised, found.first))
+        };
+        let default = "PLAINTEXT://127.0.0.1:9092".to_string();
+        assert_eq!(listeners(&[]).unwrap(), (default.clone(), default, "PLAINTEXT".to_string()));
+        let two =
+            ["listeners=INSIDE://10.0.0.1:1,OUTSIDE://0.0.0.0:2", "advertised.listeners=OUTSIDE://broker.example:5"];
+        assert_eq!(
+            listeners(&[MAP, two[0], two[1]]).unwrap(),
+            (
+                "INSIDE://10.0.0.1:1,OUTSIDE://0.0.0.0:2".to_string(),
+                "INSIDE://10.0.0.1:1,OUTSIDE://broker.example:5".to_string(),
+                "INSIDE".to_string()
+            )
+        );
+        let refused = listeners(&[MAP, two[0]]).unwrap_err().to_string();
+        assert!(
+            refused.contains("OUTSIDE://0.0.0.0:2") && refused.contains("advertised.listeners=OUTSIDE"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::base::{Error, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::{self, Offsets};
 use crate::os::{fs, random};
 
+const LOCK: &str = ".lock";
 const MARKER: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
@@ -33,12 +34,7 @@ impl DataDir {
     /// cluster of this id, or of a random one if it is empty.
     pub fn open(root: &Path, node_id: i64, cluster_id: &str) -> Result<DataDir> {
         fs::make_folders(root)?;
-        let Some(lock) = fs::lock(&root.join(".lock"))? else {
-            return Err(Error::unusable(
-                format!("another process holds the data directory {}", root.display()),
-                "stop it, or choose another with --data",
-            ));
-        };
+        let lock = lock(root)?;
         let cluster_id = read_identity(root, node_id, cluster_id)?;
         Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: lock })
     }
@@ -53,6 +49,20 @@ impl DataDir {
 
     pub fn partition_folder(&self, name: &TopicPartition) -> PathBuf {
         self.root.join(name.to_string())
+    }
+
+    /// For one who only looks: an error while another process holds the directory.
+    pub fn refuse_while_held(root: &Path) -> Result<()> {
+        let path = root.join(LOCK);
+        match fs::exists(&path) {
+            true => lock(root).map(drop),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the last stop was clean, for one who only looks.
+    pub fn is_clean(root: &Path) -> bool {
+        fs::exists(&root.join(MARKER))
     }
 
     /// Whether the last stop was clean; from now on, no longer.
@@ -92,6 +102,29 @@ impl DataDir {
         fs::replace(&self.root.join(LOG_STARTS_CRC), format!("{}\n", crcs.join(" ")).as_bytes())?;
         checkpoint::write_offsets(&path, offsets)
     }
+}
+
+fn lock(root: &Path) -> Result<File> {
+    fs::lock(&root.join(LOCK))?.ok_or_else(|| {
+        Error::unusable(
+            format!("another process holds the data directory {}", root.display()),
+            "stop it, or choose another with --data",
+        )
+    })
+}
+
+/// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).
+pub fn directory_id(root: &Path) -> Result<Uuid> {
+    let path = root.join("meta.properties");
+    let bytes = fs::read(&path)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let found = property(&text, "directory.id").and_then(Uuid::parse);
+    found.ok_or_else(|| {
+        Error::unusable(
+            format!("{} has no directory.id", path.display()),
+            format!("add a line such as directory.id={}", new_id()),
+        )
+    })
 }
 
 /// Where each log starts, as the checkpoint says it, if its bytes are those that were written. A directory without
@@ -136,11 +169,7 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
         return Ok(cluster_id);
     };
     let text = String::from_utf8_lossy(&bytes);
-    let value = |key: &str| {
-        text.lines()
-            .find_map(|line| line.split_once('=').filter(|(name, _)| name.trim() == key))
-            .map(|(_, v)| v.trim())
-    };
+    let value = |key| property(&text, key);
     let known = value("node.id").or(value("broker.id"));
     if known.is_some_and(|known| known != node_id.to_string()) {
         return Err(Error::unusable(
@@ -160,6 +189,14 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
         );
     }
     Ok(cluster_id)
+}
+
+/// A value of a properties file.
+fn property<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .find_map(|(name, value)| (name == key).then_some(value))
 }
 
 /// An id as `kafka-storage random-uuid` prints it. Some that are in use have bits in their last character that no

@@ -10,6 +10,8 @@ mod changes;
 mod checkpoints;
 mod data_dir;
 pub mod disk;
+pub mod graduate;
+mod kraft;
 pub mod name;
 pub mod open;
 pub mod registry_file;

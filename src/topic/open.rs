@@ -1,8 +1,8 @@
 //! A start: the data directory is brought in line with the registry, then its partitions are opened.
 //!
-//! Order: the lock; the registry, read to its end; the clean-shutdown marker, removed; folders of deleted topics
-//! unlinked, folders nobody knows renamed to strays; the registry rewritten, after an unclean stop with the next
-//! leader epoch; the partitions.
+//! Order: a look whether Kafka has started here, and this registry is no longer the truth; the lock; the registry, read to
+//! its end; the clean-shutdown marker, removed; folders of deleted topics unlinked, folders nobody knows renamed to strays;
+//! the registry rewritten, after an unclean stop with the next leader epoch; the partitions.
 //!
 //! Partitions are opened several at a time, if the caller has threads for that: most of a start is waiting for names.
 //!
@@ -59,6 +59,7 @@ impl TopicRegistry {
     /// The same, with someone to run the jobs of a start.
     pub fn open_with(mut config: Config, run_all: RunAll) -> Result<TopicRegistry> {
         let root = PathBuf::from(config.text("log.dirs"));
+        graduate::refuse_what_is_kafkas(&root)?;
         let data = DataDir::open(&root, config.int("node.id"), config.text("cluster.id"))?;
         let folders = partition_folders(&root)?;
         let contents = RegistryFile::read(&root)?;
