@@ -21,13 +21,15 @@ use super::image::{Image, GROUPS, PARTITIONS, SEGMENT_OFFSETS};
 use super::{Case, Harm};
 
 thread_local! {
-    /// What this thread's starts have said since it was last asked.
-    static NOTES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
+    /// What this thread's starts have said since it was last asked; `None`: it does not ask.
+    static NOTES: RefCell<Option<Vec<(Level, String)>>> = const { RefCell::new(None) };
 }
 
-/// From now on log lines are kept for who asks.
+/// Log lines are kept for the threads that ask, and for no other.
 pub fn take_notes() {
-    set_note_writer(Box::new(|note| NOTES.with_borrow_mut(|notes| notes.push((note.level, note.text())))));
+    set_note_writer(Box::new(|note| {
+        NOTES.with_borrow_mut(|notes| notes.iter_mut().for_each(|notes| notes.push((note.level, note.text()))));
+    }));
 }
 
 /// How many cases came to what.
@@ -103,7 +105,7 @@ impl Truth {
         assert_eq!(partitions[&2].start, 9);
         let groups = open_groups(&topics).expect("groups are there");
         let committed = GROUPS.iter().map(|group| (*group, committed(&groups, group).unwrap())).collect();
-        NOTES.with_borrow_mut(Vec::clear);
+        NOTES.set(Some(Vec::new()));
         Truth { partitions, committed }
     }
 }
@@ -206,11 +208,11 @@ impl<'a> Bench<'a> {
         let mut harmed = bytes.clone();
         harm.apply(&mut harmed);
         fs::write(self.root.join(path), &harmed).unwrap();
-        NOTES.with_borrow_mut(Vec::clear);
+        NOTES.set(Some(Vec::new()));
         let judged = catch_unwind(AssertUnwindSafe(|| self.judge(path, &harmed, harm)));
         let judged = judged.unwrap_or_else(|_| Err("a panic".to_string()));
         self.restore(path);
-        judged.map_err(|why| format!("{why}; the log: {:#?}", NOTES.with_borrow_mut(std::mem::take)))
+        judged.map_err(|why| format!("{why}; the log: {:#?}", NOTES.take().unwrap_or_default()))
     }
 
     /// Whole again: what lies beside the harmed file is compared byte by byte, of others the length and whether they are
@@ -376,7 +378,10 @@ impl<'a> Bench<'a> {
 
 /// Whether the log has said that something is wrong.
 fn warned(what: &str) -> Result<(), String> {
-    let is_told = NOTES.with_borrow(|notes| notes.iter().any(|(level, _)| *level <= Level::Warn && !is_usual(notes)));
+    let is_told = NOTES.with_borrow(|notes| {
+        let notes = notes.as_deref().unwrap_or_default();
+        notes.iter().any(|(level, _)| *level <= Level::Warn && !is_usual(notes))
+    });
     if is_told {
         Ok(())
     } else {

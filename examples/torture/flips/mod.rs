@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
 
 use image::Image;
+pub use judge::take_notes;
 use judge::{Bench, Tally, Truth};
 
 use crate::broker::scratch;
@@ -59,7 +60,7 @@ pub type Case = (usize, Harm);
 
 fn run(trial: &Trial) -> Outcome {
     sendlog::os::fs::sync_nothing();
-    judge::take_notes();
+    take_notes();
     let mut said = Vec::new();
     for is_clean in [false, true] {
         let image = Image::make(is_clean);
