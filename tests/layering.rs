@@ -13,7 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("topic", &["partition", "log", "record", "os", "base"]),
     ("group", &["topic", "partition", "log", "record", "os", "base"]),
     ("server", &["group", "topic", "partition", "log", "record", "wire", "os", "base"]),
-    ("cli", &["server", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
+    ("client", &["record", "wire", "os", "base"]),
+    ("cli", &["client", "server", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
