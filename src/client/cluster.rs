@@ -92,6 +92,11 @@ impl Cluster {
         self.nodes.values()
     }
 
+    /// What is known of a topic without asking.
+    pub fn known(&self, topic: &str) -> Option<&Topic> {
+        self.topics.get(topic)
+    }
+
     /// Where a broker is, as far as is known.
     pub fn address_of(&self, node: i32) -> Option<String> {
         self.nodes.get(&node).map(Node::address)

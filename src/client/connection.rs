@@ -76,6 +76,15 @@ impl Connection {
         &self.address
     }
 
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Whether a part of the next answer has been read already, so that the socket need not be waited for.
+    pub fn has_read_ahead(&self) -> bool {
+        !self.ahead.is_empty()
+    }
+
     fn learn_versions(&mut self) -> Result<()> {
         let software = (String::from("sendlog"), env!("CARGO_PKG_VERSION").to_string());
         let request = || ApiVersionsRequest {
@@ -162,6 +171,11 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// The request that was just sent gets no answer (`acks=0`).
+    pub fn expect_no_answer(&mut self) {
+        self.unanswered.pop_back();
     }
 
     /// The next answer, and the frame that it came in, for the records that lie there.

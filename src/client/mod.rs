@@ -2,9 +2,10 @@
 //!
 //! Half of idea 1 lives here: a program hands over one record at a time, and what leaves is a batch.
 //!
+//! * [`Producer`]: takes records, sends batches; the accumulator is where they become that
 //! * [`Admin`]: topics, configs, groups, offsets
 //!
-//! Reading order: [`connection`], [`cluster`], [`admin`].
+//! Reading order: [`connection`], [`cluster`], [`admin`], [`producer`].
 //!
 //! Always true: it speaks to any broker of Kafka's protocol, and takes the highest version of each request that both know;
 //! an error says what was asked of whom and what to do.
@@ -14,6 +15,7 @@ pub mod admin;
 mod cluster;
 mod connection;
 mod error;
+pub mod producer;
 mod settings;
 
 pub use admin::{
@@ -23,4 +25,5 @@ pub use admin::{
 };
 pub use cluster::Node;
 pub use error::{Error, Result};
+pub use producer::{Acks, Delivered, Delivery, Header, Producer, ProducerSettings, Record};
 pub use settings::ClientSettings;

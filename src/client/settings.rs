@@ -120,6 +120,7 @@ macro_rules! settings {
         }
     };
 }
+pub(super) use settings;
 
 settings! {
     /// What all clients have: where the brokers are, and how long things may take.
