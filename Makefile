@@ -21,6 +21,7 @@ test:
 
 test-clients:
 	cargo build --release --quiet --locked
+	cargo build --release --quiet --locked --example client_check
 	tests/clients/run
 
 lint:

@@ -9,10 +9,12 @@
 //!
 //! Always true: one thread calls `send`, once for each record, and every record's Delivery is asked for at the end by batch.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sendlog::base::ErrorCode;
-use sendlog::client::{Admin, ClientSettings, NewTopic, Producer, ProducerSettings, Record};
+use sendlog::client::{
+    Admin, ClientSettings, Consumer, ConsumerSettings, NewTopic, OffsetReset, Producer, ProducerSettings, Record,
+};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -49,7 +51,10 @@ fn main() -> Result<()> {
     }
     match what.as_str() {
         "produce" => produce(&plan),
-        _ => Err("produce".into()),
+        "consume" => consume(&plan),
+        _ => {
+            Err("client_speed produce|consume [--bootstrap HOST:PORT] [--topic T] [--records N] [KEY=VALUE...]".into())
+        }
     }
 }
 
@@ -75,8 +80,7 @@ fn produce(plan: &Plan) -> Result<()> {
     let done = began.elapsed().as_secs_f64();
     producer.close()?;
     let cpu = cpu_seconds()?;
-    let memory = std::fs::read_to_string("/proc/self/status")?;
-    let peak = memory.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
+    let peak = peak_memory()?;
     let records = plan.records as f64;
     println!(
         "sent_records/s={:.0} records/s={:.0} MB/s={:.1} seconds={done:.3} cpu_ns/record={:.1} peak_memory={peak}",
@@ -86,6 +90,43 @@ fn produce(plan: &Plan) -> Result<()> {
         cpu / records * 1e9
     );
     Ok(())
+}
+
+/// Reads what `produce` wrote, each record's offset and value.
+fn consume(plan: &Plan) -> Result<()> {
+    let mut settings = ConsumerSettings::new(&plan.bootstrap).auto_offset_reset(OffsetReset::Earliest);
+    plan.settings.iter().try_for_each(|pair| settings.set_pair(pair))?;
+    let mut consumer = Consumer::new(settings)?;
+    let partitions: Vec<_> = (0..plan.partitions).map(|partition| (&plan.topic, partition)).collect();
+    let began = Instant::now();
+    consumer.assign(&partitions)?;
+    let (mut records, mut bytes) = (0, 0);
+    while records < plan.records {
+        for batch in consumer.poll(Duration::from_secs(10))? {
+            for record in batch.records() {
+                bytes += record?.value.map_or(0, <[u8]>::len);
+                records += 1;
+            }
+        }
+    }
+    let done = began.elapsed().as_secs_f64();
+    let cpu = cpu_seconds()?;
+    consumer.close()?;
+    println!(
+        "records/s={:.0} MB/s={:.1} seconds={done:.3} cpu_ns/record={:.1} peak_memory={}",
+        records as f64 / done,
+        bytes as f64 / 1e6 / done,
+        cpu / records as f64 * 1e9,
+        peak_memory()?
+    );
+    Ok(())
+}
+
+/// As the kernel says it.
+fn peak_memory() -> Result<String> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    Ok(peak.trim().replace(' ', "_"))
 }
 
 /// Processor time of all threads so far, user and system.

@@ -5,13 +5,13 @@
 //! that is needed to read the answers; the correlation id is compared, and nothing more.
 //!
 //! Always true: after an error that [`Error::breaks_connection`] the connection is of no more use: an answer may still
-//! be on its way. Memory for an answer grows as its bytes arrive.
+//! be on its way. What is read is read into the memory where it stays, unless it is small.
 //! Not done: no TLS, no SASL.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::{Error, Result};
 use super::settings::ClientSettings;
@@ -27,6 +27,8 @@ use crate::wire::{Encoded, Request};
 const FRAME_MAX: usize = 1 << 30;
 /// The same for the first answer, which is a list of versions; a TLS server's alarm would be 352 MB.
 const FIRST_FRAME_MAX: usize = 1 << 20;
+/// What is allocated for an answer before its bytes have come; the kernel gives pages only as they are filled.
+const PROMISED_MAX: usize = 64 << 20;
 /// What is read at once where a whole answer is wanted.
 const READ_BYTES: usize = 16 << 10;
 
@@ -186,6 +188,14 @@ impl Connection {
         Ok((frame, response))
     }
 
+    /// The same of a broker that may hold its answer back for this long.
+    pub fn receive_patiently<R: Request>(&mut self, wait: Duration) -> Result<(Vec<u8>, R::Response)> {
+        self.set_timeout(self.timeout + wait)?;
+        let answer = self.receive::<R>();
+        self.set_timeout(self.timeout)?;
+        answer
+    }
+
     fn decode<R: Request>(&mut self, frame: &[u8], version: i16) -> Result<R::Response> {
         let sent = self.unanswered.pop_front().expect("something was asked");
         let garbled = |why: String| Error::Garbled { what: sent.name.to_string(), whom: self.address.clone(), why };
@@ -199,9 +209,8 @@ impl Connection {
     /// A whole frame without its size.
     fn receive_frame(&mut self, size_max: usize) -> Result<Vec<u8>> {
         let name = self.unanswered.front().map_or("nothing", |sent| sent.name);
-        let deadline = Instant::now() + self.timeout;
         while self.ahead.len() < SIZE_BYTES {
-            self.read_more(name, READ_BYTES)?;
+            self.read_more(name)?;
         }
         let (size, _) = self.ahead.split_first_chunk::<SIZE_BYTES>().expect("that many were read");
         let size = usize::try_from(i32::from_be_bytes(*size)).unwrap_or(usize::MAX);
@@ -209,27 +218,24 @@ impl Connection {
             let why = format!("it begins with {:?}; is that a Kafka broker, without TLS?", &self.ahead[..SIZE_BYTES]);
             return Err(Error::Garbled { what: name.to_string(), whom: self.address.clone(), why });
         }
-        let whole = SIZE_BYTES + size;
-        while self.ahead.len() < whole {
-            self.read_more(name, whole - self.ahead.len())?;
-            if Instant::now() > deadline && self.ahead.len() < whole {
-                let why = format!("{} of {size} bytes of the answer came", self.ahead.len() - SIZE_BYTES);
-                return Err(self.timed_out(name, why));
-            }
+        let read = size.min(self.ahead.len() - SIZE_BYTES);
+        let mut frame = Vec::with_capacity(size.min(PROMISED_MAX));
+        frame.extend_from_slice(&self.ahead[SIZE_BYTES..SIZE_BYTES + read]);
+        self.ahead.drain(..SIZE_BYTES + read);
+        // The rest of a large one goes where it stays.
+        let rest = (size - read) as u64;
+        match (&self.socket).take(rest).read_to_end(&mut frame) {
+            Ok(got) if got as u64 == rest => Ok(frame),
+            Ok(_) => Err(self.broken(name, &ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(self.broken(name, &error)),
         }
-        let behind = self.ahead.split_off(whole);
-        let mut frame = std::mem::replace(&mut self.ahead, behind);
-        frame.drain(..SIZE_BYTES);
-        Ok(frame)
     }
 
-    /// Waits for bytes, and takes up to `wanted` of them.
-    fn read_more(&mut self, name: &'static str, wanted: usize) -> Result<()> {
+    /// Waits for bytes, and takes some.
+    fn read_more(&mut self, name: &'static str) -> Result<()> {
         let Connection { socket, ahead, .. } = self;
         let before = ahead.len();
-        // No more than what is there already once more, so that memory follows the bytes and not their promise.
-        let room = wanted.min(before.max(READ_BYTES));
-        ahead.resize(before + room, 0);
+        ahead.resize(before + READ_BYTES, 0);
         let got = loop {
             match socket.read(&mut ahead[before..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

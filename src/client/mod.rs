@@ -3,9 +3,10 @@
 //! Half of idea 1 lives here: a program hands over one record at a time, and what leaves is a batch.
 //!
 //! * [`Producer`]: takes records, sends batches; the accumulator is where they become that
+//! * [`Consumer`]: fetches ahead, gives batches whose records are borrowed, shares topics out in a group
 //! * [`Admin`]: topics, configs, groups, offsets
 //!
-//! Reading order: [`connection`], [`cluster`], [`admin`], [`producer`].
+//! Reading order: [`connection`], [`cluster`], [`admin`], [`producer`], [`consumer`].
 //!
 //! Always true: it speaks to any broker of Kafka's protocol, and takes the highest version of each request that both know;
 //! an error says what was asked of whom and what to do.
@@ -14,6 +15,7 @@
 pub mod admin;
 mod cluster;
 mod connection;
+pub mod consumer;
 mod error;
 pub mod producer;
 mod settings;
@@ -24,6 +26,7 @@ pub use admin::{
     Resource, TopicDescription,
 };
 pub use cluster::Node;
+pub use consumer::{Batch, Consumer, ConsumerRecord, ConsumerSettings, Isolation, OffsetReset, Rebalance};
 pub use error::{Error, Result};
 pub use producer::{Acks, Delivered, Delivery, Header, Producer, ProducerSettings, Record};
 pub use settings::ClientSettings;

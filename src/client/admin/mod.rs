@@ -40,9 +40,12 @@ use super::settings::ClientSettings;
 use crate::base::TopicPartition;
 
 pub use assignment::read_assignment;
+pub(super) use assignment::{read_i32, read_text};
 pub use brokers::{ClusterDescription, LogDir, LogDirPartition};
 pub use configs::{ConfigEntry, ConfigOp, ConfigSource, Resource};
+pub(super) use groups::{commit_offsets, committed_offsets};
 pub use groups::{Committed, GroupDescription, GroupListing, GroupMember};
+pub(super) use offsets::list_offsets;
 pub use offsets::{ListedOffset, OffsetSpec};
 pub use topics::{NewTopic, PartitionDescription, TopicDescription};
 
@@ -86,7 +89,7 @@ impl<T: AsRef<str>> AsPartition for (T, i32) {
 }
 
 /// Partitions by topic, each topic once, as requests have them.
-fn by_topic<T>(items: impl IntoIterator<Item = (TopicPartition, T)>) -> Vec<(String, Vec<(i32, T)>)> {
+pub(super) fn by_topic<T>(items: impl IntoIterator<Item = (TopicPartition, T)>) -> Vec<(String, Vec<(i32, T)>)> {
     let mut topics: Vec<(String, Vec<(i32, T)>)> = Vec::new();
     for (TopicPartition { topic, partition }, item) in items {
         match topics.iter_mut().find(|(name, _)| *name == topic) {
