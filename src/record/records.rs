@@ -60,6 +60,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Torn>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -72,6 +73,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+#[inline]
 fn read_record<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
     let mut body = read_bytes(bytes)??;
     let (_attributes, rest) = body.split_first()?;
@@ -90,6 +92,7 @@ fn read_record<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
 }
 
 /// The outer `None` is torn, the inner one null.
+#[inline]
 fn read_bytes<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let length = varint::read(bytes)?;
     if length == -1 {

@@ -59,7 +59,12 @@ pub struct Joined {
 pub fn join(ahead: &Ahead, cluster: &mut Cluster, topics: &[String]) -> Result<Option<Joined>> {
     let settings = &ahead.settings;
     let group = settings.group()?;
-    let member = ahead.lock().member.clone();
+    let member = {
+        let mut state = ahead.lock();
+        // Until it has joined there is nothing to say "still here" for.
+        state.member.generation = -1;
+        state.member.clone()
+    };
     let ms = |ms: u64| i32::try_from(ms).unwrap_or(i32::MAX);
     let protocol = JoinGroupRequestProtocol { name: RANGE.to_string(), metadata: write_subscription(topics) };
     let mut request = JoinGroupRequest {
@@ -182,7 +187,9 @@ impl Heart {
                     last_answer = Instant::now();
                     self.lose(&member, |_| {});
                 }
-                Ok(ErrorCode::UNKNOWN_MEMBER_ID) => self.lose(&member, |member| member.id.clear()),
+                Ok(ErrorCode::UNKNOWN_MEMBER_ID) => self.lose(&member, |member| {
+                    (member.id, member.generation) = (String::new(), -1);
+                }),
                 Ok(_) => self.lose(&member, |_| {}),
                 Err(_) => {
                     connection = None;
@@ -201,7 +208,8 @@ impl Heart {
         let mut state = self.ahead.lock();
         loop {
             let left = due.saturating_duration_since(Instant::now());
-            let is_member = |state: &State| state.member.generation >= 0 && !state.member.must_join;
+            // A member that is to join again lives on until it does: the others wait for it, up to max.poll.interval.ms.
+            let is_member = |state: &State| state.member.generation >= 0;
             match left.is_zero() {
                 _ if state.is_closing => return None,
                 true if is_member(&state) => return Some(state.member.clone()),
