@@ -87,7 +87,7 @@ impl Batch {
     }
 
     /// Appends a record, if there is room for it.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, timestamp_ms: i64, record: &Record) -> Option<Delivery> {
         if self.count == 0 {
             self.base_timestamp_ms = timestamp_ms;
@@ -98,33 +98,32 @@ impl Batch {
         if self.bytes.len() + varint_size(size as i64) + size > self.limit {
             return None;
         }
-        // Fast path: the small fields are put together on the stack, so that the vector is extended once for them.
         let mut fields = Fields::default();
-        fields.varint(size as i64);
-        fields.byte(0);
-        fields.varint(delta_ms);
-        fields.varint(i64::from(self.count));
+        fields.varint(&mut self.bytes, size as i64);
+        fields.put(&mut self.bytes, 0, 1);
+        fields.varint(&mut self.bytes, delta_ms);
+        fields.varint(&mut self.bytes, i64::from(self.count));
         self.write(&mut fields, record.key);
         self.write(&mut fields, record.value);
-        fields.varint(record.headers.len() as i64);
+        fields.varint(&mut self.bytes, record.headers.len() as i64);
         for header in record.headers {
             self.write(&mut fields, Some(header.name.as_bytes()));
             self.write(&mut fields, header.value);
         }
-        fields.append_to(&mut self.bytes);
+        fields.flush(&mut self.bytes);
         self.max_timestamp_ms = self.max_timestamp_ms.max(timestamp_ms);
         let delivery = Delivery::new(&self.outcome, self.count as u32, timestamp_ms);
         self.count += 1;
         Some(delivery)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, fields: &mut Fields, bytes: Option<&[u8]>) {
         match bytes {
-            None => fields.varint(-1),
+            None => fields.varint(&mut self.bytes, -1),
             Some(bytes) => {
-                fields.varint(bytes.len() as i64);
-                fields.append_to(&mut self.bytes);
+                fields.varint(&mut self.bytes, bytes.len() as i64);
+                fields.flush(&mut self.bytes);
                 self.bytes.extend_from_slice(bytes);
             }
         }
@@ -174,7 +173,7 @@ pub fn size_alone(record: &Record) -> usize {
 }
 
 /// Bytes of a record behind its length.
-#[inline]
+#[inline(always)]
 fn body_size(delta_ms: i64, offset_delta: i32, record: &Record) -> usize {
     let mut size = 1 + varint_size(delta_ms) + varint_size(i64::from(offset_delta));
     size += field_size(record.key) + field_size(record.value) + varint_size(record.headers.len() as i64);
@@ -184,66 +183,66 @@ fn body_size(delta_ms: i64, offset_delta: i32, record: &Record) -> usize {
     size
 }
 
-#[inline]
+#[inline(always)]
 fn field_size(bytes: Option<&[u8]>) -> usize {
     bytes.map_or(1, |bytes| varint_size(bytes.len() as i64) + bytes.len())
 }
 
+#[inline(always)]
 fn zigzag(value: i64) -> u64 {
     (value << 1 ^ value >> 63) as u64
 }
 
-#[inline]
+#[inline(always)]
 fn varint_size(value: i64) -> usize {
     let bits = 64 - (zigzag(value) | 1).leading_zeros();
     bits.div_ceil(7) as usize
 }
 
-/// bytes that are copied at once; a record's fields before its value are usually 7.
-const FIXED: usize = 16;
-
-/// Small fields of a record, one behind the other; never more than 40 bytes: varints of lengths have 5.
+/// Fast path: small fields of a record are put together in a register, and written with one store of 16 bytes of which some
+/// are too many and are cut off again. Written byte by byte they would be read back by the copy before the processor has
+/// put them together, and a copy of any other size is a call.
+#[derive(Default)]
 struct Fields {
-    bytes: [u8; 64],
+    bits: u128,
+    /// bytes
     length: usize,
 }
 
-impl Default for Fields {
-    fn default() -> Fields {
-        Fields { bytes: [0; 64], length: 0 }
-    }
-}
-
 impl Fields {
-    #[inline]
-    fn byte(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
-        self.length += 1;
-    }
-
-    #[inline]
-    fn varint(&mut self, value: i64) {
-        let mut rest = zigzag(value);
-        while rest >= 0x80 {
-            self.byte(rest as u8 | 0x80);
-            rest >>= 7;
+    #[inline(always)]
+    fn put(&mut self, batch: &mut Vec<u8>, code: u128, length: usize) {
+        if self.length + length > size_of::<u128>() {
+            self.flush(batch);
         }
-        self.byte(rest as u8);
+        self.bits |= code << (8 * self.length);
+        self.length += length;
     }
 
-    /// Moves what is there to the end of the batch. A copy of fixed size is a few instructions, one of any size a call; so
-    /// more is copied than is there, if there is room, and cut off again.
-    #[inline]
-    fn append_to(&mut self, bytes: &mut Vec<u8>) {
-        let length = std::mem::take(&mut self.length);
-        let end = bytes.len() + length;
-        if length == 1 {
-            bytes.push(self.bytes[0]);
-        } else if length <= FIXED && bytes.capacity() - bytes.len() >= FIXED {
-            bytes.extend_from_slice(&self.bytes[..FIXED]);
-            bytes.truncate(end);
+    #[inline(always)]
+    fn varint(&mut self, batch: &mut Vec<u8>, value: i64) {
+        let mut rest = zigzag(value);
+        if rest < 0x80 {
+            return self.put(batch, rest.into(), 1);
+        }
+        let (mut code, mut length) = (0, 0);
+        while rest >= 0x80 {
+            code |= u128::from(rest & 0x7f | 0x80) << (8 * length);
+            rest >>= 7;
+            length += 1;
+        }
+        self.put(batch, code | u128::from(rest) << (8 * length), length + 1);
+    }
+
+    #[inline(always)]
+    fn flush(&mut self, batch: &mut Vec<u8>) {
+        let Fields { bits, length } = std::mem::take(self);
+        let (bytes, end) = (bits.to_le_bytes(), batch.len() + length);
+        if batch.capacity() - batch.len() >= bytes.len() {
+            batch.extend_from_slice(&bytes);
+            batch.truncate(end);
         } else {
-            bytes.extend_from_slice(&self.bytes[..length]);
+            batch.extend_from_slice(&bytes[..length]);
         }
     }
 }
