@@ -119,12 +119,13 @@ impl Accumulator {
         let timestamp_ms = record.timestamp_ms.unwrap_or_else(clock::tick_ms);
         let mut state = self.lock();
         // Fast path: the topic is the last one's, and its batch has room.
-        match state.append_to_growing(record, timestamp_ms) {
-            Some(delivery) => Ok(delivery),
-            None => self.append_slowly(state, record, timestamp_ms),
+        if let Some((outcome, index)) = state.append_to_growing(record, timestamp_ms) {
+            return Ok(Delivery::new(outcome, index, timestamp_ms));
         }
+        self.append_slowly(state, record, timestamp_ms)
     }
 
+    #[cold]
     fn append_slowly<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -146,8 +147,8 @@ impl Accumulator {
                 continue;
             };
             state.last = topic;
-            if let Some(delivery) = state.append_to_growing(record, timestamp_ms) {
-                return Ok(delivery);
+            if let Some((outcome, index)) = state.append_to_growing(record, timestamp_ms) {
+                return Ok(Delivery::new(outcome, index, timestamp_ms));
             }
             let partition = state.topics[topic].choose(record)?;
             if state.topics[topic].queues[partition].growing.is_some() {
@@ -382,20 +383,23 @@ fn may_pass(error: &Error) -> bool {
 
 impl State {
     /// Appends to the batch that its partition has, if the record's topic is the last one's and the batch has room.
-    #[inline]
-    fn append_to_growing(&mut self, record: &Record, timestamp_ms: i64) -> Option<Delivery> {
+    #[inline(always)]
+    fn append_to_growing(&mut self, record: &Record, timestamp_ms: i64) -> Option<(&Arc<Outcome>, u32)> {
         let topic = self.topics.get_mut(self.last)?;
         if *topic.name != *record.topic || self.is_closing {
             return None;
         }
-        let partition = topic.choose(record).ok()?;
+        let partition = match (record.partition, record.key) {
+            (None, None) => topic.sticky.partition,
+            _ => topic.choose(record).ok()?,
+        };
         let batch = topic.queues[partition].growing.as_mut()?;
         let before = batch.len();
-        let delivery = batch.push(timestamp_ms, record)?;
+        let index = batch.push(timestamp_ms, record)?;
         if partition == topic.sticky.partition {
             topic.sticky.bytes += batch.len() - before;
         }
-        Some(delivery)
+        Some((&batch.outcome, index))
     }
 
     /// Chooses another partition for records that are free to go anywhere, if as much as a batch went to this one: in

@@ -23,7 +23,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::delivery::{Delivery, Outcome};
+use super::delivery::Outcome;
 use super::record::Record;
 use crate::base::Offset;
 use crate::record::builder::write_header;
@@ -86,9 +86,9 @@ impl Batch {
         self.limit
     }
 
-    /// Appends a record, if there is room for it.
+    /// Appends a record, if there is room for it; its place in the batch.
     #[inline(always)]
-    pub fn push(&mut self, timestamp_ms: i64, record: &Record) -> Option<Delivery> {
+    pub fn push(&mut self, timestamp_ms: i64, record: &Record) -> Option<u32> {
         if self.count == 0 {
             self.base_timestamp_ms = timestamp_ms;
             self.max_timestamp_ms = timestamp_ms;
@@ -112,9 +112,8 @@ impl Batch {
         }
         fields.flush(&mut self.bytes);
         self.max_timestamp_ms = self.max_timestamp_ms.max(timestamp_ms);
-        let delivery = Delivery::new(&self.outcome, self.count as u32, timestamp_ms);
         self.count += 1;
-        Some(delivery)
+        Some(self.count as u32 - 1)
     }
 
     #[inline(always)]

@@ -226,7 +226,7 @@ mod tests {
         fn add(&mut self, records: usize) {
             let number = self.queue.number();
             let mut batch = Batch::new(Vec::new(), 4096, Outcome::new(Arc::from("demo"), 0), self.now, number);
-            (0..records).for_each(|_| drop(batch.push(0, &Record::to("demo")).unwrap()));
+            (0..records).for_each(|i| assert_eq!(batch.push(0, &Record::to("demo")), Some(i as u32)));
             self.queue.growing = Some(batch);
             self.queue.close();
         }
