@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 fn settings(broker: &Broker) -> ConsumerSettings {
     let settings = ConsumerSettings::new(broker.address.to_string()).auto_offset_reset(OffsetReset::Earliest);
-    settings.enable_auto_commit(false).fetch_max_wait_ms(50u64)
+    settings.enable_auto_commit(false).fetch_max_wait_ms(50)
 }
 
 fn values(count: usize) -> Vec<String> {
@@ -178,7 +178,7 @@ fn until_shared(consumers: &mut [&mut Consumer], shares: &[usize]) {
 fn a_group_shares_partitions_out_as_members_come_and_go() {
     let broker = Broker::start();
     broker.connect().create("demo", 5);
-    let member = || settings(&broker).group_id("g").heartbeat_interval_ms(20u64);
+    let member = || settings(&broker).group_id("g").heartbeat_interval_ms(20);
     let mut first = Consumer::new(member()).unwrap();
     let events = Arc::new(Mutex::new(Vec::new()));
     let ours = events.clone();
@@ -212,8 +212,8 @@ fn a_group_shares_partitions_out_as_members_come_and_go() {
 fn a_member_that_does_not_poll_loses_its_partitions_and_comes_back() {
     let broker = Broker::with(&["--set", "group.min.session.timeout.ms=100"]);
     broker.connect().create("demo", 2);
-    let member = || settings(&broker).group_id("g").heartbeat_interval_ms(20u64);
-    let mut lazy = Consumer::new(member().max_poll_interval_ms(300u64)).unwrap();
+    let member = || settings(&broker).group_id("g").heartbeat_interval_ms(20);
+    let mut lazy = Consumer::new(member().max_poll_interval_ms(300)).unwrap();
     lazy.subscribe(&["demo"]).unwrap();
     until_shared(&mut [&mut lazy], &[2]);
     let mut other = Consumer::new(member()).unwrap();
@@ -297,7 +297,7 @@ fn nothing_is_left_out_or_read_twice_when_connections_are_cut() {
     fill(&broker, "demo", 0, 40, 500);
     fill(&broker, "demo", 1, 40, 500);
     let mut settings = settings(&broker).max_partition_fetch_bytes(20_000);
-    settings.client = ClientSettings::new(proxy.address.to_string()).retry_backoff_ms(5u64).retry_backoff_max_ms(20u64);
+    settings.client = ClientSettings::new(proxy.address.to_string()).retry_backoff_ms(5).retry_backoff_max_ms(20);
     let mut consumer = Consumer::new(settings).unwrap();
     consumer.assign(&[("demo", 0), ("demo", 1)]).unwrap();
     let mut found = read(&mut consumer, 40_000);

@@ -15,7 +15,7 @@ use sendlog::record::records::Records;
 use sendlog::record::BatchHeader;
 
 fn settings(broker: &Broker) -> ProducerSettings {
-    ProducerSettings::new(broker.address.to_string()).linger_ms(0u64)
+    ProducerSettings::new(broker.address.to_string()).linger_ms(0)
 }
 
 /// All records of a partition.
@@ -84,7 +84,7 @@ fn keys_go_where_kafka_puts_them_and_others_everywhere() {
     let broker = Broker::start();
     let mut client = broker.connect();
     client.create("demo", 5);
-    let producer = Producer::new(settings(&broker).batch_size(300usize)).unwrap();
+    let producer = Producer::new(settings(&broker).batch_size(300)).unwrap();
     for i in 0..50 {
         let key = format!("key-{i}");
         let delivery = producer.send(&Record::to("demo").key(&key).value("v")).unwrap();
@@ -103,7 +103,7 @@ fn full_batches_are_as_large_as_they_may_be() {
     let broker = Broker::start();
     let mut client = broker.connect();
     client.create("demo", 1);
-    let producer = Producer::new(settings(&broker).linger_ms(10_000u64).batch_size(1000usize)).unwrap();
+    let producer = Producer::new(settings(&broker).linger_ms(10_000).batch_size(1000)).unwrap();
     (0..1000).for_each(|_| drop(producer.send(&Record::to("demo").value("0123456789")).unwrap()));
     producer.send(&Record::to("demo").value(&[7; 5000])).unwrap();
     producer.flush().unwrap();
@@ -122,7 +122,7 @@ fn full_batches_are_as_large_as_they_may_be() {
 fn what_can_not_be_sent_is_refused_with_the_mend() {
     let broker = Broker::with(&["--set", "auto.create.topics.enable=false"]);
     broker.connect().create("demo", 1);
-    let producer = Producer::new(settings(&broker).max_request_size(2000usize).max_block_ms(300u64)).unwrap();
+    let producer = Producer::new(settings(&broker).max_request_size(2000).max_block_ms(300)).unwrap();
     let error = producer.send(&Record::to("demo").value(&[0; 2000])).unwrap_err().to_string();
     assert!(error.contains("it takes 20") && error.contains("max.request.size is 2000"), "{error}");
     let error = producer.send(&Record::to("none").value("x")).unwrap_err().to_string();
@@ -134,8 +134,8 @@ fn what_can_not_be_sent_is_refused_with_the_mend() {
         let Err(error) = Producer::new(settings) else { panic!("it was taken") };
         assert!(error.to_string().contains(part), "{error}");
     };
-    check(settings(&broker).max_in_flight(6usize), "enable.idempotence=false");
-    check(settings(&broker).buffer_memory(100usize), "buffer.memory=100");
+    check(settings(&broker).max_in_flight(6), "enable.idempotence=false");
+    check(settings(&broker).buffer_memory(100), "buffer.memory=100");
 }
 
 #[test]
@@ -165,10 +165,10 @@ fn memory_that_is_used_up_makes_send_wait_and_then_fail() {
     let broker = Broker::with(&["--set", &proxy.advertised()]);
     proxy.to(broker.address);
     broker.connect().create("demo", 1);
-    let settings = ProducerSettings::new(proxy.address.to_string()).linger_ms(0u64);
-    let settings = settings.buffer_memory(100_000usize).batch_size(10_000usize).max_block_ms(200u64);
-    let mut settings = settings.delivery_timeout_ms(700u64);
-    settings.client = settings.client.request_timeout_ms(300u64);
+    let settings = ProducerSettings::new(proxy.address.to_string()).linger_ms(0);
+    let settings = settings.buffer_memory(100_000).batch_size(10_000).max_block_ms(200);
+    let mut settings = settings.delivery_timeout_ms(700);
+    settings.client = settings.client.request_timeout_ms(300);
     let producer = Producer::new(settings).unwrap();
     let record = Record::to("demo").value(&[0; 900]);
     let mut sent = 0;
@@ -191,7 +191,7 @@ fn memory_that_is_used_up_makes_send_wait_and_then_fail() {
 fn a_broker_that_is_gone_fails_deliveries_in_time() {
     let broker = Broker::start();
     broker.connect().create("demo", 1);
-    let producer = Producer::new(settings(&broker).delivery_timeout_ms(500u64)).unwrap();
+    let producer = Producer::new(settings(&broker).delivery_timeout_ms(500)).unwrap();
     producer.send(&Record::to("demo").value("x")).unwrap().wait().unwrap();
     broker.stop();
     let delivery = producer.send(&Record::to("demo").value("y")).unwrap();
@@ -206,7 +206,7 @@ fn a_batch_that_is_refused_does_not_hold_up_those_behind_it() {
     let broker = Broker::start();
     let mut client = broker.connect();
     client.create_with("demo", 1, &[("max.message.bytes", "1000")]);
-    let producer = Producer::new(settings(&broker).batch_size(200usize)).unwrap();
+    let producer = Producer::new(settings(&broker).batch_size(200)).unwrap();
     let mut deliveries = Vec::new();
     for i in 0..500 {
         let value = if i % 100 == 50 { "too large ".repeat(200) } else { format!("{i}") };
@@ -230,9 +230,9 @@ fn survives(fault: impl Fn(usize) -> Fault + Send + 'static, records: usize, con
     proxy.to(broker.address);
     let mut client = broker.connect();
     client.create("demo", 3);
-    let settings = ProducerSettings::new(proxy.address.to_string()).linger_ms(1u64).batch_size(2_000usize);
-    let mut settings = settings.max_request_size(5_000usize);
-    settings.client = settings.client.retry_backoff_ms(5u64).retry_backoff_max_ms(20u64).request_timeout_ms(400u64);
+    let settings = ProducerSettings::new(proxy.address.to_string()).linger_ms(1).batch_size(2_000);
+    let mut settings = settings.max_request_size(5_000);
+    settings.client = settings.client.retry_backoff_ms(5).retry_backoff_max_ms(20).request_timeout_ms(400);
     let producer = Producer::new(settings).unwrap();
     let mut sent: BTreeMap<i32, Vec<(i64, String)>> = BTreeMap::new();
     let send =
@@ -282,8 +282,8 @@ fn nothing_is_lost_or_there_twice_when_the_broker_is_killed() {
     let mut broker = Broker::with(&arguments);
     proxy.to(broker.address);
     broker.connect().create("demo", 1);
-    let mut settings = ProducerSettings::new(proxy.address.to_string()).linger_ms(1u64).batch_size(500usize);
-    settings.client = settings.client.retry_backoff_ms(5u64).retry_backoff_max_ms(50u64);
+    let mut settings = ProducerSettings::new(proxy.address.to_string()).linger_ms(1).batch_size(500);
+    settings.client = settings.client.retry_backoff_ms(5).retry_backoff_max_ms(50);
     let producer = Producer::new(settings).unwrap();
     let mut deliveries = Vec::new();
     for round in 0..4 {
@@ -332,7 +332,7 @@ fn what_was_taken_is_sent_before_a_producer_goes_away() {
     let mut client = broker.connect();
     client.create("demo", 1);
     client.produce("demo", 0, &batch(&["before"]));
-    let producer = Producer::new(settings(&broker).linger_ms(100_000u64)).unwrap();
+    let producer = Producer::new(settings(&broker).linger_ms(100_000)).unwrap();
     producer.send(&Record::to("demo").value("after")).unwrap();
     drop(producer);
     assert_eq!(read_all(&mut client, "demo", 0).len(), 2);

@@ -65,7 +65,7 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> R
 impl Check {
     fn settings(&self) -> ConsumerSettings {
         let settings = ConsumerSettings::new(&self.bootstrap).auto_offset_reset(OffsetReset::Earliest);
-        settings.enable_auto_commit(false).heartbeat_interval_ms(100u64)
+        settings.enable_auto_commit(false).heartbeat_interval_ms(100)
     }
 
     fn partitions(&self) -> Vec<(String, i32)> {
@@ -118,7 +118,7 @@ impl Check {
     }
 
     fn produce(&mut self) -> Result<()> {
-        let settings = ProducerSettings::new(&self.bootstrap).batch_size(4_000usize).linger_ms(1u64);
+        let settings = ProducerSettings::new(&self.bootstrap).batch_size(4_000).linger_ms(1);
         let producer = Producer::new(settings)?;
         let headers = [Header { name: "number", value: Some(b"7") }];
         let mut deliveries = Vec::with_capacity(RECORDS);

@@ -11,12 +11,30 @@ use super::error::{Error, Result};
 
 /// A type of setting, read from text.
 pub trait Value: Sized {
+    /// What a builder's method takes.
+    type Given<'a>;
+    fn of(given: Self::Given<'_>) -> Self;
     /// For the error: what the text should have been.
     const WANTED: &'static str;
     fn parse(text: &str) -> Option<Self>;
 }
 
+/// A method of the builder takes such a value itself.
+macro_rules! itself {
+    () => {
+        type Given<'a> = Self;
+        fn of(given: Self) -> Self {
+            given
+        }
+    };
+}
+pub(super) use itself;
+
 impl Value for String {
+    type Given<'a> = &'a str;
+    fn of(given: &str) -> String {
+        given.to_string()
+    }
     const WANTED: &'static str = "a text";
     fn parse(text: &str) -> Option<String> {
         Some(text.to_string())
@@ -24,6 +42,7 @@ impl Value for String {
 }
 
 impl Value for bool {
+    itself!();
     const WANTED: &'static str = "true or false";
     fn parse(text: &str) -> Option<bool> {
         text.parse().ok()
@@ -31,6 +50,7 @@ impl Value for bool {
 }
 
 impl Value for u64 {
+    itself!();
     const WANTED: &'static str = "a whole number, not negative";
     fn parse(text: &str) -> Option<u64> {
         text.parse().ok()
@@ -38,6 +58,7 @@ impl Value for u64 {
 }
 
 impl Value for usize {
+    itself!();
     const WANTED: &'static str = u64::WANTED;
     fn parse(text: &str) -> Option<usize> {
         text.parse().ok()
@@ -45,6 +66,7 @@ impl Value for usize {
 }
 
 impl Value for i32 {
+    itself!();
     const WANTED: &'static str = "a whole number of 32 bits";
     fn parse(text: &str) -> Option<i32> {
         text.parse().ok()
@@ -91,8 +113,8 @@ macro_rules! settings {
             $(
                 #[doc = concat!("`", $key, "`:")]
                 $(#[$doc])*
-                pub fn $field(mut self, value: impl Into<$kind>) -> Self {
-                    self.$field = value.into();
+                pub fn $field(mut self, value: <$kind as $crate::client::settings::Value>::Given<'_>) -> Self {
+                    self.$field = <$kind as $crate::client::settings::Value>::of(value);
                     self
                 }
             )*
@@ -145,7 +167,7 @@ settings! {
 
 impl ClientSettings {
     pub fn new(bootstrap_servers: impl Into<String>) -> ClientSettings {
-        ClientSettings::default().bootstrap_servers(bootstrap_servers)
+        ClientSettings { bootstrap_servers: bootstrap_servers.into(), ..Default::default() }
     }
 
     /// The addresses to begin with, as `host:port`.

@@ -47,6 +47,8 @@ pub struct State {
     ready: VecDeque<(u64, Batch)>,
     pub troubles: Vec<Trouble>,
     pub member: Member,
+    /// Where brokers are.
+    pub addresses: HashMap<i32, String>,
     /// The connections of fetchers, to end their waits at the end.
     sockets: HashMap<i32, TcpStream>,
     versions: u64,
@@ -212,7 +214,6 @@ impl State {
 pub struct Fetcher {
     pub ahead: Arc<Ahead>,
     pub node: i32,
-    pub address: String,
 }
 
 impl Fetcher {
@@ -237,7 +238,8 @@ impl Fetcher {
     fn fetch(&self, connection: &mut Option<Connection>, asked: &[Asked]) -> Result<()> {
         let settings = &self.ahead.settings;
         if connection.is_none() {
-            let opened = Connection::open(&self.address, &settings.client)?;
+            let address = self.ahead.lock().addresses.get(&self.node).cloned().unwrap_or_default();
+            let opened = Connection::open(&address, &settings.client)?;
             let mut state = self.ahead.lock();
             if let Ok(socket) = opened.socket().try_clone() {
                 state.sockets.insert(self.node, socket);
@@ -271,7 +273,7 @@ impl Fetcher {
         connection.send(&mut request)?;
         let wait = Duration::from_millis(settings.fetch_max_wait_ms);
         let (frame, answer) = connection.receive_patiently::<FetchRequest>(wait)?;
-        check(|| format!("fetching from {}", self.address), answer.error_code, None)?;
+        check(|| format!("fetching from {}", connection.address()), answer.error_code, None)?;
         let frame = Arc::new(frame);
         for topic in answer.responses {
             for data in topic.partitions {

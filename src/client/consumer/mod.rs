@@ -38,7 +38,7 @@
 //! are asked ahead by threads; `poll` hands over what has come, and does what has to be done between two polls: joining,
 //! committing, finding offsets and leaders.
 //!
-//! Reading order: [`fetcher`], [`batches`], [`member`], [`assignor`].
+//! Reading order: [`fetcher`], [`batches`], [`upkeep`], [`member`], [`assignor`].
 //!
 //! Always true: a partition's records come in order, none is left out and none comes twice, except that after a rebalance
 //! reading begins at what was committed. What is committed was given out by an earlier `poll`.
@@ -50,18 +50,19 @@ mod codecs;
 mod fetcher;
 mod member;
 mod settings;
+mod upkeep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::thread::{sleep, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::admin::{commit_offsets, committed_offsets, list_offsets, AsPartition, Committed, OffsetSpec};
+use super::admin::{commit_offsets, committed_offsets, AsPartition, Committed, OffsetSpec};
 use super::cluster::{Backoff, Cluster};
 use super::error::{Error, Result};
 use crate::base::{ErrorCode, TopicPartition};
 use crate::wire::messages::OffsetCommitRequest;
-use fetcher::{Ahead, Fetcher, Start, Trouble};
+use fetcher::{Ahead, Start};
 use member::{count_partitions, join, leave_for_good, Heart, Joined};
 
 pub use batches::{Batch, ConsumerRecord};
@@ -248,163 +249,6 @@ impl Consumer {
         self.ahead.wanted.notify_all();
     }
 
-    fn reset(&self) -> Option<OffsetSpec> {
-        match self.ahead.settings.auto_offset_reset {
-            OffsetReset::Earliest => Some(OffsetSpec::Earliest),
-            OffsetReset::Latest => Some(OffsetSpec::Latest),
-            OffsetReset::None => None,
-        }
-    }
-
-    /// Finds offsets and leaders that are missing; whether something is missing still.
-    fn look_after(&mut self) -> Result<bool> {
-        let (troubles, begins) = {
-            let mut state = self.ahead.lock();
-            let begins = state.partitions.values().any(|tracked| tracked.start != Start::Known);
-            (std::mem::take(&mut state.troubles), begins)
-        };
-        let is_changed = begins || !troubles.is_empty();
-        let is_waiting = self.mend(troubles);
-        if is_changed {
-            self.ahead.wanted.notify_all();
-        }
-        is_waiting
-    }
-
-    fn mend(&mut self, troubles: Vec<Trouble>) -> Result<bool> {
-        troubles.into_iter().try_for_each(|trouble| self.settle(trouble))?;
-        self.find_starts()?;
-        let homeless: Vec<TopicPartition> = {
-            let state = self.ahead.lock();
-            let is_homeless = |tracked: &fetcher::Tracked| tracked.node.is_none() && tracked.next_fetch.is_some();
-            state
-                .partitions
-                .iter()
-                .filter(|(_, t)| is_homeless(t))
-                .map(|(partition, _)| partition.clone())
-                .collect()
-        };
-        for partition in &homeless {
-            match self.cluster.leader(partition) {
-                Ok(node) => self.lead(partition, node)?,
-                Err(error) if may_pass(&error) => self.cluster.forget(),
-                Err(error) => return Err(error),
-            }
-        }
-        let state = self.ahead.lock();
-        Ok(state.partitions.values().any(|tracked| tracked.node.is_none() || tracked.start != Start::Known))
-    }
-
-    /// A partition is led by this broker.
-    fn lead(&mut self, partition: &TopicPartition, node: i32) -> Result<()> {
-        if self.fetchers.get(&node).is_none_or(JoinHandle::is_finished) {
-            let Some(address) = self.cluster.address_of(node) else { return Ok(()) };
-            let fetcher = Fetcher { ahead: self.ahead.clone(), node, address };
-            self.fetchers.insert(node, spawn("sendlog-fetch", move || fetcher.run())?);
-        }
-        if let Some(tracked) = self.ahead.lock().partitions.get_mut(partition) {
-            tracked.node = Some(node);
-        }
-        self.ahead.wanted.notify_all();
-        Ok(())
-    }
-
-    /// Does something about what went wrong with a partition, or tells it.
-    fn settle(&mut self, Trouble { partition, version, error }: Trouble) -> Result<()> {
-        let reset = self.reset();
-        let mut state = self.ahead.lock();
-        let Some(tracked) = state.partitions.get_mut(&partition).filter(|tracked| tracked.version == version) else {
-            return Ok(());
-        };
-        // It goes on where poll has got to, whatever becomes of it: batches that wait are dropped.
-        let position = tracked.position;
-        if error.code() == Some(ErrorCode::OFFSET_OUT_OF_RANGE) {
-            return match reset {
-                Some(spec) => {
-                    state.seek(&partition, Err(spec));
-                    Ok(())
-                }
-                None => Err(error),
-            };
-        }
-        let Some(position) = position else { return Ok(()) };
-        let is_elsewhere = may_pass(&error) || matches!(error, Error::TimedOut { .. });
-        state.seek(&partition, Ok(position));
-        if !is_elsewhere {
-            return Err(error);
-        }
-        if let Some(tracked) = state.partitions.get_mut(&partition) {
-            tracked.node = None;
-        }
-        drop(state);
-        self.cluster.forget();
-        Ok(())
-    }
-
-    /// Finds where partitions begin that have not begun.
-    fn find_starts(&mut self) -> Result<()> {
-        let (mut by_group, mut by_place) = (Vec::new(), Vec::new());
-        for (partition, tracked) in &self.ahead.lock().partitions {
-            match tracked.start {
-                Start::Committed => by_group.push(partition.clone()),
-                Start::At(spec) => by_place.push((partition.clone(), spec)),
-                Start::Known => {}
-            }
-        }
-        if !by_group.is_empty() {
-            let group = self.ahead.settings.group_id.clone();
-            let committed = match group.is_empty() {
-                true => Ok(Vec::new()),
-                false => committed_offsets(&mut self.cluster, &group, Some(&by_group)),
-            };
-            let committed: BTreeMap<_, _> = match committed {
-                Ok(committed) => committed.into_iter().collect(),
-                Err(error) if may_pass(&error) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            for partition in by_group {
-                let to = match (committed.get(&partition), self.reset()) {
-                    (Some(at), _) => Ok(at.offset),
-                    (None, Some(spec)) => Err(spec),
-                    (None, None) => {
-                        let why = "nothing is committed, and auto.offset.reset=none; seek, or set it";
-                        return Err(Error::invalid(format!("reading {partition}"), why));
-                    }
-                };
-                if to.is_err() {
-                    by_place.extend(to.err().map(|spec| (partition.clone(), spec)));
-                }
-                self.ahead.lock().seek(&partition, to);
-            }
-        }
-        if by_place.is_empty() {
-            return Ok(());
-        }
-        match list_offsets(&mut self.cluster, &by_place, self.ahead.settings.isolation()) {
-            Ok(found) => {
-                for (partition, found) in found {
-                    match found {
-                        // No record has such a timestamp: what comes later may.
-                        Ok(found) if found.offset < 0 => {
-                            self.ahead.lock().seek(&partition, Err(OffsetSpec::Latest));
-                        }
-                        Ok(found) => {
-                            self.ahead.lock().seek(&partition, Ok(found.offset));
-                        }
-                        Err(error) if may_pass(&error) => self.cluster.forget(),
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(())
-            }
-            Err(error) if may_pass(&error) => {
-                self.cluster.forget();
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     /// The partitions that are read.
     pub fn assignment(&self) -> Vec<TopicPartition> {
         self.ahead.lock().partitions.keys().cloned().collect()
@@ -550,10 +394,6 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         let _ = self.end();
     }
-}
-
-fn may_pass(error: &Error) -> bool {
-    error.is_retriable() || error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {

@@ -1,7 +1,7 @@
 //! A consumer's settings, under Kafka's names.
 
 use crate::client::error::{Error, Result};
-use crate::client::settings::{settings, ClientSettings, Value};
+use crate::client::settings::{itself, settings, ClientSettings, Value};
 
 /// Where reading begins in a partition for which nothing is committed, or whose log has nothing at the offset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +13,7 @@ pub enum OffsetReset {
 }
 
 impl Value for OffsetReset {
+    itself!();
     const WANTED: &'static str = "earliest, latest or none";
     fn parse(text: &str) -> Option<OffsetReset> {
         match text {
@@ -32,6 +33,7 @@ pub enum Isolation {
 }
 
 impl Value for Isolation {
+    itself!();
     const WANTED: &'static str = "read_uncommitted or read_committed";
     fn parse(text: &str) -> Option<Isolation> {
         match text {

@@ -10,7 +10,7 @@
 //! # let server = sendlog::server::Server::start(config, &[])?;
 //! # let bootstrap = server.address().to_string();
 //!
-//! let producer = Producer::new(ProducerSettings::new(bootstrap).linger_ms(20u64))?;
+//! let producer = Producer::new(ProducerSettings::new(bootstrap).linger_ms(20))?;
 //! let delivery = producer.send(&Record::to("orders").key("customer-7").value("3 apples"))?;
 //! for number in 0..10_000 {
 //!     producer.send(&Record::to("orders").value(&format!("order {number}")))?;

@@ -215,11 +215,7 @@ mod tests {
 
     impl Trial {
         fn new() -> Trial {
-            Trial {
-                queue: Queue::default(),
-                settings: ProducerSettings::default().linger_ms(0u64),
-                now: Instant::now(),
-            }
+            Trial { queue: Queue::default(), settings: ProducerSettings::default().linger_ms(0), now: Instant::now() }
         }
 
         /// A batch of so many records.

@@ -1,7 +1,7 @@
 //! A producer's settings, under Kafka's names.
 
 use crate::client::error::{Error, Result};
-use crate::client::settings::{out_of_range, settings, ClientSettings, Value};
+use crate::client::settings::{itself, out_of_range, settings, ClientSettings, Value};
 
 /// When a record counts as sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +15,7 @@ pub enum Acks {
 }
 
 impl Value for Acks {
+    itself!();
     const WANTED: &'static str = "0, 1 or all";
     fn parse(text: &str) -> Option<Acks> {
         match text {
@@ -52,7 +53,7 @@ settings! {
     /// bytes of a request; a larger record is refused.
     max_request_size: usize = 1 << 20, "max.request.size";
     /// requests that a broker may owe answers for.
-    max_in_flight: usize = 5usize, "max.in.flight.requests.per.connection";
+    max_in_flight: usize = 5, "max.in.flight.requests.per.connection";
     /// how long a record may take from `send` to its answer, with all that is tried again.
     delivery_timeout_ms: u64 = 120_000, "delivery.timeout.ms";
     /// how often a batch is sent again; the time above usually ends it first.
