@@ -3,12 +3,12 @@
 //! All records of a batch are compressed together. gzip and zstd are as everywhere; lz4 is the frame format; snappy is a
 //! block or, from Java, blocks in xerial's framing: 16 bytes (a magic number, two versions), then blocks with i32 lengths.
 //!
-//! Always true: no more than [`SIZE_MAX`] bytes come out, whatever is put in.
+//! Always true: no more than 256 MiB come out, whatever is put in.
 
 use crate::client::error::{Error, Result};
 use crate::record::Codec;
 
-/// A batch is no larger when it is decoded; what claims to be is an attack on memory.
+/// bytes. A batch is no larger when it is decoded; what claims to be is an attack on memory.
 #[cfg(feature = "codecs")]
 const SIZE_MAX: u64 = 1 << 28;
 
