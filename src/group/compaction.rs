@@ -16,11 +16,14 @@ impl GroupCoordinator {
         }
     }
 
-    pub(super) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
+    pub(crate) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
+        // Without a group that is out of service, its records would go. Asked before anything is appended: the log would
+        // grow with each attempt.
+        self.all().iter().try_for_each(|entry| lock(entry).map(drop))?;
         let start = self.log.end()?;
         self.log.take_growth();
         for entry in self.all() {
-            let entry = entry.lock().unwrap();
+            let entry = lock(&entry)?;
             self.log.append(&entry.snapshot(), now.wall_ms)?;
         }
         self.log.flush_to(self.log.end()?)?;
