@@ -25,6 +25,7 @@ test:
 
 test-clients:
 	cargo build --release --quiet --locked
+	cargo build --release --quiet --locked --example client_check
 	tests/clients/run
 
 test-service:

@@ -11,6 +11,7 @@ source bench/apache.sh
 source bench/kafka.sh
 source bench/ideas.sh
 source bench/scale.sh
+source bench/client.sh
 
 print_help() {
     cat <<END
@@ -20,6 +21,7 @@ ideas                 each of the four ideas on and off, under the same load
 limits                what the kernel does without a broker, and how close the broker comes
 kafka [CASE...]       the same load against sendlog and Apache Kafka $kafka_version, which it installs into target/bench;
                       needs Java 17 and Maven, and for librdkafka cc and pip
+client                the client library by itself and, where they can be had, librdkafka and Kafka's tools beside it
 scale [--log-gb 'N...']  1 to 10,000 partitions and connections; logs of 1, 5 and 20 GB, or of the sizes that are named
 help                  this
 
@@ -54,7 +56,7 @@ END
 
 # prepare: builds, and makes a folder for scratch data that does not outlive this script.
 prepare() {
-    cargo build --release --quiet --locked --bin sendlog --example load --example limits --example report
+    cargo build --release --quiet --locked --bin sendlog --example load --example limits --example report --example client_speed
     scratch=$(mktemp -d)
     trap stop_all EXIT
     trap 'echo "bench.sh: failed: $BASH_COMMAND" >&2' ERR
@@ -63,7 +65,7 @@ prepare() {
 
 main() {
     case ${1:-help} in
-    ideas | limits | kafka | scale)
+    ideas | limits | kafka | scale | client)
         prepare
         "part_$1" "${@:2}"
         ;;

@@ -22,6 +22,7 @@
 //! * [`topic`]: the registry of topics, and the data directory
 //! * [`group`]: consumer groups, and the offsets they commit
 //! * [`server`]: sockets, threads, waits and clocks
+//! * [`client`]: the other side of a connection, and idea 1 as a sender sees it
 //! * [`cli`]: the command line
 //!
 //! The README lists the spine, the files that one produce and one fetch pass through, in reading order.
@@ -33,6 +34,7 @@
 #[macro_use]
 pub mod base;
 pub mod cli;
+pub mod client;
 pub mod group;
 pub mod log;
 pub mod os;

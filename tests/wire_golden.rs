@@ -36,8 +36,8 @@ impl Visit for Again<'_> {
             own_records(&mut response, frame.body());
             (text, encode_response(Vec::new(), frame.api, frame.version, correlation_id, &mut response)?)
         };
-        let Encoded { bytes, files } = encoded;
-        assert!(files.is_empty());
+        let Encoded { bytes, apart } = encoded;
+        assert!(apart.is_empty());
         Ok((text, bytes))
     }
 }

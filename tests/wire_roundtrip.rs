@@ -19,7 +19,7 @@ use sendlog::wire::{Records, Request};
 
 const ID: Uuid = Uuid([7; 16]);
 const ID_TEXT: &str = "07070707-0707-0707-0707-070707070707";
-const ERROR: ErrorCode = ErrorCode(41);
+const ERROR: ErrorCode = ErrorCode::NOT_CONTROLLER;
 
 fn s(text: &'static str) -> StrBytes {
     StrBytes::from_static_str(text)

@@ -1,6 +1,7 @@
 //! Errors, named by what the caller must do, and Kafka's error codes.
 //!
-//! A code is an i16 on the wire; the list below holds those that this broker answers (Kafka's `Errors.java`).
+//! A code is an i16 on the wire; the list below holds those that this broker answers, and those of
+//! other brokers that a client must know (Kafka's `Errors.java`).
 //!
 //! Always true: an error says where it happened (a path, an offset, a byte), so that one log line is enough.
 //! Not done: no backtraces, no boxed errors; nobody above needs more than the variant and its fields.
@@ -115,13 +116,17 @@ codes! {
     LEADER_NOT_AVAILABLE = 5,
     NOT_LEADER_OR_FOLLOWER = 6,
     REQUEST_TIMED_OUT = 7,
+    REPLICA_NOT_AVAILABLE = 9,
     MESSAGE_TOO_LARGE = 10,
     OFFSET_METADATA_TOO_LARGE = 12,
+    NETWORK_EXCEPTION = 13,
     COORDINATOR_LOAD_IN_PROGRESS = 14,
     COORDINATOR_NOT_AVAILABLE = 15,
     NOT_COORDINATOR = 16,
     INVALID_TOPIC_EXCEPTION = 17,
     RECORD_LIST_TOO_LARGE = 18,
+    NOT_ENOUGH_REPLICAS = 19,
+    NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20,
     INVALID_REQUIRED_ACKS = 21,
     ILLEGAL_GENERATION = 22,
     INCONSISTENT_GROUP_PROTOCOL = 23,
@@ -130,6 +135,9 @@ codes! {
     INVALID_SESSION_TIMEOUT = 26,
     REBALANCE_IN_PROGRESS = 27,
     INVALID_COMMIT_OFFSET_SIZE = 28,
+    TOPIC_AUTHORIZATION_FAILED = 29,
+    GROUP_AUTHORIZATION_FAILED = 30,
+    CLUSTER_AUTHORIZATION_FAILED = 31,
     INVALID_TIMESTAMP = 32,
     UNSUPPORTED_VERSION = 35,
     TOPIC_ALREADY_EXISTS = 36,
@@ -137,12 +145,14 @@ codes! {
     INVALID_REPLICATION_FACTOR = 38,
     INVALID_REPLICA_ASSIGNMENT = 39,
     INVALID_CONFIG = 40,
+    NOT_CONTROLLER = 41,
     INVALID_REQUEST = 42,
     UNSUPPORTED_FOR_MESSAGE_FORMAT = 43,
     POLICY_VIOLATION = 44,
     OUT_OF_ORDER_SEQUENCE_NUMBER = 45,
     DUPLICATE_SEQUENCE_NUMBER = 46,
     INVALID_PRODUCER_EPOCH = 47,
+    CONCURRENT_TRANSACTIONS = 51,
     TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53,
     SECURITY_DISABLED = 54,
     KAFKA_STORAGE_ERROR = 56,
@@ -150,9 +160,13 @@ codes! {
     NON_EMPTY_GROUP = 68,
     GROUP_ID_NOT_FOUND = 69,
     FETCH_SESSION_ID_NOT_FOUND = 70,
+    INVALID_FETCH_SESSION_EPOCH = 71,
+    LISTENER_NOT_FOUND = 72,
+    TOPIC_DELETION_DISABLED = 73,
     FENCED_LEADER_EPOCH = 74,
     UNKNOWN_LEADER_EPOCH = 75,
     UNSUPPORTED_COMPRESSION_TYPE = 76,
+    OFFSET_NOT_AVAILABLE = 78,
     MEMBER_ID_REQUIRED = 79,
     PREFERRED_LEADER_NOT_AVAILABLE = 80,
     GROUP_MAX_SIZE_REACHED = 81,
@@ -162,6 +176,7 @@ codes! {
     GROUP_SUBSCRIBED_TO_TOPIC = 86,
     INVALID_RECORD = 87,
     UNSTABLE_OFFSET_COMMIT = 88,
+    THROTTLING_QUOTA_EXCEEDED = 89,
     PRODUCER_FENCED = 90,
     RESOURCE_NOT_FOUND = 91,
     DUPLICATE_RESOURCE = 92,

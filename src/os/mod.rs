@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod clock;
 pub mod crc;
 pub mod fadvise;
 pub mod faults;

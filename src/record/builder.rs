@@ -92,7 +92,7 @@ impl BatchBuilder {
 }
 
 /// A header's 61 bytes; the CRC is still to be stamped.
-fn write_header(header: &BatchHeader, into: &mut Vec<u8>) {
+pub fn write_header(header: &BatchHeader, into: &mut Vec<u8>) {
     into.extend_from_slice(&header.base_offset.0.to_be_bytes());
     into.extend_from_slice(&header.batch_length.to_be_bytes());
     into.extend_from_slice(&header.leader_epoch.to_be_bytes());

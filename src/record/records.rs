@@ -15,11 +15,36 @@ pub struct Record<'a> {
     pub offset_delta: i32,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    pub headers: Headers<'a>,
+}
+
+/// A record's headers: name and value of each, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Headers<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Torn ones were found when the record was read.
+        let name = read_bytes(&mut self.rest)??;
+        Some((name, read_bytes(&mut self.rest)?))
+    }
 }
 
 /// The record's bytes cannot be a record; whatever follows them is not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Torn;
+
+impl std::fmt::Display for Torn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a record of the batch is torn")
+    }
+}
+
+impl std::error::Error for Torn {}
 
 /// Iterates over the bytes after a batch's header.
 pub struct Records<'a> {
@@ -40,6 +65,7 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Result<Record<'a>, Torn>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -52,6 +78,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+#[inline]
 fn read_record<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
     let mut body = read_bytes(bytes)??;
     let (_attributes, rest) = body.split_first()?;
@@ -60,14 +87,17 @@ fn read_record<'a>(bytes: &mut &'a [u8]) -> Option<Record<'a>> {
     let offset_delta = i32::try_from(varint::read(&mut body)?).ok()?;
     let key = read_bytes(&mut body)?;
     let value = read_bytes(&mut body)?;
-    for _ in 0..varint::read(&mut body)? {
+    let count = varint::read(&mut body)?;
+    let headers = Headers { rest: body };
+    for _ in 0..count {
         read_bytes(&mut body)??; // a header's key is never null
         read_bytes(&mut body)?;
     }
-    body.is_empty().then_some(Record { timestamp_delta_ms, offset_delta, key, value })
+    body.is_empty().then_some(Record { timestamp_delta_ms, offset_delta, key, value, headers })
 }
 
 /// The outer `None` is torn, the inner one null.
+#[inline]
 fn read_bytes<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     let length = varint::read(bytes)?;
     if length == -1 {

@@ -13,6 +13,7 @@ pub fn write(into: &mut Vec<u8>, value: i64) {
 }
 
 /// Reads a zigzag varint off the front of `bytes`; `None` when it is torn or too long.
+#[inline]
 pub fn read(bytes: &mut &[u8]) -> Option<i64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {

@@ -14,8 +14,11 @@ use super::walk::{Message, Versions, Walk};
 use crate::base::{Error, ErrorCode, Result, Uuid};
 use std::ops::Range;
 
-/// Elements of all arrays of one frame, since an element takes more memory than bytes of the frame.
+/// Elements of all arrays of one request, since an element takes more memory than bytes of the frame.
 pub const ELEMENTS_MAX: usize = 1 << 15;
+
+/// The same of a response, which a broker has measured out that the client chose: the partitions of a large cluster.
+pub(super) const RESPONSE_ELEMENTS_MAX: usize = 1 << 24;
 
 /// Bytes of a string. Kafka keeps the limit of the i16 in flexible versions too.
 pub const STRING_MAX: usize = i16::MAX as usize;
@@ -39,6 +42,11 @@ pub struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     pub fn new(frame: &'a [u8], version: i16, flexible: bool) -> Decoder<'a> {
         Decoder { frame, at: 0, version, flexible, elements_left: ELEMENTS_MAX }
+    }
+
+    /// Allows another number of elements than [`ELEMENTS_MAX`].
+    pub(super) fn set_elements_max(&mut self, elements_max: usize) {
+        self.elements_left = elements_max;
     }
 
     /// The message that the rest of the frame begins with. Bytes behind it are ignored, as Kafka ignores them:

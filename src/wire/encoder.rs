@@ -1,7 +1,7 @@
-//! The encoder: writes a message, leaving holes where file ranges belong.
+//! The encoder: writes a message, leaving holes where records belong that lie elsewhere.
 //!
-//! The bytes are those that [`super::decoder`] reads. Records that lie in a file are not copied: their length is
-//! written, and the place in the bytes at which the socket gets them is kept beside the [`FileRange`].
+//! The bytes are those that [`super::decoder`] reads. Records that lie in a file, or in a buffer that is shared, are not
+//! copied: their length is written, and the place in the bytes at which the socket gets them is kept beside them.
 //!
 //! Always true: what is encoded decodes to the same message in the same version; no tagged field is written. What a
 //! version cannot say (null before it may be null, 2 GiB) is [`Error::Malformed`] here too: a bug of whoever made the
@@ -12,13 +12,21 @@ use super::decoder::STRING_MAX;
 use super::records::Records;
 use super::walk::{Message, Versions, Walk};
 use crate::base::{metrics, Error, ErrorCode, FileRange, Result, Uuid};
+use std::sync::Arc;
 
-/// A message as it goes out: bytes, and ranges of files between them.
+/// A message as it goes out: bytes, and what is sent between them from elsewhere.
 #[derive(Debug, Default)]
 pub struct Encoded {
     pub bytes: Vec<u8>,
-    /// Before which of the bytes each range is sent; ascending.
-    pub files: Vec<(usize, FileRange)>,
+    /// Before which of the bytes each piece is sent; ascending.
+    pub apart: Vec<(usize, Apart)>,
+}
+
+/// What is sent from where it lies.
+#[derive(Debug)]
+pub enum Apart {
+    File(FileRange),
+    Shared(Arc<Vec<u8>>),
 }
 
 /// What the socket gets next.
@@ -29,9 +37,9 @@ pub enum Part<'a> {
 }
 
 impl Encoded {
-    /// Bytes on the wire, those in files included.
+    /// Bytes on the wire, all of them.
     pub fn len(&self) -> u64 {
-        self.bytes.len() as u64 + self.files.iter().map(|(_, range)| range.length).sum::<u64>()
+        self.bytes.len() as u64 + self.apart.iter().map(|(_, apart)| apart.len()).sum::<u64>()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -41,12 +49,28 @@ impl Encoded {
     /// In wire order, none of them empty.
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let mut start = 0;
-        let holes = self.files.iter().map(|(at, range)| (*at, Some(range)));
-        let parts = holes.chain([(self.bytes.len(), None)]).flat_map(move |(end, range)| {
+        let holes = self.apart.iter().map(|(at, apart)| (*at, Some(apart)));
+        let parts = holes.chain([(self.bytes.len(), None)]).flat_map(move |(end, apart)| {
             let bytes = &self.bytes[std::mem::replace(&mut start, end)..end];
-            [Some(Part::Bytes(bytes)).filter(|_| !bytes.is_empty()), range.map(Part::File)]
+            [Some(Part::Bytes(bytes)).filter(|_| !bytes.is_empty()), apart.map(Apart::part)]
         });
         parts.flatten()
+    }
+}
+
+impl Apart {
+    fn len(&self) -> u64 {
+        match self {
+            Apart::File(range) => range.length,
+            Apart::Shared(bytes) => bytes.len() as u64,
+        }
+    }
+
+    fn part(&self) -> Part<'_> {
+        match self {
+            Apart::File(range) => Part::File(range),
+            Apart::Shared(bytes) => Part::Bytes(bytes),
+        }
     }
 }
 
@@ -62,7 +86,7 @@ impl Encoder {
     /// Starts anew in `buffer`, of which only the allocation is used again.
     pub fn new(mut buffer: Vec<u8>, version: i16, flexible: bool) -> Encoder {
         buffer.clear();
-        Encoder { out: Encoded { bytes: buffer, files: Vec::new() }, version, flexible }
+        Encoder { out: Encoded { bytes: buffer, apart: Vec::new() }, version, flexible }
     }
 
     pub fn message(&mut self, message: &mut impl Message) -> Result<()> {
@@ -236,7 +260,9 @@ impl Walk for Encoder {
             Records::Null => {}
             Records::Bytes(bytes) => self.raw(bytes),
             Records::Stored(range) if range.length == 0 => {}
-            Records::Stored(range) => self.out.files.push((self.out.bytes.len(), range.clone())),
+            Records::Stored(range) => self.out.apart.push((self.out.bytes.len(), Apart::File(range.clone()))),
+            Records::Shared(bytes) if bytes.is_empty() => {}
+            Records::Shared(bytes) => self.out.apart.push((self.out.bytes.len(), Apart::Shared(bytes.clone()))),
             Records::InFrame(_) => return Err(self.unwritable("records of a frame that the encoder does not have")),
         }
         Ok(())
@@ -326,7 +352,6 @@ mod tests {
     use crate::base::Position;
     use crate::wire::decoder::Decoder;
     use crate::wire::walk::{since, ALL};
-    use std::sync::Arc;
 
     fn stored(length: u64) -> Records {
         let file = Arc::new(tempfile::tempfile().unwrap());
@@ -358,16 +383,16 @@ mod tests {
     #[test]
     fn ranges_that_touch_have_no_empty_part_between() {
         let mut encoder = Encoder::new(vec![9; 100], 0, false);
-        encoder.out.files.extend([(0, range(1)), (0, range(2))]);
+        encoder.out.apart.extend([(0, range(1)), (0, range(2))]);
         encoder.raw(&[1]);
-        encoder.out.files.push((1, range(3)));
+        encoder.out.apart.push((1, range(3)));
         assert_eq!(drawn(&encoder.finish()), "F1 F2 B1 F3 ");
         assert_eq!(drawn(&Encoded::default()), "");
     }
 
-    fn range(length: u64) -> FileRange {
+    fn range(length: u64) -> Apart {
         match stored(length) {
-            Records::Stored(range) => range,
+            Records::Stored(range) => Apart::File(range),
             other => panic!("{other:?}"),
         }
     }

@@ -17,7 +17,7 @@
 //! size, frames made by it start with the size.
 
 use super::api::{Api, ApiKey, Request, API_TABLE};
-use super::decoder::{Decoder, STRING_MAX};
+use super::decoder::{Decoder, RESPONSE_ELEMENTS_MAX, STRING_MAX};
 use super::encoder::{Encoded, Encoder};
 use super::walk::{Message, Walk};
 use crate::base::{Error, Result};
@@ -96,6 +96,7 @@ pub fn encode_request<R: Request>(
 /// The correlation id and the message of a response to a request of this version.
 pub fn decode_response<R: Request>(frame: &[u8], version: i16) -> Result<(i32, R::Response)> {
     let mut decoder = Decoder::new(frame, version, R::api().is_flexible(version));
+    decoder.set_elements_max(RESPONSE_ELEMENTS_MAX);
     let correlation_id = i32::from_be_bytes(decoder.fixed()?);
     if R::KEY != ApiKey::API_VERSIONS {
         decoder.tags()?;
@@ -114,6 +115,7 @@ fn with_size(mut encoded: Encoded) -> Result<Encoded> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::messages::api_versions::ApiVersion;
     use crate::wire::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
 
     #[test]
@@ -148,6 +150,16 @@ mod tests {
         let frame = [0x7f, 0xff, 0, 3, 0, 0, 0, 7, 0, 1, b'x', 1, 2, 3];
         let (header, _) = decode_request_header(&frame).unwrap();
         assert_eq!((header.api_key, header.api_version, header.correlation_id), (ApiKey(i16::MAX), 3, 7));
+    }
+
+    #[test]
+    fn a_response_may_hold_more_elements_than_a_request() {
+        let ids = vec![ApiVersion::default(); 40_000];
+        let mut response = ApiVersionsResponse { api_keys: ids, ..Default::default() };
+        let api = API_TABLE.find(ApiKey::API_VERSIONS).unwrap();
+        let frame = encode_response(Vec::new(), api, 3, 7, &mut response).unwrap();
+        let (_, decoded) = decode_response::<ApiVersionsRequest>(&frame.bytes[4..], 3).unwrap();
+        assert_eq!(decoded.api_keys.len(), 40_000);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use crate::base::FileRange;
 use std::ops::Range;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub enum Records {
@@ -15,6 +16,8 @@ pub enum Records {
     /// Bytes of the frame that was decoded. They cannot be encoded again, as the encoder does not have that frame.
     InFrame(Range<usize>),
     Bytes(Vec<u8>),
+    /// Bytes that are sent from where they lie: a batch that may have to be sent again.
+    Shared(Arc<Vec<u8>>),
     /// Bytes of a segment file, to be sent from there.
     Stored(FileRange),
 }
@@ -29,6 +32,7 @@ impl Records {
             Records::Null => 0,
             Records::InFrame(range) => range.len() as u64,
             Records::Bytes(bytes) => bytes.len() as u64,
+            Records::Shared(bytes) => bytes.len() as u64,
             Records::Stored(range) => range.length,
         }
     }
@@ -54,6 +58,7 @@ impl Records {
             Records::Null => None,
             Records::InFrame(range) => Some(&frame[range.clone()]),
             Records::Bytes(bytes) => Some(bytes),
+            Records::Shared(bytes) => Some(bytes),
             Records::Stored(range) => panic!("records of a frame were asked for, they are in a file: {range:?}"),
         }
     }

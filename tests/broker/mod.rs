@@ -8,6 +8,7 @@ pub mod client;
 pub mod http;
 pub mod lines;
 pub mod member;
+pub mod proxy;
 
 use std::io::Read;
 use std::net::SocketAddr;

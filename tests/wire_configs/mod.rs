@@ -109,7 +109,7 @@ fn describe_configs_0() {
     let (_, mut again) = decode_response::<Asked>(&response, 0).unwrap();
     assert_eq!(again.results[0].configs[0].config_source, -1);
     let text = r#"[["key" "value" true true false] ["null" null false false true]]"#;
-    let expected = format!(r#"DescribeConfigs v0 3 [[error 41 "why" 2 "demo" {text}] [NONE null 0 "" []]]"#);
+    let expected = format!(r#"DescribeConfigs v0 3 [[NOT_CONTROLLER "why" 2 "demo" {text}] [NONE null 0 "" []]]"#);
     assert_eq!(print("DescribeConfigs", 0, &mut again), expected);
 }
 

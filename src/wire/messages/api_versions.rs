@@ -28,7 +28,7 @@ pub struct ApiVersionsResponse {
     pub throttle_time_ms: i32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ApiVersion {
     pub api_key: i16,
     pub min_version: i16,
