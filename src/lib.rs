@@ -40,6 +40,8 @@ pub mod log;
 pub mod os;
 pub mod partition;
 pub mod record;
+#[cfg(all(test, sendlog_shuttle))]
+mod schedules;
 pub mod server;
 pub mod topic;
 pub mod wire;

@@ -32,7 +32,7 @@ fn offered(line: &[&str]) -> Vec<String> {
 #[test]
 fn help_names_every_command_and_each_has_its_own() {
     let help = printed(&["--help"]);
-    for command in ["server", "disk", "completions", "man"] {
+    for command in ["server", "disk", "dump-log", "completions", "man"] {
         assert!(help.contains(&format!("\n    {command} ")), "{help}");
         assert!(printed(&[command, "--help"]).starts_with("Usage: sendlog "), "{command}");
     }

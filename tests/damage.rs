@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use broker::client::{batch, batch_of_size, Client};
+use broker::member::commit_request;
 use broker::{tree, until, Broker};
 use sendlog::base::ErrorCode;
 use sendlog::record::BatchBuilder;
 use sendlog::wire::messages::list_offsets::LATEST;
+use sendlog::wire::messages::offset_fetch::OffsetFetchRequestGroup;
+use sendlog::wire::messages::OffsetFetchRequest;
 use tempfile::TempDir;
 
 const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
@@ -56,6 +59,10 @@ fn assert_damage_is_noticed(damage: impl Fn(&TempDir), says: &str) {
         let broker = Broker::on(data, &[]);
         let line = broker.wait_for_line("partition_offline partition=demo-0 OFFLINE");
         assert!(line.contains(says), "no {says:?} in {line:?}");
+        let is_of_a_log = line.contains(".log: ");
+        let names_all =
+            line.contains("byte ") && line.contains("`sendlog dump-log /") && line.contains("nothing was changed");
+        assert!(!is_of_a_log || names_all, "file, byte and what shows more: {line:?}");
         let mut client = broker.connect();
         assert_offline(&mut client, 0);
         assert_eq!(client.produce("demo", 1, &batch(&["a"])), offset, "the other partition is served");
@@ -202,4 +209,54 @@ fn with_an_offline_partition_a_stop_is_not_clean_but_the_others_lose_nothing() {
     let line = broker.wait_for_line("the last stop was not clean");
     assert!(line.contains("1 offline"), "{line}");
     assert_eq!(broker.connect().bounds("demo", 1), (0, 21));
+}
+
+/// A start unlinks segments below the log start: by a number that a flipped bit has raised it must not.
+#[test]
+fn damaged_log_starts_delete_nothing() {
+    let broker = Broker::start();
+    let mut client = broker.connect();
+    assert!(client.create_with("demo", 1, &[("segment.ms", "1000")]).error_code.is_none());
+    for timestamp_ms in (0..20_000).step_by(500) {
+        client.produce("demo", 0, &BatchBuilder::new().record(timestamp_ms, None, Some(b"v")).build());
+    }
+    assert_eq!(client.delete_records("demo", 0, 2), (ErrorCode::NONE, 2));
+    let mut data = broker.stop();
+    let path = data.path().join("data/log-start-offset-checkpoint");
+    let crc_path = data.path().join("data/log-start-offset-checkpoint.crc");
+    let [good, crc] = [&path, &crc_path].map(|path| std::fs::read(path).unwrap());
+    assert_eq!(good, b"0\n1\ndemo 0 2\n");
+    let damages: [&[u8]; 3] = [b"0\n1\ndemo 0 9\n", b"", b"0\n1\ndemo 0 99\n"];
+    for damaged in damages {
+        std::fs::write(&path, damaged).unwrap();
+        std::fs::write(&crc_path, &crc).unwrap();
+        let broker = Broker::on(data, &[]);
+        broker.wait_for_line("checkpoint_ignored");
+        let (start, end) = broker.connect().bounds("demo", 0);
+        assert!(start <= 2 && end == 40, "{start} to {end}");
+        data = broker.stop();
+    }
+    // Without a checksum the file is believed, as Kafka's is.
+    std::fs::write(&path, &good).unwrap();
+    std::fs::remove_file(&crc_path).unwrap();
+    assert_eq!(Broker::on(data, &[]).connect().bounds("demo", 0), (2, 40));
+}
+
+/// The broker itself is the client of the offsets log: nobody else would notice that a committed offset has changed.
+#[test]
+fn a_committed_offset_that_has_changed_is_not_served() {
+    let broker = Broker::start();
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    let answer = client.call(8, commit_request("group", &[("demo", 0, 6)]));
+    assert!(answer.topics[0].partitions[0].error_code.is_none());
+    let data = broker.stop();
+    let log = data.path().join("data/__consumer_offsets-0/00000000000000000000.log");
+    // Behind the offset's last byte: leader epoch, empty metadata, timestamp, no headers.
+    change(&log, |bytes| *bytes.iter_mut().rev().nth(4 + 2 + 8 + 1).unwrap() ^= 1);
+    let broker = Broker::on(data, &[]);
+    assert!(broker.wait_for_line("groups_offline").contains("CRC"));
+    let asked = OffsetFetchRequestGroup { group_id: "group".to_string(), topics: None };
+    let request = OffsetFetchRequest { groups: vec![asked], ..Default::default() };
+    assert_eq!(broker.connect().call(8, request).groups[0].error_code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
 }

@@ -2,7 +2,7 @@
 
 mod broker;
 
-use broker::client::Client;
+use broker::client::{batch, Client};
 use broker::member::{commit_request, committed, Member};
 use broker::{until, Broker};
 use sendlog::base::ErrorCode;
@@ -234,4 +234,24 @@ fn members_carry_on_after_a_stop_or_a_kill_also_if_one_was_waiting() {
             assert_eq!(member.sync(5).assignment, member.id.as_bytes());
         }
     }
+}
+
+#[test]
+fn a_topic_that_a_start_provides_gets_no_offset_of_a_deleted_one() {
+    let broker = Broker::start();
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    client.produce("demo", 0, &batch(&["a", "b", "c"]));
+    assert_eq!(commit_codes(&mut client, commit_request("g", &[("demo", 0, 3)])), [ErrorCode::NONE]);
+    let id = client.topic("demo").topic_id;
+    let data = broker.kill();
+    // The power went when the deletion was in the registry, and nothing else of it was done.
+    let registry = data.path().join("data/sendlog.registry");
+    let payload = format!("delete {id}");
+    let line = format!("{:06} {:08x} {payload}\n", payload.len(), crc32fast::hash(payload.as_bytes()));
+    std::fs::write(&registry, std::fs::read_to_string(&registry).unwrap() + &line).unwrap();
+    let broker = Broker::on(data, &["--topic", "demo:1"]);
+    let mut client = broker.connect();
+    assert_eq!(client.bounds("demo", 0), (0, 0));
+    assert_eq!(committed(&mut client, &["g".to_string()]), [-1], "never an old offset on a new topic");
 }

@@ -372,7 +372,7 @@ fn a_fetch_of_everything_by_many_takes_little_memory() {
 
 #[test]
 fn names_that_grow_when_they_become_text_close_their_connection_and_nothing_else() {
-    let attacked = Attacked::start(&[]);
+    let attacked = Attacked::start(&["--set", "group.name.max.bytes=32767"]);
     let mut client = attacked.broker.connect();
     client.create("demo", 1);
     let commit = |group_id: &str| {

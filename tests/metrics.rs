@@ -91,7 +91,12 @@ fn a_fetch_that_waits_for_records_is_not_slow() {
     client.create("demo", 1);
     let request = FetchRequest { max_wait_ms: 300, min_bytes: 1, ..fetch_request(&[("demo", 0, 0)]) };
     client.fetch_with(12, request);
-    let metrics = Metrics::scrape(address(&broker));
+    // It counts when its answer is with the kernel, so perhaps a moment after the client has it.
+    let metrics = until("the fetch is counted", || {
+        let metrics = Metrics::scrape(address(&broker));
+        let waited = metrics.labels("sendlog_request_waited_seconds_total");
+        waited.iter().any(|labels| labels["api"] == "Fetch").then_some(metrics)
+    });
     let of_fetch = [("api", "Fetch")];
     assert!(metrics.sum("sendlog_request_waited_seconds_total", &of_fetch) > 0.25);
     assert_eq!(metrics.sum("sendlog_request_duration_seconds_bucket", &[("api", "Fetch"), ("le", "+Inf")]), 1.0);

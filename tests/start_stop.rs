@@ -96,6 +96,19 @@ fn a_second_signal_ends_the_process_at_once() {
     assert!(!ended.data.path().join("data").join(MARKER).exists(), "not a clean stop");
 }
 
+/// As `timeout(1)` sends them, which signals its child and then the whole group; two of one kind would be one.
+#[test]
+fn two_signals_at_the_same_moment_are_one() {
+    let broker = Broker::start();
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    let both = format!("kill -TERM {0} && kill -INT {0}", broker.pid());
+    assert!(std::process::Command::new("sh").args(["-c", &both]).status().unwrap().success());
+    let ended = broker.ended();
+    assert!(ended.status.success(), "{}: {:#?}", ended.status, ended.stderr);
+    assert!(ended.data.path().join("data").join(MARKER).exists(), "a clean stop");
+}
+
 #[test]
 fn a_stop_answers_the_fetches_that_wait_and_closes_idle_connections() {
     let broker = Broker::with(&["--set", "log.requests=true"]);

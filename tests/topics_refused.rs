@@ -94,8 +94,11 @@ fn bad_configs_are_named() {
 fn counts_of_partitions_and_replicas_have_limits() {
     let broker = Broker::with(&["--set", "num.partitions=3"]);
     let mut client = broker.connect();
-    for count in [0, -2, 100_001, i32::MAX, i32::MIN] {
+    for count in [0, -2, i32::MIN] {
         assert_eq!(codes(&mut client, vec![new_topic("demo", count, &[])]), [ErrorCode::INVALID_PARTITIONS], "{count}");
+    }
+    for count in [10_001, 100_001, i32::MAX] {
+        assert_eq!(codes(&mut client, vec![new_topic("demo", count, &[])]), [ErrorCode::POLICY_VIOLATION], "{count}");
     }
     for factor in [0, -2, i16::MIN] {
         let topic = CreatableTopic { replication_factor: factor, ..new_topic("demo", 1, &[]) };

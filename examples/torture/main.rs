@@ -6,19 +6,67 @@
 //! look at. Whatever is started is ended, whatever was well is removed. The report holds only what ran.
 //! Not done: no part measures speed.
 
+mod connections;
+mod flips;
+mod frames;
+mod history;
+mod images;
+mod kill;
+mod load;
+mod power;
+mod process;
 mod report;
+mod soak;
+mod sweep;
 mod trial;
 
 #[path = "../../tests/broker/mod.rs"]
-#[allow(dead_code)]
 mod broker;
 
+#[path = "../../tests/wire_frames/mod.rs"]
+#[allow(dead_code)]
+mod wire_frames;
+
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use trial::{Part, Trial};
+use trial::{Outcome, Part, Trial};
 
-/// In the order in which they run.
-const PARTS: &[Part] = &[];
+/// In the order in which they run, but for those that run beside the others.
+const PARTS: &[Part] = &[
+    Part {
+        name: "kill",
+        what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
+        unit: "kills",
+        short: 50,
+        long: 2000,
+        is_beside: false,
+        run: kill::run,
+    },
+    Part {
+        name: "power",
+        what: "power cuts under load, file systems shut down by ioctl without a flush",
+        unit: "cuts",
+        short: 20,
+        long: 1000,
+        is_beside: false,
+        run: power::run,
+    },
+    Part {
+        name: "images",
+        what: "crash images built from recorded runs, journaled and strict, sector by sector",
+        unit: "images",
+        short: 2000,
+        long: 100_000,
+        is_beside: false,
+        run: images::run,
+    },
+    sweep::PART,
+    flips::PART,
+    frames::PART,
+    connections::PART,
+    soak::PART,
+];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 
@@ -28,6 +76,9 @@ part. Build the broker in release mode first, and with the feature `faults` into
 ";
 
 fn main() -> ExitCode {
+    if let Ok(address) = std::env::var(soak::AS_READER) {
+        return soak::read_for_ever(&address);
+    }
     match trial::options(std::env::args().skip(1), PARTS) {
         Ok(None) => {
             println!("{USAGE}");
@@ -45,13 +96,37 @@ fn main() -> ExitCode {
 fn run(options: &trial::Options) -> ExitCode {
     let mut report = report::Report::new(&options.report);
     let mut is_well = true;
-    for part in &options.parts {
-        eprintln!("torture: {}: {}", part.name, part.what);
-        let trial = Trial::of(part, options);
-        let began = std::time::Instant::now();
-        let outcome = (part.run)(&trial);
+    let mut tell = |part: &Part, trial: &Trial, (took, outcome): (Duration, Outcome)| {
         is_well &= outcome.is_ok();
-        report.add(part, &trial, began.elapsed(), &outcome);
-    }
+        report.add(part, trial, took, &outcome);
+    };
+    let (beside, in_turn): (Vec<&Part>, Vec<&Part>) = options.parts.iter().partition(|part| part.is_beside);
+    std::thread::scope(|scope| {
+        let begin = |part: &'static Part| {
+            let trial = Trial::of(part, options);
+            (part, scope.spawn(move || (attempt(part, &trial), trial)))
+        };
+        let beside: Vec<_> = beside.into_iter().map(begin).collect();
+        for part in in_turn {
+            let trial = Trial::of(part, options);
+            tell(part, &trial, attempt(part, &trial));
+        }
+        for (part, running) in beside {
+            let (done, trial) = running.join().expect("a panic is an outcome");
+            tell(part, &trial, done);
+        }
+    });
     ExitCode::from(u8::from(!is_well))
+}
+
+/// Runs a part; a panic in it is a broken promise like any other.
+fn attempt(part: &Part, trial: &Trial) -> (Duration, Outcome) {
+    eprintln!("torture: {}: {}", part.name, part.what);
+    let began = Instant::now();
+    let outcome = std::panic::catch_unwind(|| (part.run)(trial));
+    let outcome = outcome.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().cloned();
+        Err(said.or(panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+    });
+    (began.elapsed(), outcome)
 }

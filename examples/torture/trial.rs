@@ -1,6 +1,7 @@
 //! What a part is, and what it is told: how much, with which seed, with which binaries.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One way to hurt the broker.
 pub struct Part {
@@ -12,6 +13,8 @@ pub struct Part {
     /// How many in CI, and how many with `--long`.
     pub short: u64,
     pub long: u64,
+    /// It takes little of the processor, and runs beside the others from the beginning on.
+    pub is_beside: bool,
     pub run: fn(&Trial) -> Outcome,
 }
 
@@ -70,6 +73,15 @@ pub fn options(arguments: impl Iterator<Item = String>, parts: &'static [Part]) 
 
 fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("{text:?} is not a number"))
+}
+
+/// Tells threads to stop, whatever way the one that watches over them ends.
+pub struct Stopper<'a>(pub &'a AtomicBool);
+
+impl Drop for Stopper<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Numbers that a seed decides (xorshift64*).

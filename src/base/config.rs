@@ -10,6 +10,8 @@
 //! name, with the nearest key or the range.
 //! Not done: a [`Config`] is a value; who shares one, and what follows a change, is known above.
 
+use std::net::IpAddr;
+
 use crate::base::{Error, Result};
 
 mod environment;
@@ -53,6 +55,8 @@ pub enum Kind {
     Text,
     /// One directory.
     Folder,
+    /// Addresses of hosts, each with a number behind a colon.
+    Counts,
     /// Addresses, each behind the name of its listener; one without a name is kept as PLAINTEXT's.
     Listeners,
 }
@@ -85,6 +89,10 @@ impl Key {
             }
             Kind::Text => Some(value.to_string()),
             Kind::Folder => Some(value.to_string()).filter(|value| !value.is_empty() && !value.contains(',')),
+            Kind::Counts => counts(value).map(|counts| {
+                let listed: Vec<String> = counts.iter().map(|(host, count)| format!("{host}:{count}")).collect();
+                listed.join(",")
+            }),
             Kind::Listeners => {
                 let named = value.split(',').map(str::trim).map(|address| match address.contains("://") {
                     true => address.to_string(),
@@ -95,6 +103,16 @@ impl Key {
         };
         normal.ok_or_else(|| format!("'{value}' is not {}", self.kind))
     }
+}
+
+/// Addresses and the numbers behind them; `None` if the text is no such list.
+pub fn counts(text: &str) -> Option<Vec<(IpAddr, u32)>> {
+    let count = |pair: &str| {
+        let (host, count) = pair.trim().rsplit_once(':')?;
+        let host: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
+        Some((host.to_canonical(), count.parse().ok()?))
+    };
+    text.split(',').filter(|pair| !pair.trim().is_empty()).map(count).collect()
 }
 
 impl std::fmt::Display for Kind {
@@ -108,6 +126,7 @@ impl std::fmt::Display for Kind {
             Kind::Choices(words) => write!(f, "a list of {}", words.join(", ")),
             Kind::Text => write!(f, "text"),
             Kind::Folder => write!(f, "one directory"),
+            Kind::Counts => write!(f, "a list of ADDRESS:COUNT"),
             Kind::Listeners => write!(f, "a list of NAME://HOST:PORT"),
         }
     }

@@ -4,10 +4,13 @@
 
 pub mod config;
 mod error;
-pub mod metrics;
 #[macro_use]
 mod note;
+pub mod limits;
+pub mod lock;
+pub mod metrics;
 pub mod seeded;
+pub mod sync;
 mod types;
 mod utc;
 mod uuid;

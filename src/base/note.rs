@@ -105,6 +105,9 @@ pub fn write_note(note: &Note) {
 
 /// Writes a line to stderr, whole.
 pub fn write_line(line: &str) {
+    if cfg!(test) {
+        return eprintln!("{line}"); // kept, and shown when the test fails
+    }
     // A log line that cannot be written has nowhere else to go.
     let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }

@@ -5,13 +5,14 @@
 //! Not done: a parent that ended before the broker could look (a few ms) is not missed. A shell between the suite and
 //! the broker is the parent that counts.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::base::{Error, Result};
 use crate::os::{fs, parent, random};
-use crate::server::WantedTopic;
+use crate::server::{threads, WantedTopic};
 use crate::topic::name;
 
 /// How often the parent is looked at where the kernel does not tell of its end.
@@ -52,9 +53,9 @@ impl Drop for Scratch {
 }
 
 /// Asks for a stop when the process that started this one has ended.
-pub fn watch_parent(asked: Sender<()>) {
+pub fn watch_parent(asked: Sender<()>) -> io::Result<()> {
     let parent = parent::id();
-    std::thread::spawn(move || {
+    threads::start("parent", threads::STACK_BYTES, move || {
         if parent::wait_for_end(parent).is_err() {
             while parent::id() == parent {
                 std::thread::sleep(LOOK);
@@ -62,7 +63,8 @@ pub fn watch_parent(asked: Sender<()>) {
         }
         note!(Info, "parent_ended", [], "stopping: the process that started this one has ended");
         let _ = asked.send(());
-    });
+    })
+    .map(drop)
 }
 
 #[cfg(test)]

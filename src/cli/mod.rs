@@ -2,6 +2,7 @@
 
 mod completions;
 pub mod disk;
+pub mod dump_log;
 mod flags;
 mod harness;
 mod manual;
@@ -30,7 +31,8 @@ pub struct Command {
 }
 
 /// The first one is what `sendlog` without a command does.
-pub const COMMANDS: &[Command] = &[server::COMMAND, disk::COMMAND, completions::COMMAND, manual::COMMAND];
+pub const COMMANDS: &[Command] =
+    &[server::COMMAND, disk::COMMAND, dump_log::COMMAND, completions::COMMAND, manual::COMMAND];
 
 /// Finds the command in the table, and runs it.
 pub fn main(args: &[String]) -> ExitCode {

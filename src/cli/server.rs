@@ -4,8 +4,10 @@
 //! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use getopts::Matches;
 
@@ -15,7 +17,7 @@ use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
 use crate::cli::{options, say, Command};
 use crate::os::{fs, signals};
-use crate::server::{log_lines, Server, WantedTopic};
+use crate::server::{log_lines, threads, Server, WantedTopic};
 
 pub const COMMAND: Command = Command {
     name: "server",
@@ -137,7 +139,10 @@ fn plan(matches: &Matches) -> Result<Plan> {
 
 fn run(plan: Plan) -> ExitCode {
     let Plan { config, topics, scratch, exits_with_parent, .. } = plan;
-    let stop_asked = watch_signals(exits_with_parent, scratch.as_ref());
+    let stop_asked = match watch_signals(exits_with_parent, scratch.as_ref()) {
+        Ok(asked) => asked,
+        Err(error) => return options::refuse(&Error::unusable("cannot start a thread", error.to_string())),
+    };
     if scratch.is_some() && config.text("log.page.cache") == "keep" {
         fs::sync_nothing();
     }
@@ -167,22 +172,27 @@ fn run(plan: Plan) -> ExitCode {
     }
 }
 
+/// A second signal this soon is an echo of the first: `timeout(1)` signals its child, and then the group that it is in.
+const ECHO: Duration = Duration::from_millis(100);
+
 /// The first signal asks for a stop, which a start that still recovers carries out when it is done; the second ends
 /// the process at once.
-fn watch_signals(exits_with_parent: bool, scratch: Option<&Scratch>) -> mpsc::Receiver<()> {
+fn watch_signals(exits_with_parent: bool, scratch: Option<&Scratch>) -> io::Result<mpsc::Receiver<()>> {
     signals::block();
     let (asked, receiver) = mpsc::channel();
     if exits_with_parent {
-        harness::watch_parent(asked.clone());
+        harness::watch_parent(asked.clone())?;
     }
     let scratch = scratch.cloned();
-    std::thread::spawn(move || {
+    threads::start("signals", threads::STACK_BYTES, move || {
         signals::wait();
         let _ = asked.send(());
+        std::thread::sleep(ECHO);
+        signals::forget_pending();
         signals::wait();
         note!(Warn, "stopped_at_once", [], "a second signal came; the next start recovers");
         drop(scratch);
         std::process::exit(1);
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::slots::{Published, SlotKey};
 use super::*;
+use crate::base::seeded;
 use crate::group::records::{Committed, Record};
 use crate::partition::Partition;
 
@@ -60,7 +61,7 @@ impl GroupCoordinator {
             entry.group.check_commit(who, now.monotonic_ms)?;
             Ok(self.append_commits(shared, entry, &targets, commits, now))
         });
-        begun.unwrap_or(Err(ErrorCode::ILLEGAL_GENERATION)).map_err(refuse)
+        begun.and_then(|begun| begun.unwrap_or(Err(ErrorCode::ILLEGAL_GENERATION))).map_err(refuse)
     }
 
     /// Under the group's lock: a topic that is deleted from here on takes these offsets with it.
@@ -80,6 +81,7 @@ impl GroupCoordinator {
             let placed = good.iter().zip(first.0..);
             placed.map(|(commit, at)| (commit.key(), commit.at(Offset(at), now))).collect::<Vec<_>>()
         });
+        seeded::panic_at("panic-in-commit", &entry.group.id);
         for (key, published) in appended.iter().flatten() {
             entry.offsets.append(key.clone(), published.clone());
         }
@@ -90,11 +92,11 @@ impl GroupCoordinator {
     pub fn committed(&self, id: &str, stable: bool) -> Result<BTreeMap<SlotKey, Committed>> {
         self.log.check()?;
         let copy = |(key, published): (&SlotKey, &Published)| (key.clone(), published.clone());
-        let found: Option<Vec<_>> = self.with(id, false, |_, entry| match stable {
-            true => entry.offsets.last().map(copy).collect(),
+        let found = self.with(id, false, |_, entry| match stable {
+            true => entry.offsets.last().map(copy).collect::<Vec<_>>(),
             false => entry.offsets.published().map(copy).collect(),
         });
-        let found = found.unwrap_or_default();
+        let found = found?.unwrap_or_default();
         if let (true, Some(last)) = (stable, found.iter().map(|(_, published)| published.log_offset).max()) {
             self.log.flush_to(last + 1).map_err(|error| code_of(&error))?;
         }
@@ -121,7 +123,7 @@ impl GroupCoordinator {
             let end = self.forget(entry, &free, now).map_err(|error| code_of(&error))?;
             Ok((codes, end))
         });
-        let (codes, end) = deleted.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
+        let (codes, end) = deleted?.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
         self.log.flush_to(end).map_err(|error| code_of(&error))?;
         Ok(codes)
     }
@@ -136,6 +138,7 @@ impl GroupCoordinator {
 
     /// A topic is deleted: its offsets get tombstones, on the disk before its name is free again.
     pub fn forget_topic(&self, topic: &Topic, now: Now) -> Result<()> {
+        self.log.check()?;
         self.forget_where(now, |name| name == topic.name)
     }
 
@@ -144,13 +147,19 @@ impl GroupCoordinator {
     }
 
     fn forget_where(&self, now: Now, is_gone: impl Fn(&str) -> bool) -> Result<()> {
-        let mut end = Offset(0);
+        let (mut end, mut all) = (Offset(0), Ok(()));
         for entry in self.all() {
-            let mut entry = entry.lock().unwrap();
+            let mut entry = match lock(&entry) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    all = Err(error.into());
+                    continue;
+                }
+            };
             let keys: Vec<_> = entry.offsets.keys().filter(|(topic, _)| is_gone(topic)).cloned().collect();
             end = end.max(self.forget(&mut entry, &keys, now)?);
         }
-        self.log.flush_to(end)
+        self.log.flush_to(end).and(all)
     }
 
     /// Offsets that nobody has renewed for `offsets.retention.minutes` go, while their group is empty (KIP-211); those
@@ -158,7 +167,7 @@ impl GroupCoordinator {
     pub fn expire_offsets(&self, now: Now) -> Result<()> {
         let mut end = Offset(0);
         for entry in self.all() {
-            let mut entry = entry.lock().unwrap();
+            let Ok(mut entry) = lock(&entry) else { continue };
             if entry.group.state() != State::Empty {
                 continue;
             }
@@ -191,18 +200,23 @@ impl OnItsWay {
     }
 
     pub(super) fn publish(self, flushed: Result<()>) -> Outcomes {
-        let OnItsWay { entry, mut results, appended } = self;
+        let OnItsWay { entry, results, appended } = self;
         match flushed.and(appended) {
             Ok(appended) => {
-                let mut entry = entry.lock().unwrap();
+                let Ok(mut entry) = lock(&entry) else {
+                    return refuse_all(results, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+                };
                 appended.into_iter().for_each(|(key, published)| entry.offsets.publish(&key, published));
             }
-            Err(error) => results.iter_mut().filter(|result| result.is_ok()).for_each(|result| {
-                *result = Err(code_of(&error));
-            }),
+            Err(error) => return refuse_all(results, code_of(&error)),
         }
         results
     }
+}
+
+/// None of those that were good so far has come true.
+fn refuse_all(results: Outcomes, error: ErrorCode) -> Outcomes {
+    results.into_iter().map(|result| result.and(Err(error))).collect()
 }
 
 impl Commit {
@@ -234,12 +248,15 @@ impl Commit {
 pub(super) fn flush_target(topics: &TopicRegistry, commit: &Commit) -> Result<Arc<Partition>> {
     let partition = topics.find_partition(&commit.topic, commit.partition)?;
     let end = partition.bounds()?.log_end;
-    partition.flush_unless_os(commit.offset.min(end))?;
+    let reach = if seeded::is_on("commit-without-data-flush") { Offset(0) } else { commit.offset.min(end) };
+    partition.flush_unless_os(reach)?;
     Ok(partition)
 }
 
 fn still_lives(target: &Result<Arc<Partition>>, refused: Option<ErrorCode>) -> std::result::Result<(), ErrorCode> {
     let partition = target.as_ref().map_err(|error| error.code())?;
-    partition.bounds().map_err(|error| error.code())?;
+    if !is_on("topic-not-looked-at-again") {
+        partition.bounds().map_err(|error| error.code())?;
+    }
     refused.map_or(Ok(()), Err)
 }

@@ -16,11 +16,12 @@ impl GroupCoordinator {
         }
     }
 
-    pub(super) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
+    pub(crate) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
         let start = self.log.end()?;
         self.log.take_growth();
         for entry in self.all() {
-            let entry = entry.lock().unwrap();
+            // Without one that is out of service, its records would go.
+            let entry = lock(&entry)?;
             self.log.append(&entry.snapshot(), now.wall_ms)?;
         }
         self.log.flush_to(self.log.end()?)?;

@@ -7,10 +7,10 @@ use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 
-pub(super) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
-pub(super) const LIMITS: Limits =
-    Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10 };
-pub(super) const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
+pub(crate) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };
+pub(crate) const LIMITS: Limits =
+    Limits { initial_delay_ms: 0, session_min_ms: 1, session_max_ms: 60_000, size_max: 10, ..Limits::NONE };
+pub(crate) const NOBODY: Who = Who { member_id: "", instance_id: None, generation: -1 };
 pub(super) const RETENTION_MS: i64 = 60_000;
 pub(super) const NOTHING: Commit = Commit {
     topic: String::new(),
@@ -80,6 +80,8 @@ fn stop_everywhere(
         let (topics, groups) = open(folder.path()).unwrap();
         let done = faults::stop_after(stop, || change(&topics, &groups)).is_ok();
         drop((topics, groups));
+        // And the start is stopped as well, at another place each time; at every one in `start_tests`.
+        let _ = faults::stop_after(stop % 13, || open(folder.path()).map(drop));
         let (topics, groups) = open(folder.path()).unwrap();
         check(&topics, &groups, done, before);
     }

@@ -2,8 +2,8 @@
 //!
 //! Always true: a member that waits in a join is in the table of members; its answer names the generation it is part of.
 
-use crate::base::ErrorCode;
-use crate::group::member::{Joining, Member, Pending, Waits};
+use crate::base::{limits, ErrorCode, Result};
+use crate::group::member::{self, Joining, Member, Pending, Waits};
 use crate::group::state::{joined_error, synced_error, Answer, Group, Joined, Outcome, State};
 
 impl Group {
@@ -19,7 +19,14 @@ impl Group {
         if !self.has_room_for(joining) {
             self.pending.remove(&joining.member_id);
             self.remove(&joining.member_id, now_ms);
-            return Outcome::Now(joined_error(ErrorCode::GROUP_MAX_SIZE_REACHED, ""));
+            let why = format!("a member of group {} is refused: it is full", self.id);
+            let full = limits::GROUP_SIZE.refuse(ErrorCode::GROUP_MAX_SIZE_REACHED, why);
+            return Outcome::Now(joined_error(full.code(), ""));
+        }
+        let others = self.members.values().filter(|member| member.id != joining.member_id);
+        let held: usize = others.map(Member::bytes).sum();
+        if let Err(error) = self.check_bytes(held + member::bytes_of(&joining.protocols)) {
+            return refuse(error.code());
         }
         if !self.fits(joining) {
             return refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
@@ -31,6 +38,15 @@ impl Group {
             None if self.pending.remove(&joining.member_id).is_some() => self.add(joining, &joining.member_id, now_ms),
             None => self.rejoin(joining, now_ms),
         }
+    }
+
+    /// Whether the members may say that much together.
+    pub(super) fn check_bytes(&self, bytes: usize) -> Result<()> {
+        if bytes <= self.limits.bytes_max {
+            return Ok(());
+        }
+        let why = format!("the members of group {} would say {bytes} bytes together", self.id);
+        Err(limits::GROUP_BYTES.refuse(ErrorCode::POLICY_VIOLATION, why))
     }
 
     /// Whether `group.max.size` lets it in. In a rebalance those count that have joined it: when the limit was lowered,

@@ -59,7 +59,7 @@ fn with_members(topics: &TopicRegistry, groups: &GroupCoordinator) {
     assert!(matches!(join(groups, &joining("", false), "a"), Outcome::Now(_)));
     let Outcome::Wait(waiting) = join(groups, &joining("", false), "b") else { panic!("b does not wait") };
     assert!(matches!(join(groups, &joining("a", false), ""), Outcome::Now(_)));
-    assert!(groups.take_answer(&waiting, NOW).0.is_some());
+    assert!(groups.take_answer(&waiting, NOW).unwrap().0.is_some());
     assert_eq!(sync(groups, "a", 2, &["a", "b"]), b"for a");
     assert_eq!(sync(groups, "b", 2, &[]), b"for b");
 }
@@ -212,7 +212,7 @@ fn a_connection_that_ends_takes_its_newcomers_with_it() {
     groups.join("g", &joining("", true), "c", with_an_id.clone(), NOW);
     let Outcome::Wait(waiting) = groups.join("g", &joining("", false), "d", joined.clone(), NOW) else { panic!() };
     let waits: Vec<_> = ["a", "b"].iter().map(|id| join(&groups, &joining(id, false), "")).collect();
-    let told = |waiting: &Waiting| groups.take_answer(waiting, NOW).0.is_some();
+    let told = |waiting: &Waiting| groups.take_answer(waiting, NOW).unwrap().0.is_some();
     assert!(!told(&waiting), "c is to come");
     drop(with_an_id);
     groups.tick(NOW);
@@ -235,7 +235,7 @@ fn an_answer_is_kept_until_it_is_taken_also_if_the_group_is_empty() {
     let Outcome::Wait(waiting) = join("", "b") else { panic!("b does not wait") };
     ["b", "a"].iter().for_each(|id| groups.leave("h", id, None, NOW).unwrap());
     groups.tick(NOW);
-    let Some(Answer::Join(told)) = groups.take_answer(&waiting, NOW).0 else { panic!("b is told nothing") };
+    let Some(Answer::Join(told)) = groups.take_answer(&waiting, NOW).unwrap().0 else { panic!("b is told nothing") };
     assert_eq!(told.error, ErrorCode::UNKNOWN_MEMBER_ID);
     groups.tick(NOW);
     assert!(groups.describe("h").unwrap().is_none());

@@ -2,6 +2,8 @@
 //!
 //! Always true: metadata and assignment are the client's bytes; [`super::subscription`] alone looks into them.
 
+use crate::base::{limits, ErrorCode, Result};
+
 /// One way of working together that a member supports: a partition assignor, for consumers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Protocol {
@@ -27,6 +29,22 @@ pub struct Joining {
     pub needs_known_id: bool,
 }
 
+impl Joining {
+    /// Whether the names are such as a group keeps.
+    pub fn check_names(&self, bytes_max: usize) -> Result<()> {
+        let mut names = vec![&self.client_id, &self.protocol_type];
+        names.extend(&self.instance_id);
+        names.extend(self.protocols.iter().map(|protocol| &protocol.name));
+        match names.into_iter().find(|name| name.len() > bytes_max) {
+            None => Ok(()),
+            Some(name) => {
+                let why = format!("a name of {} bytes in a join", name.len());
+                Err(limits::GROUP_NAME_BYTES.refuse(ErrorCode::INVALID_REQUEST, why))
+            }
+        }
+    }
+}
+
 /// Names one request that waits. A client that lost its connection may ask again while its old request is still
 /// waiting, so a member id would not do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,6 +57,11 @@ pub struct Pending {
     pub ends_ms: i64,
     /// A rebalance waits for it: its client is still connected.
     pub is_awaited: bool,
+}
+
+/// What is kept of what a member supports.
+pub fn bytes_of(protocols: &[Protocol]) -> usize {
+    protocols.iter().map(|protocol| protocol.name.len() + protocol.metadata.len()).sum()
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -105,6 +128,11 @@ impl Member {
         self.session_timeout_ms = joining.session_timeout_ms;
         self.rebalance_timeout_ms = joining.rebalance_timeout_ms;
         self.protocols.clone_from(&joining.protocols);
+    }
+
+    /// What is kept of what it said, and of what it was told to do.
+    pub fn bytes(&self) -> usize {
+        bytes_of(&self.protocols) + self.assignment.len()
     }
 
     /// Its session goes on from now.

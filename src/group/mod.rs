@@ -11,7 +11,7 @@
 mod commits;
 mod compaction;
 #[cfg(test)]
-mod crash_tests;
+pub(crate) mod crash_tests;
 mod join;
 #[cfg(test)]
 mod life_tests;
@@ -22,16 +22,23 @@ mod race_tests;
 pub mod records;
 mod requests;
 mod slots;
+#[cfg(test)]
+mod start_tests;
 pub mod state;
 mod subscription;
+#[cfg(test)]
+mod sweep_tests;
 #[cfg(test)]
 mod tests;
 mod waits;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
-use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::base::lock::Hold;
+use crate::base::seeded::is_on;
+use crate::base::sync::{Mutex, MutexGuard};
+use crate::base::{limits, Error, ErrorCode, Offset, Result};
 use crate::partition::Wake;
 use crate::topic::{Topic, TopicRegistry};
 
@@ -62,7 +69,7 @@ pub struct GroupCoordinator {
 
 /// A group, its offsets, and the requests that wait for it.
 ///
-/// Lock order: registry, group, partition. Never held during a socket write, nor while a flush is waited for.
+/// Lock order: registry, group, partition. Never held during a socket write, nor while a flush is waited for. Taken by [`lock`].
 struct Entry {
     group: Group,
     offsets: Slots,
@@ -73,6 +80,8 @@ struct Entry {
     newcomers: HashMap<String, Weak<dyn Wake>>,
     /// Before that time a tick changes nothing.
     next_tick_ms: i64,
+    /// A panic ended what changed it, and that was said.
+    is_broken: bool,
 }
 
 /// A request that waits for its group.
@@ -110,28 +119,49 @@ impl GroupCoordinator {
         }
         let groups = groups.into_iter().map(|(id, entry)| (id, Arc::new(Mutex::new(entry)))).collect();
         let coordinator = GroupCoordinator { limits, retention_ms, log, groups: Mutex::new(groups) };
-        coordinator.forget_deleted_topics(topics, now)?;
+        if !is_on("tombstones-late") {
+            coordinator.forget_deleted_topics(topics, now)?;
+        }
         Ok(coordinator)
     }
 
     fn find(&self, id: &str) -> Option<Arc<Mutex<Entry>>> {
-        self.groups.lock().unwrap().get(id).cloned()
+        self.groups.hold().get(id).cloned()
     }
 
-    fn find_or_create(&self, id: &str) -> Arc<Mutex<Entry>> {
-        let mut groups = self.groups.lock().unwrap();
-        let fresh = || Arc::new(Mutex::new(Entry::new(id, self.limits)));
-        groups.entry(id.to_string()).or_insert_with(fresh).clone()
+    fn find_or_create(&self, id: &str) -> Result<Arc<Mutex<Entry>>> {
+        let mut groups = self.groups.hold();
+        if let Some(entry) = groups.get(id) {
+            return Ok(entry.clone());
+        }
+        if id.len() > self.limits.name_bytes_max {
+            let why = format!("a group's name of {} bytes", id.len());
+            return Err(limits::GROUP_NAME_BYTES.refuse(ErrorCode::INVALID_GROUP_ID, why));
+        }
+        if groups.len() >= self.limits.groups_max {
+            let why = format!("no group {id}: there are {} already", groups.len());
+            return Err(limits::GROUPS.refuse(ErrorCode::POLICY_VIOLATION, why));
+        }
+        let entry = Arc::new(Mutex::new(Entry::new(id, self.limits)));
+        groups.insert(id.to_string(), entry.clone());
+        Ok(entry)
     }
 
     /// Does something to a group, under its lock; `None` if there is no such group, and none is made. One that died in
-    /// the meantime is none.
-    fn with<T>(&self, id: &str, makes: bool, act: impl FnOnce(&Arc<Mutex<Entry>>, &mut Entry) -> T) -> Option<T> {
+    /// the meantime is none; one that is out of service is an error.
+    fn with<T>(
+        &self,
+        id: &str,
+        makes: bool,
+        act: impl FnOnce(&Arc<Mutex<Entry>>, &mut Entry) -> T,
+    ) -> std::result::Result<Option<T>, ErrorCode> {
         loop {
-            let entry = if makes { self.find_or_create(id) } else { self.find(id)? };
-            let mut guard = entry.lock().unwrap();
+            let found =
+                if makes { Some(self.find_or_create(id).map_err(|error| error.code())?) } else { self.find(id) };
+            let Some(entry) = found else { return Ok(None) };
+            let mut guard = lock(&entry)?;
             if guard.group.state() != State::Dead {
-                return Some(act(&entry, &mut guard));
+                return Ok(Some(act(&entry, &mut guard)));
             }
             drop(guard);
             self.bury(id);
@@ -140,14 +170,17 @@ impl GroupCoordinator {
 
     /// Takes a dead group out of the table.
     fn bury(&self, id: &str) {
-        let mut groups = self.groups.lock().unwrap();
-        if groups.get(id).is_some_and(|entry| entry.lock().unwrap().group.state() == State::Dead) {
+        let mut groups = self.groups.hold();
+        if groups
+            .get(id)
+            .is_some_and(|entry| lock(entry).is_ok_and(|entry| entry.group.state() == State::Dead))
+        {
             groups.remove(id);
         }
     }
 
     fn all(&self) -> Vec<Arc<Mutex<Entry>>> {
-        self.groups.lock().unwrap().values().cloned().collect()
+        self.groups.hold().values().cloned().collect()
     }
 
     /// Makes the offsets topic, when groups are used for the first time. Called without any lock.
@@ -164,6 +197,10 @@ impl GroupCoordinator {
         waker: Arc<dyn Wake>,
         now: Now,
     ) -> Outcome<Joined, Waiting> {
+        let refuse = |error| Outcome::Now(joined_error(error, &joining.member_id));
+        if let Err(error) = joining.check_names(self.limits.name_bytes_max) {
+            return refuse(error.code());
+        }
         let is_newcomer = joining.member_id.is_empty();
         let joined = self.with(id, is_newcomer, |shared, entry| {
             let outcome = self.change(entry, now, |entry| {
@@ -180,11 +217,14 @@ impl GroupCoordinator {
             }
             entry.wait_if_needed(outcome, shared, waker)
         });
-        joined.unwrap_or_else(|| {
-            let is_allowed = self.limits.allow_session(joining.session_timeout_ms);
-            let error = if is_allowed { ErrorCode::UNKNOWN_MEMBER_ID } else { ErrorCode::INVALID_SESSION_TIMEOUT };
-            Outcome::Now(joined_error(error, &joining.member_id))
-        })
+        match joined {
+            Ok(Some(joined)) => joined,
+            Ok(None) if !self.limits.allow_session(joining.session_timeout_ms) => {
+                refuse(ErrorCode::INVALID_SESSION_TIMEOUT)
+            }
+            Ok(None) => refuse(ErrorCode::UNKNOWN_MEMBER_ID),
+            Err(error) => refuse(error),
+        }
     }
 
     /// A sync. The leader's makes the group stable, which is written down before anybody is told.
@@ -206,7 +246,11 @@ impl GroupCoordinator {
             }
             entry.wait_if_needed(outcome, shared, waker)
         });
-        synced.unwrap_or_else(|| Outcome::Now(synced_error(ErrorCode::UNKNOWN_MEMBER_ID)))
+        match synced {
+            Ok(Some(synced)) => synced,
+            Ok(None) => Outcome::Now(synced_error(ErrorCode::UNKNOWN_MEMBER_ID)),
+            Err(error) => Outcome::Now(synced_error(error)),
+        }
     }
 
     /// Writes a group down; one that cannot be written lives on, and rebalances after a restart.
@@ -220,9 +264,9 @@ impl GroupCoordinator {
         }
     }
 
-    /// The answer to a request that waited, if it is there, and when to look again.
-    pub fn take_answer(&self, waiting: &Waiting, now: Now) -> (Option<Answer>, i64) {
-        let mut entry = waiting.entry.lock().unwrap();
+    /// The answer to a request that waited, if it is there, and when to look again; an error if there will be none.
+    pub fn take_answer(&self, waiting: &Waiting, now: Now) -> std::result::Result<(Option<Answer>, i64), ErrorCode> {
+        let mut entry = lock(&waiting.entry)?;
         if entry.next_tick_ms <= now.monotonic_ms {
             self.tick_entry(&mut entry, now);
         }
@@ -230,19 +274,19 @@ impl GroupCoordinator {
         if answer.is_some() {
             entry.waiting.remove(&waiting.ticket);
         }
-        (answer, entry.next_tick_ms)
+        Ok((answer, entry.next_tick_ms))
     }
 
     /// The client of a request that waits is gone.
     pub fn abandon(&self, waiting: &Waiting, now: Now) {
-        let mut entry = waiting.entry.lock().unwrap();
+        let Ok(mut entry) = lock(&waiting.entry) else { return };
         self.change(&mut entry, now, |entry| entry.group.abandon(waiting.ticket, now.monotonic_ms));
         entry.waiting.remove(&waiting.ticket);
     }
 
     pub fn heartbeat(&self, id: &str, who: Who, now: Now) -> std::result::Result<(), ErrorCode> {
         let beat = self.with(id, false, |_, entry| entry.group.heartbeat(who, now.monotonic_ms));
-        beat.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
+        beat?.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
     }
 
     pub fn leave(
@@ -255,7 +299,7 @@ impl GroupCoordinator {
         let left = self.with(id, false, |_, entry| {
             self.change(entry, now, |entry| entry.group.leave(member_id, instance_id, now.monotonic_ms))
         });
-        left.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
+        left?.unwrap_or(Err(ErrorCode::UNKNOWN_MEMBER_ID))
     }
 
     fn tick_entry(&self, entry: &mut Entry, now: Now) {
@@ -281,7 +325,7 @@ impl GroupCoordinator {
     /// Lets time pass for every group: sessions, patience; a group of which nothing is left goes.
     pub fn tick(&self, now: Now) {
         for entry in self.all() {
-            let mut entry = entry.lock().unwrap();
+            let Ok(mut entry) = lock(&entry) else { continue };
             if entry.next_tick_ms <= now.monotonic_ms || !entry.newcomers.is_empty() {
                 self.tick_entry(&mut entry, now);
             }
@@ -308,13 +352,14 @@ impl GroupCoordinator {
 
     pub fn describe(&self, id: &str) -> Result<Option<Described>> {
         self.log.check()?;
-        Ok(self.with(id, false, |_, entry| Described {
+        let described = self.with(id, false, |_, entry| Described {
             state: entry.group.state(),
             generation: entry.group.generation(),
             protocol_type: entry.group.protocol_type().unwrap_or_default().to_string(),
             protocol: entry.group.protocol().unwrap_or_default().to_string(),
             members: entry.group.members().cloned().collect(),
-        }))
+        });
+        Ok(described?)
     }
 
     /// All groups by name, with state and protocol type.
@@ -323,10 +368,10 @@ impl GroupCoordinator {
         let mut listed: Vec<_> = self
             .all()
             .iter()
-            .map(|entry| {
-                let entry = entry.lock().unwrap();
+            .filter_map(|entry| {
+                let entry = lock(entry).ok()?;
                 let protocol_type = entry.group.protocol_type().unwrap_or_default().to_string();
-                (entry.group.id.clone(), entry.group.state(), protocol_type)
+                Some((entry.group.id.clone(), entry.group.state(), protocol_type))
             })
             .filter(|(_, state, _)| *state != State::Dead)
             .collect();
@@ -344,7 +389,7 @@ impl GroupCoordinator {
                 _ => Err(ErrorCode::NON_EMPTY_GROUP),
             }
         });
-        let end = ended.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
+        let end = ended?.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
         self.bury(id);
         self.log.flush_to(end).map_err(|error| code_of(&error))
     }
@@ -358,6 +403,18 @@ fn code_of(error: &Error) -> ErrorCode {
     }
 }
 
+/// Locks a group. One that a panic may have left half changed stays out of service until a start reads it back from the log.
+fn lock(entry: &Mutex<Entry>) -> std::result::Result<MutexGuard<'_, Entry>, ErrorCode> {
+    entry.lock().map_err(|poisoned| {
+        let mut entry = poisoned.into_inner();
+        if !std::mem::replace(&mut entry.is_broken, true) {
+            let what = "a thread panicked while it changed it: out of service until the broker starts again";
+            note!(Error, "group_offline", [group = entry.group.id], "{what}");
+        }
+        ErrorCode::COORDINATOR_NOT_AVAILABLE
+    })
+}
+
 impl Entry {
     fn new(id: &str, limits: Limits) -> Entry {
         let (waiting, newcomers) = (HashMap::new(), HashMap::new());
@@ -368,6 +425,7 @@ impl Entry {
             waiting,
             newcomers,
             next_tick_ms: i64::MAX,
+            is_broken: false,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::base::config::{Overrides, Scope};
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::os::fs;
 use crate::partition::{Incoming, Partition};
-use crate::record::header::{BatchHeader, HEADER_SIZE};
+use crate::record::header::{self, BatchHeader, HEADER_SIZE};
 use crate::record::records::Records;
 use crate::record::{BatchBuilder, Codec};
 use crate::topic::TopicRegistry;
@@ -184,6 +184,9 @@ impl Contents {
             let Some((batch, rest)) = header.size().and_then(|size| bytes.split_at_checked(size as usize)) else {
                 break;
             };
+            if !header::crc_matches(batch, &header) {
+                return Err(unreadable(header.base_offset, "a batch whose CRC does not match"));
+            }
             if header.codec() != Some(Codec::None) {
                 return Err(unreadable(header.base_offset, "a compressed batch"));
             }

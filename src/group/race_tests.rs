@@ -82,7 +82,7 @@ fn a_topic_that_is_deleted_while_a_commit_flushes_its_data_gets_no_offset() {
     let targets = [flush_target(&topics, &commit)];
     topics.delete(&topic, || groups.forget_topic(&topic, NOW)).unwrap();
     let append = |shared: &_, entry: &mut _| groups.append_commits(shared, entry, &targets, &[commit], NOW);
-    let refused = groups.with("h", true, append).unwrap().publish(Ok(()));
+    let refused = groups.with("h", true, append).unwrap().unwrap().publish(Ok(()));
     assert_eq!(refused, [Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)]);
     assert_eq!(after_a_kill(folder.path(), topics, groups, "h"), None);
 }

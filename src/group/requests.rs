@@ -3,7 +3,7 @@
 //! Always true: a request under an old generation, an old member id or a fenced instance id changes nothing.
 
 use crate::base::ErrorCode;
-use crate::group::member::Waits;
+use crate::group::member::{self, Waits};
 use crate::group::state::{synced_error, Group, Outcome, State, Synced, Who};
 
 impl Group {
@@ -52,6 +52,11 @@ impl Group {
         if self.state == State::CompletingRebalance {
             if self.leader.as_deref() != Some(who.member_id) {
                 return Outcome::Wait(self.begin_wait(who.member_id, Waits::Sync));
+            }
+            let said: usize = self.members.values().map(|member| member::bytes_of(&member.protocols)).sum();
+            let assigned: usize = assignments.iter().map(|(_, assignment)| assignment.len()).sum();
+            if let Err(error) = self.check_bytes(said + assigned) {
+                return Outcome::Now(synced_error(error.code()));
             }
             self.assign(assignments, now_ms);
         }

@@ -66,9 +66,25 @@ pub struct Limits {
     pub session_min_ms: i64,
     pub session_max_ms: i64,
     pub size_max: usize,
+    /// What the members may say together.
+    pub bytes_max: usize,
+    /// The longest name of a group, a member, an instance, a client or a protocol.
+    pub name_bytes_max: usize,
+    pub groups_max: usize,
 }
 
 impl Limits {
+    /// Any number of groups and members, with whatever they say.
+    pub const NONE: Limits = Limits {
+        initial_delay_ms: 0,
+        session_min_ms: 0,
+        session_max_ms: i64::MAX,
+        size_max: usize::MAX,
+        bytes_max: usize::MAX,
+        name_bytes_max: usize::MAX,
+        groups_max: usize::MAX,
+    };
+
     pub fn allow_session(&self, timeout_ms: i64) -> bool {
         (self.session_min_ms..=self.session_max_ms).contains(&timeout_ms)
     }

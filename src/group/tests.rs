@@ -12,7 +12,8 @@ use super::state::{Answer, Group, Joined, Limits, Outcome, Synced, Who};
 use crate::base::ErrorCode;
 use crate::os::fs;
 
-const LIMITS: Limits = Limits { initial_delay_ms: 0, session_min_ms: 6_000, session_max_ms: 60_000, size_max: 3 };
+const LIMITS: Limits =
+    Limits { initial_delay_ms: 0, session_min_ms: 6_000, session_max_ms: 60_000, size_max: 3, ..Limits::NONE };
 
 struct Bench {
     group: Group,

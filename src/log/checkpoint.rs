@@ -16,31 +16,46 @@ use crate::os::fs;
 pub type Offsets = BTreeMap<TopicPartition, Offset>;
 
 pub fn read_offsets(path: &Path) -> Result<Offsets> {
-    let offsets = read_lines(path, |line| {
+    Ok(read_parsed(path, parse_offsets)?.unwrap_or_default())
+}
+
+/// What such a file says; `None` when it is none.
+pub fn parse_offsets(bytes: &[u8]) -> Option<Offsets> {
+    let offsets = parse_lines(bytes, |line| {
         let mut words = line.split(' ');
         let topic = words.next()?.to_string();
         let partition = words.next()?.parse().ok()?;
         let offset = words.next()?.parse().ok().map(Offset)?;
         Some((TopicPartition { topic, partition }, offset))
     })?;
-    Ok(offsets.into_iter().flatten().collect())
+    Some(offsets.into_iter().collect())
 }
 
 /// Durable when it returns.
 pub fn write_offsets(path: &Path, offsets: &Offsets) -> Result<()> {
-    let lines = offsets.iter().map(|(tp, offset)| format!("{} {} {offset}\n", tp.topic, tp.partition));
-    fs::replace(path, text(lines).as_bytes())
+    fs::replace(path, offsets_text(offsets).as_bytes())
+}
+
+/// What such a file holds.
+pub fn offsets_text(offsets: &Offsets) -> String {
+    text(offsets.iter().map(|(tp, offset)| format!("{} {} {offset}\n", tp.topic, tp.partition)))
 }
 
 /// Leader epochs with their start offsets; `None` when there is no readable file.
 pub fn read_epochs(path: &Path) -> Result<Option<Vec<(i32, Offset)>>> {
-    read_lines(path, |line| {
+    read_parsed(path, parse_epochs)
+}
+
+/// What such a file says; `None` when it is none.
+pub fn parse_epochs(bytes: &[u8]) -> Option<Vec<(i32, Offset)>> {
+    parse_lines(bytes, |line| {
         let (epoch, start) = line.split_once(' ')?;
         Some((epoch.parse().ok()?, Offset(start.parse().ok()?)))
     })
 }
 
-/// Not synced: batch headers hold the same facts, and a file that a power cut made unreadable counts as missing.
+/// Not synced, for the first epoch: a file that a power cut made unreadable counts as missing, and batch headers hold
+/// the same facts.
 pub fn write_epochs(path: &Path, epochs: &[(i32, Offset)]) -> Result<()> {
     fs::replace_unsynced(path, epoch_text(epochs).as_bytes())
 }
@@ -58,20 +73,20 @@ fn text(lines: impl ExactSizeIterator<Item = String>) -> String {
     format!("0\n{}\n", lines.len()) + &lines.collect::<String>()
 }
 
-fn read_lines<T>(path: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<Option<Vec<T>>> {
+fn read_parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Option<T>> {
     let Some(bytes) = fs::read(path)? else { return Ok(None) };
     if bytes.is_empty() {
         return Ok(None); // Kafka creates the root's files empty
     }
-    let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| parse_lines(text, parse));
+    let parsed = parse(&bytes);
     if parsed.is_none() {
         note!(Warn, "checkpoint_ignored", [path = path.display()], "not a checkpoint file");
     }
     Ok(parsed)
 }
 
-fn parse_lines<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    let mut lines = text.lines();
+fn parse_lines<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let mut lines = std::str::from_utf8(bytes).ok()?.lines();
     if lines.next()? != "0" {
         return None;
     }

@@ -4,14 +4,17 @@
 //! covers is the log end when it started, never the one when it ended.
 //!
 //! Always true: a failed flush is final. The kernel may have dropped the dirty pages and would report success the
-//! next time (fsyncgate), so nobody syncs this log again.
+//! next time (fsyncgate), so nobody syncs this log again. A flush that ends by a panic is one that failed.
 //! Not done: no clock. This is the one place below the server that waits, and only callers without a lock may.
 
-use std::sync::{Condvar, Mutex};
+mod running;
 
+use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::{clock_ns, Counter, Histogram};
-use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::base::sync::{Condvar, Mutex, MutexGuard};
+use crate::base::{seeded, Error, ErrorCode, Offset, Result};
 use crate::log::{FlushPlan, LogEnd};
+use running::Running;
 
 /// Fast path: before a flush begins, others who are about to append may run first, so that it covers them too. Whoever
 /// was answered by the last flush comes back with the next request just then. 64 clients that wait for each other's
@@ -46,9 +49,15 @@ impl Flush {
 
     /// Returns when everything below `target` is on the disk.
     ///
-    /// `plan` takes the log's lock for a moment to see what is to be synced; `flushed` is told what was.
-    pub fn wait_for(&self, target: Offset, plan: impl Fn() -> FlushPlan, flushed: impl Fn(LogEnd)) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
+    /// `plan` takes the log's lock for a moment to see what is to be synced, if there still is a log; `flushed` is told
+    /// what was.
+    pub fn wait_for(
+        &self,
+        target: Offset,
+        plan: impl Fn() -> Result<FlushPlan>,
+        flushed: impl Fn(LogEnd),
+    ) -> Result<()> {
+        let mut state = self.state.hold();
         WAITS.add(u64::from(state.durable < target));
         loop {
             if state.durable >= target {
@@ -58,28 +67,32 @@ impl Flush {
                 return Err(Error::rejected(code, "the partition went away while a flush was waited for"));
             }
             if state.is_running {
-                state = self.ended.wait(state).unwrap();
+                state = self.ended.sleep(state);
                 continue;
             }
             state.is_running = true;
             drop(state);
+            let running = Running(self);
             (0..YIELDS).for_each(|_| std::thread::yield_now());
-            let (plan, began_ns) = (plan(), clock_ns());
-            let result = plan.sync();
+            let (due, began_ns) = (plan().inspect_err(|error| running.end_all(error.code()))?, clock_ns());
+            let again = |error| if seeded::is_on("failed-sync-retried") { due.sync() } else { Err(error) };
+            let result = due.sync().or_else(again);
             FLUSHES.note(clock_ns() - began_ns, 1);
+            let end = if seeded::is_on("ticket-at-flush-end") { plan()?.end } else { due.end };
             if result.is_ok() {
-                flushed(plan.end);
+                flushed(end);
             }
-            state = self.end(plan.end.offset, &result);
+            state = self.end(end.offset, &result);
             result?;
         }
     }
 
-    fn end(&self, covered: Offset, result: &Result<()>) -> std::sync::MutexGuard<'_, State> {
-        let mut state = self.state.lock().unwrap();
+    fn end(&self, covered: Offset, result: &Result<()>) -> MutexGuard<'_, State> {
+        let mut state = self.state.hold();
         state.is_running = false;
         match result {
             Ok(()) => state.durable = state.durable.max(covered),
+            Err(Error::Rejected { .. }) => {} // nothing was synced
             Err(_) => state.closed = Some(ErrorCode::KAFKA_STORAGE_ERROR),
         }
         self.ended.notify_all();
@@ -88,7 +101,7 @@ impl Flush {
 
     /// Ends all waiting, now and later: the partition was deleted, or went offline.
     pub fn close(&self, code: ErrorCode) {
-        self.state.lock().unwrap().closed.get_or_insert(code);
+        self.state.hold().closed.get_or_insert(code);
         self.ended.notify_all();
     }
 }
@@ -99,9 +112,9 @@ mod tests {
     use crate::base::Position;
     use std::cell::Cell;
 
-    fn plan_to(offset: i64) -> FlushPlan {
+    fn plan_to(offset: i64) -> Result<FlushPlan> {
         let end = LogEnd { offset: Offset(offset), segment: Offset(0), position: Position(0) };
-        FlushPlan { end, is_needed: false, files: Vec::new() }
+        Ok(FlushPlan { end, is_needed: false, files: Vec::new() })
     }
 
     #[test]
@@ -134,6 +147,16 @@ mod tests {
             }
         });
         assert_eq!(flushes.into_inner(), 1);
+    }
+
+    #[test]
+    fn a_log_that_went_away_ends_the_wait_and_is_not_looked_for_again() {
+        let flush = Flush::new(Offset(0));
+        let gone = || Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into());
+        for _ in 0..2 {
+            let error = flush.wait_for(Offset(1), gone, |_| ()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        }
     }
 
     #[test]

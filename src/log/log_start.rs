@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::seeded::is_on;
 use crate::base::{Offset, Position, Result};
 use crate::log::segment::{file_name, Segment};
 use crate::log::Log;
@@ -13,16 +14,23 @@ use crate::os::fs;
 impl Log {
     /// Moves the log start up: what lies below is no longer read.
     ///
-    /// Whole segments below are renamed to `.deleted`, and returned for unlinking.
-    pub fn advance_start(&mut self, offset: Offset) -> Result<Vec<PathBuf>> {
+    /// Whole segments below are renamed to `.deleted`, and returned for unlinking. One that cannot be renamed is tried again
+    /// with the next move, or goes with the next start, which knows the log start.
+    pub fn advance_start(&mut self, offset: Offset) -> Vec<PathBuf> {
         assert!(offset <= self.end_offset, "log start {offset} beyond the end {}", self.end_offset);
         self.start_offset = self.start_offset.max(offset);
         let mut deleted = Vec::new();
         while self.segments.len() > 1 && self.segments[1].base_offset() <= self.start_offset {
-            deleted.extend(self.segments[0].rename_deleted()?);
+            match self.segments[0].rename_deleted() {
+                Ok(renamed) => deleted.extend(renamed),
+                Err(error) => {
+                    note!(Warn, "segment_not_removed", [], "tried again with the next one that goes: {error}");
+                    break;
+                }
+            }
             self.segments.remove(0);
         }
-        Ok(deleted)
+        deleted
     }
 }
 
@@ -44,6 +52,9 @@ impl Segment {
             let from = self.folder.join(file_name(self.base_offset, suffix));
             let to = self.folder.join(file_name(self.base_offset, suffix) + ".deleted");
             if fs::exists(&from) {
+                if is_on("retention-truncates") {
+                    fs::truncate(&fs::open_append(&from)?, &from, 0)?;
+                }
                 fs::rename(&from, &to)?;
             }
             renamed.push(to);

@@ -8,12 +8,13 @@
 //! ranges and need no lock to use them.
 //! Not done: no locks, threads or clocks in here, but for [`flush`], which waits for a sync.
 //!
-//! Reading order: [`segment`], [`offset_index`], [`view`], this file, [`flush`]; then [`time_index`], [`timestamps`],
+//! Reading order: [`segment`], [`offset_index`], [`view`], this file, [`flush`]; then [`flush_plan`], [`time_index`], [`timestamps`],
 //! [`recovery`].
 
 pub mod checkpoint;
 mod entries;
 pub mod flush;
+mod flush_plan;
 mod log_start;
 mod offset_index;
 pub mod on_disk;
@@ -30,13 +31,13 @@ mod upkeep;
 mod view;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::base::{Error, Offset, Position, Result};
 use crate::os::fs;
 use crate::record::header::{self, BatchHeader};
 use segment::Segment;
 
+pub use flush_plan::FlushPlan;
 pub use open_files::{holds_many_files, set_open_files_max, LazyFile};
 pub use timestamps::FoundTimestamp;
 pub use view::SegmentView;
@@ -135,12 +136,13 @@ impl Log {
     fn roll(&mut self) -> Result<()> {
         self.active_mut().finish_indexes();
         let base = self.end_offset;
-        let next = Segment::create(&self.folder, base)
-            .and_then(|segment| fs::sync_dir(&self.folder).map(|()| segment))
-            .map_err(|error| match restore::unlink(&self.folder, base).and_then(|()| fs::sync_dir(&self.folder)) {
+        let folder = fs::open_folder(&self.folder)?;
+        let next = Segment::create(&self.folder, base).and_then(|segment| folder.sync().map(|()| segment)).map_err(
+            |error| match restore::unlink(&self.folder, base).and_then(|()| folder.sync()) {
                 Ok(()) => error,
                 Err(_) => Error::corrupt(&self.folder, format!("{error}; and the new segment cannot be removed")),
-            })?;
+            },
+        )?;
         self.segments.push(next);
         Ok(())
     }
@@ -155,13 +157,6 @@ impl Log {
     fn view_at(&self, index: usize) -> SegmentView {
         let next_base = self.segments.get(index + 1).map(Segment::base_offset);
         self.segments[index].view(next_base)
-    }
-
-    /// What a flush that begins now has to sync.
-    pub fn flush_plan(&self) -> FlushPlan {
-        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
-        let files = self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.log_file().clone()).collect();
-        FlushPlan { end: self.end(), is_needed: self.recovery_point < self.end_offset, files }
     }
 
     /// The segments up to `end` have been synced.
@@ -188,23 +183,7 @@ impl Log {
     }
 }
 
-/// The files to sync so that everything up to `end` is on the disk.
-#[derive(Default)]
-pub struct FlushPlan {
-    pub end: LogEnd,
-    pub is_needed: bool,
-    pub files: Vec<Arc<LazyFile>>,
-}
-
-impl FlushPlan {
-    /// The slow part of a flush, without any lock.
-    pub fn sync(&self) -> Result<()> {
-        if self.is_needed {
-            self.files.iter().try_for_each(|file| fs::sync_data(&*file.get()?, file.path()))?;
-        }
-        Ok(())
-    }
-}
-
+#[cfg(test)]
+mod recovery_tests;
 #[cfg(test)]
 mod tests;

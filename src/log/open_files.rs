@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::base::Result;
 use crate::os::fs;
@@ -41,6 +41,12 @@ pub fn set_open_files_max(max: usize) {
     OPEN_MAX.store(max, Relaxed);
 }
 
+/// Takes a lock that is whole at every step. These are the standard library's own: one of them is there for the whole process,
+/// which an explorer of schedules runs many times, and nobody goes on to another lock under them.
+fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl LazyFile {
     /// A file that exists already; it is opened on first use.
     pub fn existing(path: PathBuf) -> Arc<LazyFile> {
@@ -61,7 +67,7 @@ impl LazyFile {
     pub fn create(path: PathBuf) -> Result<Arc<LazyFile>> {
         let file = fs::create_append(&path)?;
         let lazy = LazyFile::existing(path);
-        *lazy.slot.lock().unwrap() = Some(Arc::new(file));
+        *hold(&lazy.slot) = Some(Arc::new(file));
         lazy.enlist();
         Ok(lazy)
     }
@@ -73,7 +79,7 @@ impl LazyFile {
     /// The open file.
     pub fn get(self: &Arc<Self>) -> Result<Arc<File>> {
         self.used.store(true, Relaxed);
-        let mut slot = self.slot.lock().unwrap();
+        let mut slot = hold(&self.slot);
         if let Some(file) = &*slot {
             return Ok(file.clone());
         }
@@ -100,7 +106,7 @@ impl LazyFile {
     }
 
     fn enlist(self: &Arc<Self>) {
-        let mut open = OPEN.lock().unwrap();
+        let mut open = hold(&OPEN);
         open.push_back(Arc::downgrade(self));
         let mut looks = open.len();
         while open.len() > OPEN_MAX.load(Relaxed) && looks > 0 {

@@ -3,14 +3,16 @@
 //! After a clean stop the last entries of each index are checked and the few batches behind them walked. After a
 //! kill every batch from the recovery point on is read, its CRC checked and the indexes written anew.
 //!
-//! Always true: no byte is deleted. The first bad batch above the recovery point ends the log, and what is cut off
-//! is first copied to `<segment>.cut-<epoch>`. Anything bad below the recovery point changes nothing and returns
-//! `Corrupt`: the partition stays offline. The same start, stopped anywhere and begun again, ends the same.
+//! Always true: no byte of a log is deleted but what lies below its start. The first bad batch above the recovery point
+//! ends the log, and what is cut off is first copied to `<segment>.cut-<epoch>`. Anything bad below the recovery point
+//! changes nothing and returns `Corrupt`: the partition stays offline. The same start, stopped anywhere and begun again,
+//! ends the same. Files that nobody here has written are left alone.
 
 use std::fmt;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::base::seeded::is_on;
 use crate::base::{Error, Offset, Position, Result};
 use crate::log::restore::{parse_name, unlink};
 use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
@@ -66,12 +68,14 @@ pub fn open(
     on_batch: &mut dyn FnMut(&BatchHeader),
 ) -> Result<(Log, Recovered)> {
     let bases = list_segments(folder, names, opening.log_start)?;
+    let is_new = bases.is_empty();
     let mut restore = Restore { folder, config: &config, opening, on_batch, report: Recovered::default() };
     let mut segments = Vec::new();
     let mut end = bases.first().copied().unwrap_or(opening.log_start);
     for (index, base) in bases.iter().enumerate() {
         if *base < end {
-            return Err(Error::corrupt(folder.join(file_name(*base, "log")), format!("the log reaches offset {end}")));
+            let what = format!("at byte 0 it begins at offset {base}, and the segment before it reaches offset {end}");
+            return Err(Error::corrupt(folder.join(file_name(*base, "log")), what));
         }
         let (segment, segment_end, is_last) = restore.segment(*base, &bases[index + 1..])?;
         segments.push(segment);
@@ -80,19 +84,21 @@ pub fn open(
             break;
         }
     }
-    let report = restore.report;
-    if end < opening.recovery_point && opening.log_start < opening.recovery_point {
-        let what = format!("the log ends at offset {end}, below its recovery point {}", opening.recovery_point);
-        return Err(Error::corrupt(folder, what));
-    }
-    if segments.is_empty() || end < opening.log_start {
+    restore.check_end(&segments, end)?;
+    if is_new || end < opening.log_start {
         // Nothing readable is left: the log starts anew, never lower than it did.
+        let old: Vec<Offset> = segments.iter().map(Segment::base_offset).collect();
+        restore.set_aside(&old)?;
         segments = vec![Segment::create(folder, opening.log_start)?];
         fs::sync_dir(folder)?;
-        bases.iter().filter(|base| **base < opening.log_start).try_for_each(|base| unlink(folder, *base))?;
         end = opening.log_start;
+    } else if !opening.is_clean && segments.last().is_some_and(|last| last.size() == Position(0)) {
+        // A roll may have been killed between the new name and its sync, and nothing else makes it durable.
+        fs::sync_dir(folder)?;
     }
+    let report = restore.report;
     let start_offset = opening.log_start.max(segments[0].base_offset());
+    remove_leftovers(folder, names, &segments, end)?;
     let recovery_point = if opening.is_clean { end } else { opening.recovery_point.min(end) };
     let folder = folder.to_path_buf();
     Ok((Log { folder, config, segments, start_offset, end_offset: end, recovery_point }, report))
@@ -134,18 +140,45 @@ impl SegmentView {
     }
 }
 
-/// The base offsets of the segments that still count; leftovers of deletions are unlinked.
+/// The base offsets of the segments that still count: not of those that lie below the log start. Changes nothing.
 fn list_segments(folder: &Path, names: &[fs::Entry], log_start: Offset) -> Result<Vec<Offset>> {
-    let mut bases = Vec::new();
+    let mut bases: Vec<Offset> = names.iter().filter_map(|entry| parse_name(&entry.name, "log")).collect();
+    let below = bases.iter().skip(1).take_while(|next| **next <= log_start).count();
+    bases.drain(..below);
+    let (Some(first), Some(last)) = (bases.first(), bases.last()) else { return Ok(bases) };
+    // Segments go from either end alone, and their logs before their indexes: in the middle a log was lost.
+    let indexed = names.iter().filter_map(|entry| parse_name(&entry.name, "index"));
+    match indexed.filter(|base| base > first && base < last).find(|base| bases.binary_search(base).is_err()) {
+        Some(lost) => Err(Error::corrupt(folder.join(file_name(lost, "log")), "it is missing, and its index is there")),
+        None => Ok(bases),
+    }
+}
+
+/// Unlinks what a stop between two steps has left behind: files that were on their way to their name, or away from it;
+/// segments below the log start; indexes without a log.
+fn remove_leftovers(folder: &Path, names: &[fs::Entry], segments: &[Segment], end: Offset) -> Result<()> {
+    let first = segments[0].base_offset();
     for entry in names {
-        if entry.name.ends_with(".deleted") || entry.name.ends_with(".tmp") {
+        let of = |suffix| parse_name(&entry.name, suffix);
+        let is_below = [of("log"), of("index"), of("timeindex")].into_iter().flatten().any(|base| base < first);
+        let is_beyond = of("index").or(of("timeindex")).is_some_and(|base| base > first && base >= end);
+        let is_ours = segments.iter().any(|segment| of("index").or(of("timeindex")) == Some(segment.base_offset()));
+        let is_tmp = is_on("unknown-removed") && entry.name.ends_with(".tmp");
+        if is_below || (is_beyond && !is_ours) || is_on_its_way(&entry.name) || is_tmp {
             fs::unlink(&folder.join(&entry.name))?;
         }
-        bases.extend(parse_name(&entry.name, "log"));
     }
-    let below = bases.iter().skip(1).take_while(|next| **next <= log_start).count();
-    bases.drain(..below).try_for_each(|base| unlink(folder, base))?;
-    Ok(bases)
+    Ok(())
+}
+
+/// Whether this is the name of one of our files before it was renamed into place, or after it was renamed to be deleted.
+fn is_on_its_way(name: &str) -> bool {
+    const KINDS: &[&str] = &["log", "index", "timeindex", "snapshot", "batches", "txnindex"];
+    let stem = name.strip_suffix(".tmp").or(name.strip_suffix(".deleted"));
+    stem.is_some_and(|stem| {
+        KINDS.iter().any(|kind| parse_name(stem, kind).is_some())
+            || ["leader-epoch-checkpoint", "partition.metadata"].contains(&stem)
+    })
 }
 
 struct Restore<'a> {
@@ -157,6 +190,29 @@ struct Restore<'a> {
 }
 
 impl Restore<'_> {
+    /// How far the log goes at least: what was flushed is there, and a log that was stopped cleanly reaches its start.
+    fn end_min(&self) -> Offset {
+        let Opening { is_clean, recovery_point, log_start, .. } = self.opening;
+        match (is_clean, recovery_point > log_start) {
+            (true, _) => recovery_point.max(log_start),
+            (false, true) => recovery_point,
+            (false, false) => Offset(0), // whatever was flushed is not needed any more
+        }
+    }
+
+    fn check_end(&self, segments: &[Segment], end: Offset) -> Result<()> {
+        let known = self.end_min();
+        if end >= known {
+            return Ok(());
+        }
+        let (path, size) = match segments.last() {
+            Some(last) => (last.log_file().path().to_path_buf(), last.size()),
+            None => (self.folder.to_path_buf(), Position(0)),
+        };
+        let what = format!("the log ends at byte {size}, offset {end}, and offset {known} was on the disk");
+        Err(Error::corrupt(path, what))
+    }
+
     /// Opens one segment: it, its end offset, and whether the log ends with it.
     fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
         let segment = Segment::load(self.folder, base)?;
@@ -239,8 +295,11 @@ impl Restore<'_> {
         let trusted = if self.opening.is_clean { Offset(i64::MAX) } else { self.opening.recovery_point };
         let view = segment.view(None);
         let Some(number) = view.offset_index.find(segment.base_offset(), trusted - 1)? else { return Ok(None) };
-        if !indexes_look_right(segment)? {
-            return Ok(None);
+        match indexes_look_right(segment) {
+            Ok(is_right) if is_right || is_on("index-trusted") => {}
+            // An entry may name a batch behind the recovery point that is torn. What is bad below it, a scan meets.
+            Ok(_) | Err(Error::Corrupt { .. }) => return Ok(None),
+            Err(error) => return Err(error),
         }
         let batch = view.indexed_batch(&*segment.log_file().get()?, number)?;
         Ok(batch.map(|batch| (number, batch)))
@@ -260,11 +319,11 @@ impl Restore<'_> {
             None => (Position(0), segment.base_offset()),
         };
         let mut scan = Scan::new(&file, path, position, segment.size(), expected);
-        let durable = self.opening.recovery_point;
-        while scan.expected() < durable && scan.next_batch()?.is_some() {}
-        let is_missing = scan.expected() < durable && next_base.is_none() && self.opening.log_start < durable;
-        if is_missing {
-            let what = format!("it ends at offset {}, below the recovery point {durable}", scan.expected());
+        let known = self.end_min();
+        while scan.expected() < known.max(self.opening.recovery_point) && scan.next_batch()?.is_some() {}
+        if scan.expected() < known && next_base.is_none() {
+            let (offset, size) = (scan.expected(), segment.size());
+            let what = format!("it ends at byte {size}, offset {offset}, and offset {known} was on the disk");
             return Err(Error::corrupt(path, what));
         }
         Ok(())
@@ -296,7 +355,9 @@ impl Restore<'_> {
         let bytes = file_end - segment.size();
         self.report.bytes_cut += bytes;
         self.report.has_batches_behind_cut |= holds_a_batch(&file, &path, segment.size(), file_end)?;
-        fs::copy_aside(&file, &path, segment.size().0, bytes, &aside)?;
+        if !is_on("cut-not-kept") {
+            fs::copy_aside(&file, &path, segment.size().0, bytes, &aside)?;
+        }
         segment.cut()
     }
 
@@ -310,7 +371,7 @@ impl Restore<'_> {
             let Some(bytes) = fs::size(&log)? else { continue };
             self.report.bytes_cut += bytes;
             self.report.has_batches_behind_cut |= bytes > 0;
-            fs::rename(&log, &self.aside(*base))?;
+            fs::rename(&log, &self.free_aside(*base))?;
             unlink(self.folder, *base)?;
         }
         if bases.is_empty() {
@@ -320,8 +381,17 @@ impl Restore<'_> {
         }
     }
 
-    fn aside(&self, base: Offset) -> std::path::PathBuf {
+    fn aside(&self, base: Offset) -> PathBuf {
         self.folder.join(file_name(base, &format!("cut-{}", self.opening.epoch)))
+    }
+
+    /// The same, or another when this start has kept bytes of the segment there already.
+    fn free_aside(&self, base: Offset) -> PathBuf {
+        let aside = self.aside(base);
+        match fs::exists(&aside) {
+            true => self.folder.join(file_name(base, &format!("cut-{}-rest", self.opening.epoch))),
+            false => aside,
+        }
     }
 }
 
@@ -363,7 +433,11 @@ fn check_end(segment: &Segment, next_base: Offset) -> Result<()> {
     match scan.expected() {
         end if end <= next_base => Ok(()),
         end => {
-            Err(Error::corrupt(path, format!("it reaches offset {end}, and the next segment begins at {next_base}")))
+            let (size, next) = (segment.size(), next_base);
+            Err(Error::corrupt(
+                path,
+                format!("at byte {size} it reaches offset {end}, and the next begins at {next}"),
+            ))
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use crate::base::seeded::is_on;
 use crate::base::{Error, Offset, Position, Result};
 use crate::log::offset_index::{OffsetEntry, OffsetIndex};
 use crate::log::scan::{Batch, Scan};
@@ -103,6 +104,7 @@ impl Segment {
 
     /// Cuts the file behind the last batch that was accepted.
     pub fn cut(&mut self) -> Result<()> {
-        fs::truncate(&*self.log.get()?, self.log.path(), self.size.0)
+        let end = self.size.0 - u64::from(is_on("cut-off-by-one"));
+        fs::truncate(&*self.log.get()?, self.log.path(), end)
     }
 }

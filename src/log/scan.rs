@@ -83,7 +83,7 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         let left = self.end - self.next;
-        let bytes = self.window.read(self.file, self.path, self.next, (HEADER_SIZE as u64).min(left))?;
+        let bytes = self.window.read(self.file, self.path, self.next, (HEADER_SIZE as u64).min(left), left)?;
         let Some(header) = BatchHeader::parse(bytes) else { return Err(self.corrupt("a torn header")) };
         if !header.is_plausible_at(self.expected) {
             return Err(self.corrupt("no batch header that follows the one before"));
@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
             return Err(self.corrupt("a gap in the offsets"));
         }
         if with_crc {
-            let bytes = self.window.read(self.file, self.path, self.next, batch.size())?;
+            let bytes = self.window.read(self.file, self.path, self.next, batch.size(), left)?;
             if bytes.len() as u64 != batch.size() || !header::crc_matches(bytes, &header) {
                 return Err(self.corrupt("a batch whose CRC does not match"));
             }
@@ -123,14 +123,14 @@ impl Window {
         Window { size, start: Position(0), bytes: Vec::new() }
     }
 
-    /// `length` bytes from `position` on; fewer where the file ends.
-    fn read(&mut self, file: &File, path: &Path, position: Position, length: u64) -> Result<&[u8]> {
+    /// `length` bytes from `position` on, of `left` that there are; fewer where the file ends.
+    fn read(&mut self, file: &File, path: &Path, position: Position, length: u64, left: u64) -> Result<&[u8]> {
         let length = length as usize;
         let holds = |window: &Window| {
             position >= window.start && (position - window.start) as usize + length <= window.bytes.len()
         };
         if !holds(self) {
-            self.bytes.resize(self.size.max(length), 0);
+            self.bytes.resize(self.size.max(length).min(left as usize), 0);
             let got = fs::read_at(file, path, &mut self.bytes, position.0)?;
             self.bytes.truncate(got);
             self.start = position;

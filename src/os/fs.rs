@@ -1,4 +1,5 @@
-//! Every file operation of the broker, so that a test can stop the process between any two of them.
+//! Every file operation of the broker; each passes a fault point ([`crate::os::faults`]), so that a test can make any of
+//! them fail, or stop the process between any two.
 //!
 //! Always true: a file of ours is created with mode 0600, a folder with 0700, and no last component that is a
 //! symlink is followed. An error carries its path. "Durable" is spelled out by [`replace`]: write, sync the data,
@@ -14,10 +15,23 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::{metrics, Error, Result};
+use crate::base::{metrics, seeded, Error, Result};
+#[cfg(test)]
+pub use crate::os::faults;
+use crate::os::faults::{room, Operation};
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     |source| Error::Storage { path: path.to_path_buf(), source }
+}
+
+/// Passes a fault point; false: the operation is to say that it is done, and do nothing.
+fn pass(operation: Operation, path: &Path) -> Result<bool> {
+    crate::os::faults::pass(operation, path).map_err(at(path))
+}
+
+/// What a full disk says after it took a part.
+fn full() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENOSPC)
 }
 
 fn options() -> OpenOptions {
@@ -29,7 +43,7 @@ fn options() -> OpenOptions {
 /// Makes an empty file to append to and to read at any place; whatever had its name is emptied.
 pub fn create_append(path: &Path) -> Result<File> {
     metrics::note_call();
-    step("create", path)?;
+    pass(Operation::Create, path)?;
     let file = options().append(true).read(true).create(true).open(path).map_err(at(path))?;
     file.set_len(0).map_err(at(path))?;
     Ok(file)
@@ -38,12 +52,14 @@ pub fn create_append(path: &Path) -> Result<File> {
 /// Opens a file that exists, to append to it and to read it at any place.
 pub fn open_append(path: &Path) -> Result<File> {
     metrics::note_call();
+    pass(Operation::Open, path)?;
     options().append(true).read(true).open(path).map_err(at(path))
 }
 
 /// Opens a file that exists, to read it.
 pub fn open_read(path: &Path) -> Result<File> {
     metrics::note_call();
+    pass(Operation::Open, path)?;
     options().read(true).open(path).map_err(at(path))
 }
 
@@ -74,7 +90,12 @@ pub fn append(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Appends all slices, one behind the other, with one `writev(2)` where the kernel takes them at once.
 pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> Result<()> {
-    step("append", path)?;
+    let whole: usize = slices.iter().map(|slice| slice.len()).sum();
+    let taken = room(Operation::Append, path, whole).map_err(at(path))?;
+    if taken < whole {
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).take(taken).collect::<Vec<u8>>();
+        return Err(at(path)(file.write_all(&bytes).err().unwrap_or_else(full)));
+    }
     while !slices.is_empty() {
         metrics::note_call();
         match file.write_vectored(slices) {
@@ -92,7 +113,8 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
     let mut filled = 0;
     while filled < buffer.len() {
         metrics::note_call();
-        match file.read_at(&mut buffer[filled..], position + filled as u64) {
+        let end = filled + room(Operation::Read, path, buffer.len() - filled).map_err(at(path))?;
+        match file.read_at(&mut buffer[filled..end], position + filled as u64) {
             Ok(0) => break,
             Ok(n) => filled += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -105,7 +127,12 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
 /// Fills `buffer` from `position` on; a file that ends before is an error.
 pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
     metrics::note_call();
-    file.read_exact_at(buffer, position)
+    let (first, rest) = buffer.split_at_mut(room(Operation::Read, Path::new(""), buffer.len())?);
+    file.read_exact_at(first, position)?;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    file.read_exact_at(rest, position + first.len() as u64)
 }
 
 /// Bytes that are read at first; most files that are read whole are smaller.
@@ -113,6 +140,7 @@ const SMALL: usize = 1 << 10;
 
 /// Reads a small file whole; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    pass(Operation::Open, path)?;
     let mut file = match options().read(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(at(path))?,
@@ -122,7 +150,8 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; SMALL];
     let mut filled = 0;
     loop {
-        match file.read(&mut bytes[filled..]) {
+        let end = filled + room(Operation::Read, path, bytes.len() - filled).map_err(at(path))?;
+        match file.read(&mut bytes[filled..end]) {
             Ok(0) => break,
             Ok(got) => filled += got,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -152,8 +181,7 @@ pub fn sync_nothing() {
 /// `fdatasync(2)`: returns when the bytes written so far are on the disk.
 pub fn sync_data(file: &File, path: &Path) -> Result<()> {
     metrics::note_call();
-    step("sync", path)?;
-    if IS_SCRATCH.load(Ordering::Relaxed) {
+    if !pass(Operation::Sync, path)? || IS_SCRATCH.load(Ordering::Relaxed) {
         return Ok(());
     }
     file.sync_data().map_err(at(path))
@@ -161,12 +189,32 @@ pub fn sync_data(file: &File, path: &Path) -> Result<()> {
 
 /// Makes the names in a folder durable: those created, renamed and removed.
 pub fn sync_dir(path: &Path) -> Result<()> {
-    metrics::note_call();
-    step("sync folder", path)?;
-    if IS_SCRATCH.load(Ordering::Relaxed) {
-        return Ok(());
+    open_folder(path)?.sync()
+}
+
+/// A folder that was opened to be synced, for changes that must not fail halfway for want of a descriptor.
+pub struct Folder<'a> {
+    path: &'a Path,
+    /// `None`: nothing is synced.
+    open: Option<File>,
+}
+
+pub fn open_folder(path: &Path) -> Result<Folder<'_>> {
+    pass(Operation::Open, path)?;
+    let is_scratch = IS_SCRATCH.load(Ordering::Relaxed) || seeded::is_on("no-folder-sync");
+    let open = (!is_scratch).then(|| File::open(path)).transpose().map_err(at(path))?;
+    Ok(Folder { path, open })
+}
+
+impl Folder<'_> {
+    /// Makes the names in it durable.
+    pub fn sync(&self) -> Result<()> {
+        metrics::note_call();
+        match &self.open {
+            Some(folder) if pass(Operation::SyncFolder, self.path)? => folder.sync_all().map_err(at(self.path)),
+            _ => Ok(()),
+        }
     }
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(at(path))
 }
 
 /// Makes the files and names in new folders durable, and the folders' own names in `root`.
@@ -187,7 +235,7 @@ pub fn sync_folders(root: &Path, folders: &[PathBuf]) -> Result<()> {
 /// Cuts a file, or nothing when it is not longer than `length` already.
 pub fn truncate(file: &File, path: &Path, length: u64) -> Result<()> {
     metrics::note_call();
-    step("truncate", path)?;
+    pass(Operation::Truncate, path)?;
     file.set_len(length).map_err(at(path))
 }
 
@@ -215,20 +263,23 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> Result<(PathBuf, File)> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let temporary = PathBuf::from(name);
-    step("write", &temporary)?;
+    let taken = room(Operation::Write, &temporary, bytes.len()).map_err(at(&temporary))?;
     let mut file = options().write(true).create(true).truncate(true).open(&temporary).map_err(at(&temporary))?;
-    file.write_all(bytes).map_err(at(&temporary))?;
+    file.write_all(&bytes[..taken]).map_err(at(&temporary))?;
+    if taken < bytes.len() {
+        return Err(at(&temporary)(full()));
+    }
     Ok((temporary, file))
 }
 
 /// Copies `length` bytes from `position` on into a new file, and syncs it and its folder.
 pub fn copy_aside(file: &File, path: &Path, position: u64, length: u64, to: &Path) -> Result<()> {
-    step("copy", to)?;
+    let taken = room(Operation::Copy, to, length as usize).map_err(at(to))? as u64;
     let mut copy = options().write(true).create(true).truncate(true).open(to).map_err(at(to))?;
     let mut buffer = vec![0; 64 << 10];
     let mut done = 0;
-    while done < length {
-        let want = buffer.len().min((length - done) as usize);
+    while done < taken {
+        let want = buffer.len().min((taken - done) as usize);
         let got = read_at(file, path, &mut buffer[..want], position + done)?;
         if got == 0 {
             break;
@@ -236,20 +287,23 @@ pub fn copy_aside(file: &File, path: &Path, position: u64, length: u64, to: &Pat
         copy.write_all(&buffer[..got]).map_err(at(to))?;
         done += got as u64;
     }
+    if taken < length {
+        return Err(at(to)(full()));
+    }
     sync_data(&copy, to)?;
     sync_dir(folder_of(to))
 }
 
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     metrics::note_call();
-    step("rename", from)?;
+    pass(Operation::Rename, from)?;
     std::fs::rename(from, to).map_err(at(from))
 }
 
 /// Removes a file; none there is as good.
 pub fn unlink(path: &Path) -> Result<()> {
     metrics::note_call();
-    step("unlink", path)?;
+    pass(Operation::Unlink, path)?;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other.map_err(at(path)),
@@ -258,18 +312,22 @@ pub fn unlink(path: &Path) -> Result<()> {
 
 /// Removes a folder and the files in it.
 pub fn remove_folder(path: &Path) -> Result<()> {
-    step("remove folder", path)?;
+    pass(Operation::RemoveFolder, path)?;
     std::fs::remove_dir_all(path).map_err(at(path))
 }
 
 /// Makes a new folder; one that is there already is an error, since nobody knows what is in it.
 pub fn make_folder(path: &Path) -> Result<()> {
-    step("make folder", path)?;
+    pass(Operation::MakeFolder, path)?;
     DirBuilder::new().mode(0o700).create(path).map_err(at(path))
 }
 
 /// Makes a folder and those above it that are missing.
 pub fn make_folders(path: &Path) -> Result<()> {
+    if is_folder(path) {
+        return Ok(());
+    }
+    pass(Operation::MakeFolder, path)?;
     DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(at(path))
 }
 
@@ -284,6 +342,7 @@ pub fn is_folder(path: &Path) -> bool {
 
 /// A file's size in bytes; `None` when there is none.
 pub fn size(path: &Path) -> Result<Option<u64>> {
+    pass(Operation::Look, path)?;
     match path.symlink_metadata() {
         Ok(metadata) => Ok(Some(metadata.len())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -306,6 +365,7 @@ pub struct Entry {
 
 /// The names in a folder, sorted; those that are not UTF-8 cannot be ours and are left out.
 pub fn list(path: &Path) -> Result<Vec<Entry>> {
+    pass(Operation::List, path)?;
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).map_err(at(path))? {
         let entry = entry.map_err(at(path))?;
@@ -320,6 +380,7 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
 
 /// Locks a file for as long as it stays open (`flock(2)`): `None` when another process holds it.
 pub fn lock(path: &Path) -> Result<Option<File>> {
+    pass(Operation::Lock, path)?;
     let file = options().write(true).create(true).truncate(false).open(path).map_err(at(path))?;
     // SAFETY: the descriptor is open; no memory is passed.
     match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
@@ -334,71 +395,4 @@ pub fn lock(path: &Path) -> Result<Option<File>> {
 /// The folder that a path lies in.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().expect("a file of ours lies in a folder")
-}
-
-#[cfg(not(test))]
-fn step(_operation: &'static str, _path: &Path) -> Result<()> {
-    Ok(())
-}
-
-#[cfg(test)]
-use faults::step;
-
-/// A test's way to end the "process" between two steps, or to make one step fail.
-#[cfg(test)]
-pub mod faults {
-    use super::*;
-    use std::cell::RefCell;
-
-    #[derive(Default)]
-    struct Plan {
-        steps_left: Option<usize>,
-        /// Stopped: nothing reaches the disk any more. Otherwise one step fails, and the next ones work.
-        stops: bool,
-        taken: Vec<String>,
-    }
-
-    thread_local!(static PLAN: RefCell<Plan> = RefCell::default());
-
-    pub(super) fn step(operation: &'static str, path: &Path) -> Result<()> {
-        PLAN.with_borrow_mut(|plan| {
-            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            match &mut plan.steps_left {
-                Some(0) => {
-                    if !plan.stops {
-                        plan.steps_left = None;
-                    }
-                    return Err(at(path)(io::Error::other(format!("stopped before: {operation} {name}"))));
-                }
-                Some(left) => *left -= 1,
-                None => {}
-            }
-            plan.taken.push(format!("{operation} {name}"));
-            Ok(())
-        })
-    }
-
-    /// Runs `scenario` on this thread as a process that is killed after `steps` changes of the disk.
-    pub fn stop_after<T>(steps: usize, scenario: impl FnOnce() -> T) -> T {
-        run(steps, true, scenario)
-    }
-
-    /// Runs `scenario` with its (`steps` + 1)-th change of the disk failing, once.
-    pub fn fail_once_after<T>(steps: usize, scenario: impl FnOnce() -> T) -> T {
-        run(steps, false, scenario)
-    }
-
-    fn run<T>(steps: usize, stops: bool, scenario: impl FnOnce() -> T) -> T {
-        PLAN.set(Plan { steps_left: Some(steps), stops, taken: Vec::new() });
-        let result = scenario();
-        PLAN.set(Plan::default());
-        result
-    }
-
-    /// What `scenario` does to the disk, step by step.
-    pub fn record<T>(scenario: impl FnOnce() -> T) -> (T, Vec<String>) {
-        PLAN.set(Plan::default());
-        let result = scenario();
-        (result, PLAN.take().taken)
-    }
 }

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod crc;
 pub mod fadvise;
+pub mod faults;
 pub mod fs;
 pub mod journal;
 pub mod limits;

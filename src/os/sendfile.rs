@@ -10,8 +10,10 @@ use std::fs::File;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use crate::base::metrics::{self, Counter};
+use crate::os::faults::{self, Operation};
 
 /// Bytes that went from files to sockets like this.
 pub static SENT_BYTES: Counter = Counter::new();
@@ -24,14 +26,15 @@ pub static SENT_BYTES: Counter = Counter::new();
 pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) -> io::Result<()> {
     let mut at = position as libc::off_t;
     let mut left = length;
+    let mut room = faults::room(Operation::Sendfile, Path::new(""), length as usize)?;
     while left > 0 {
-        let chunk = left.min(1 << 30) as usize;
+        let chunk = room.min(1 << 30);
         metrics::note_call();
         // SAFETY: both descriptors are open for as long as they are borrowed, and `at` is a valid off_t to update.
         let sent = unsafe { libc::sendfile(socket.as_raw_fd(), file.as_raw_fd(), &mut at, chunk) };
         match sent {
             0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the segment file is shorter than promised")),
-            n if n > 0 => left -= n as u64,
+            n if n > 0 => (left, room) = (left - n as u64, room - n as usize),
             _ => retry_interrupted()?,
         }
     }

@@ -29,3 +29,11 @@ pub fn wait() {
     // SAFETY: `set` is initialised and `signal` is a valid place for the answer.
     unsafe { libc::sigwait(&set, &mut signal) };
 }
+
+/// Takes the signals that came already, so that [`wait`] waits for another.
+pub fn forget_pending() {
+    let set = stop_signals();
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `set` and `at_once` are initialised; a null pointer says that nothing more is asked about the signal.
+    while unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &at_once) } > 0 {}
+}

@@ -1,11 +1,14 @@
-//! What the standard library's sockets lack: a longer backlog, `MSG_MORE`, reading only what is there, a look at the peer.
+//! What the standard library's sockets lack: a longer backlog, `MSG_MORE`, reading only what is there, a look at the peer;
+//! and a fault point before `accept(2)`.
 
 use std::io::{self, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::base::metrics;
+use crate::os::faults::{self, Operation};
 
 /// `listen(2)` once more, with room for `backlog` connections that nobody has accepted yet.
 ///
@@ -16,6 +19,17 @@ pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Waits for the next connection, and takes it.
+pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    faults::pass(Operation::Accept, Path::new(""))?;
+    listener.accept()
+}
+
+/// Whether an accept failed since this process, or all together, have as many files open as they may.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// Sends all of `bytes`; `more` tells the kernel that the rest of the response follows at once (`MSG_MORE`).

@@ -38,11 +38,12 @@ impl Partition {
     pub fn append_all(&self, batches: Vec<Incoming>, now_ms: i64) -> Vec<Result<Appended>> {
         let config = self.config();
         let checked: Vec<_> = batches.into_iter().map(|batch| check(batch, &config, now_ms)).collect();
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         let mut places = state.append_all(checked, self.leader_epoch);
         let log_start = state.online().map_or(Offset(0), Log::start_offset);
         places = places.into_iter().map(|place| self.check_storage(&mut state, place)).collect();
         if config.flush_mode != FlushMode::Always && places.iter().any(Result::is_ok) {
+            seeded::panic_at("panic-in-append", &self.name.topic);
             state.wake_all();
         }
         drop(state);

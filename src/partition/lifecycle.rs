@@ -40,14 +40,14 @@ impl Partition {
         };
         let producers = read_producers(&folder, &names, &log)?;
         let partition = Partition::new(name, config, opening.epoch, Storage::Online(log), epochs, producers);
-        partition.state.lock().unwrap().has_changed = !opening.is_clean;
+        partition.lock().has_changed = !opening.is_clean;
         Ok((partition, recovered))
     }
 
     /// Writes this run's leader epoch down, which the first append under it does otherwise: making that file is part of
     /// making a partition, as with Kafka (`Partition.makeLeader`).
     pub fn begin_epoch(&self) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         let end = state.online()?.end_offset();
         state.epochs.begin(self.leader_epoch, end)
     }
@@ -91,8 +91,8 @@ impl Partition {
 
     /// Takes another configuration into use; the next append goes by it.
     pub fn configure(&self, config: PartitionConfig) {
-        *self.config.write().unwrap() = config;
-        if let Storage::Online(log) = &mut self.state.lock().unwrap().log {
+        *self.config.hold_write() = config;
+        if let Storage::Online(log) = &mut self.lock().log {
             log.configure(config.log);
         }
     }
@@ -101,7 +101,7 @@ impl Partition {
     /// so that a start after a kill reads the headers of the last segments only.
     pub fn flush_all(&self) -> Result<()> {
         let (end, snapshot) = {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.lock();
             let has_rolled = std::mem::take(&mut state.wants_flush);
             match &state.log {
                 Storage::Online(log) => {
@@ -119,18 +119,18 @@ impl Partition {
     }
 
     fn write_snapshot(&self, folder: &Path, end: Offset, producers: &ProducerState) -> Result<()> {
-        let _one_writer = self.snapshots.lock().unwrap();
+        let _one_writer = self.snapshots.hold();
         snapshot::write(folder, end, producers)
     }
 
     /// Forgets producers that have not written since then.
     pub fn expire_producers(&self, before_ms: i64) {
-        self.state.lock().unwrap().producers.expire(before_ms);
+        self.lock().producers.expire(before_ms);
     }
 
     /// Whether the flusher should look after this partition before its regular turn.
     pub fn wants_flush(&self) -> bool {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let Ok(log) = state.online() else { return false };
         let end = log.end();
         let unflushed = match end.segment == state.durable.segment {
@@ -142,7 +142,7 @@ impl Partition {
 
     /// Recovery point and log start, for the checkpoints; `None` while offline.
     pub fn checkpoint(&self) -> Option<(Offset, Offset)> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         state.online().ok().map(|log| (log.recovery_point(), log.start_offset()))
     }
 
@@ -151,7 +151,7 @@ impl Partition {
     ///
     /// A request that outlived the stop's patience may have appended after the flush: then the stop is not clean.
     pub fn finish(&self) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         let State { log, producers, epochs, has_changed, .. } = &mut *state;
         match log {
             Storage::Online(online) if online.recovery_point() == online.end_offset() => {
@@ -189,16 +189,16 @@ impl Partition {
     /// Where the log starts when what retention lets go is gone; `None` while nothing goes.
     pub fn start_after(&self, retention: Retention, now_ms: i64) -> Result<Option<Offset>> {
         let (views, log_end) = {
-            let state = self.state.lock().unwrap();
+            let state = self.lock();
             let log = state.online()?;
-            (log.views(), log.end_offset())
+            (log.views_from_start(), log.end_offset())
         };
         self.check_read(retention::start_after(&views, log_end, retention, now_ms))
     }
 
     /// Before a log start that retention asks for: at the very end of the log a new segment begins.
     pub fn roll_for_start(&self, offset: Offset) -> Result<()> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         state.online()?;
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
         let rolled = log.roll_for_start(offset);
@@ -209,7 +209,7 @@ impl Partition {
     /// known of producers does not go with the segments that it came from.
     pub fn prepare_start(&self, offset: Offset) -> Result<()> {
         let known = {
-            let state = self.state.lock().unwrap();
+            let state = self.lock();
             let log = state.online()?;
             let segments_go = log.views().get(1).is_some_and(|second| second.base_offset() <= offset);
             let known = || (log.folder().to_path_buf(), log.end_offset(), state.producers.clone());
@@ -222,25 +222,25 @@ impl Partition {
 
     /// Moves the log start up, after its checkpoint: the log start, and the files to unlink.
     pub fn advance_start(&self, offset: Offset) -> Result<(Offset, Vec<PathBuf>)> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         state.online()?;
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
-        let deleted = log.advance_start(offset)?;
+        let deleted = log.advance_start(offset);
         Ok((log.start_offset(), deleted))
     }
 
     /// Bytes of all its segments.
     pub fn size_bytes(&self) -> u64 {
-        self.state.lock().unwrap().online().map_or(0, Log::size)
+        self.lock().online().map_or(0, Log::size)
     }
 
     pub fn is_offline(&self) -> bool {
-        matches!(self.state.lock().unwrap().log, Storage::Offline)
+        matches!(self.lock().log, Storage::Offline)
     }
 
     /// Ends the partition's life: appends, flushes and fetches that wait get UNKNOWN_TOPIC_OR_PARTITION.
     pub fn mark_deleted(&self) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         state.log = Storage::Deleted;
         state.wake_all();
         drop(state);
@@ -266,11 +266,16 @@ impl Partition {
         result
     }
 
-    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes.
+    /// A read that meets bytes which cannot be a batch takes the partition offline; nothing on the disk changes. One that
+    /// the log start has overtaken is out of range.
     pub(super) fn check_read<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
-            let mut state = self.state.lock().unwrap();
-            state.online()?; // a deleted partition's files went away: say that instead
+            let mut state = self.lock();
+            let log = state.online()?; // a deleted partition's files went away: say that instead
+            if log.has_let_go(error) {
+                let why = format!("the log starts at offset {} meanwhile", log.start_offset());
+                return Err(Error::rejected(ErrorCode::OFFSET_OUT_OF_RANGE, why));
+            }
             if matches!(error, Error::Corrupt { .. }) {
                 self.take_offline(&mut state, error);
             }
@@ -278,19 +283,35 @@ impl Partition {
         result
     }
 
+    /// For an error elsewhere that leaves it open what a start will find of this partition.
+    pub fn go_offline(&self, error: &Error) {
+        self.take_offline(&mut self.lock(), error);
+    }
+
     pub(super) fn take_offline(&self, state: &mut State, error: &Error) {
         if matches!(state.log, Storage::Online(_)) {
-            note!(
-                Error,
-                "partition_offline",
-                [partition = self.name],
-                "OFFLINE until the broker starts again: {error}"
-            );
+            say_offline(&self.name, error);
             state.log = Storage::Offline;
             state.wake_all();
             self.flush.close(ErrorCode::KAFKA_STORAGE_ERROR);
         }
     }
+}
+
+/// The one line about a partition that goes offline: which, why, where, and what shows more.
+pub fn say_offline(name: &TopicPartition, error: &Error) {
+    let more = match error {
+        Error::Corrupt { path, .. } if path.extension().is_some_and(|suffix| suffix == "log") => {
+            format!("; nothing was changed, `sendlog dump-log {}` shows more", path.display())
+        }
+        _ => String::new(),
+    };
+    note!(
+        Error,
+        "partition_offline",
+        [partition = name],
+        "OFFLINE until the broker starts again: {error}{more}"
+    );
 }
 
 fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {

@@ -7,12 +7,12 @@ use crate::log::FoundTimestamp;
 
 impl Partition {
     pub fn bounds(&self) -> Result<Bounds> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         Ok(self.bounds_of(&state, state.online()?))
     }
 
     fn views(&self) -> Result<(Bounds, Vec<SegmentView>)> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log = state.online()?;
         let views = log.views().into_iter().map(|view| self.visible(&state, view)).collect();
         Ok((self.bounds_of(&state, log), views))
@@ -20,6 +20,10 @@ impl Partition {
 
     /// The first visible record with a timestamp of at least `timestamp_ms`.
     pub fn find_timestamp(&self, timestamp_ms: i64) -> Result<Option<FoundTimestamp>> {
+        look(|| self.look_for_timestamp(timestamp_ms))
+    }
+
+    fn look_for_timestamp(&self, timestamp_ms: i64) -> Result<Option<FoundTimestamp>> {
         let (bounds, views) = self.views()?;
         for view in views {
             let largest = self.check_read(view.largest_timestamp())?;
@@ -36,6 +40,10 @@ impl Partition {
 
     /// The visible record with the largest timestamp, the first of them if there are several (KIP-734).
     pub fn find_largest_timestamp(&self) -> Result<Option<FoundTimestamp>> {
+        look(|| self.look_for_largest_timestamp())
+    }
+
+    fn look_for_largest_timestamp(&self) -> Result<Option<FoundTimestamp>> {
         let (_, views) = self.views()?;
         let mut largest: Option<(i64, &SegmentView)> = None;
         for view in &views {
@@ -53,14 +61,14 @@ impl Partition {
 
     /// The leader epoch of the record at `offset`, or of the next one to come.
     pub fn leader_epoch_at(&self, offset: Offset) -> Result<i32> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log_end = state.online()?.end_offset();
         Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch })
     }
 
     /// The producers that are remembered, by id: epoch and last batch.
     pub fn active_producers(&self) -> Result<Vec<(i64, i16, Sequenced)>> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         state.online()?;
         let mut active: Vec<_> = state.producers.iter().map(|(id, known)| (id, known.epoch, *known.last())).collect();
         active.sort_by_key(|(id, ..)| *id);
@@ -79,11 +87,21 @@ impl Partition {
 
     /// The end of an epoch's records: the largest known epoch up to it, and where the next one begins.
     pub fn epoch_end(&self, epoch: i32) -> Result<Option<(i32, Offset)>> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let end = state.online()?.end_offset();
         if epoch == self.leader_epoch {
             return Ok(Some((epoch, end)));
         }
         Ok(state.epochs.end_of(epoch, (self.leader_epoch, end)))
+    }
+}
+
+/// Looks again when the log start has moved past a segment that was being looked into.
+fn look<T>(at_all: impl Fn() -> Result<T>) -> Result<T> {
+    loop {
+        match at_all() {
+            Err(error) if error.code() == ErrorCode::OFFSET_OUT_OF_RANGE => {}
+            other => return other,
+        }
     }
 }

@@ -9,17 +9,20 @@ mod append;
 mod leader_epochs;
 mod lifecycle;
 mod lookup;
+mod offline;
 mod producer_state;
-mod snapshot;
+pub mod snapshot;
 mod space;
 mod traffic;
 mod undo;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
-use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
+use crate::base::lock::{Hold, HoldShared};
+use crate::base::sync::{Mutex, RwLock};
+use crate::base::{seeded, Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
 use crate::record::check::{self, Rules};
@@ -27,6 +30,7 @@ use crate::record::header::{self, BatchHeader};
 
 pub use append::{Appended, Incoming};
 use leader_epochs::LeaderEpochs;
+pub use lifecycle::say_offline;
 pub use producer_state::Sequenced;
 use producer_state::{ProducerState, Verdict};
 pub use traffic::{Given, SegmentShape, Standing, Taken};
@@ -61,7 +65,7 @@ pub struct Partition {
     config: RwLock<PartitionConfig>,
     /// The broker's leader epoch in this run.
     leader_epoch: i32,
-    /// Guards the log and the list of wakers. Lock order: registry, group, partition.
+    /// Guards the log and the list of wakers. Lock order: registry, group, partition. Taken by [`Partition::lock`].
     /// Never held during a socket write, nor while a flush is waited for.
     state: Mutex<State>,
     flush: Flush,
@@ -120,13 +124,13 @@ impl Partition {
     }
 
     fn config(&self) -> PartitionConfig {
-        *self.config.read().unwrap()
+        *self.config.hold_read()
     }
 
     /// Whether a producer that asked for this is answered only after a flush.
     pub fn acks_wait_for_flush(&self, acks: i16) -> bool {
         match self.config().flush_mode {
-            FlushMode::Acks => acks == -1,
+            FlushMode::Acks => acks == -1 && !seeded::is_on("ack-before-sync"),
             FlushMode::Os => false,
             FlushMode::Always => acks != 0,
         }
@@ -134,19 +138,17 @@ impl Partition {
 
     /// Waits until everything below `offset` is on the disk. Only callers without a lock may.
     pub fn flush_to(&self, offset: Offset) -> Result<()> {
-        let plan = || {
-            let state = self.state.lock().unwrap();
-            state.online().map_or_else(|_| Default::default(), Log::flush_plan)
-        };
+        let plan = || self.lock().online().map(Log::flush_plan);
         let result = self.flush.wait_for(offset, plan, |end| self.flushed(end));
         if let Err(error @ (Error::Storage { .. } | Error::Corrupt { .. })) = &result {
-            self.take_offline(&mut self.state.lock().unwrap(), error);
+            self.take_offline(&mut self.lock(), error);
         }
         result
     }
 
     fn flushed(&self, end: LogEnd) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
+        seeded::panic_at("panic-in-flush", &self.name.topic);
         if let Storage::Online(log) = &mut state.log {
             log.flushed(end.offset);
             state.durable = end;
@@ -167,7 +169,7 @@ impl Partition {
 
     /// Finds the bytes from `offset` on, as [`SegmentView::range`] says; the lock is released before the looking up.
     pub fn fetch(&self, offset: Offset, bytes_max: u64, first_goes_whole: bool) -> Result<Fetched> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log = state.online()?;
         let bounds = self.bounds_of(&state, log);
         if offset < bounds.log_start || offset > bounds.log_end {
@@ -206,17 +208,17 @@ impl Partition {
     }
 
     fn view_of(&self, offset: Offset) -> Result<SegmentView> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         Ok(self.visible(&state, state.online()?.view(offset)))
     }
 
     /// Calls `waker` at each change, until [`Partition::remove_waker`].
     pub fn add_waker(&self, waker: Arc<dyn Wake>) {
-        self.state.lock().unwrap().wakers.push(waker);
+        self.lock().wakers.push(waker);
     }
 
     pub fn remove_waker(&self, waker: &Arc<dyn Wake>) {
-        self.state.lock().unwrap().wakers.retain(|known| !Arc::ptr_eq(known, waker));
+        self.lock().wakers.retain(|known| !Arc::ptr_eq(known, waker));
     }
 }
 

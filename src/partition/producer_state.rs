@@ -161,7 +161,7 @@ impl ProducerState {
         self.producers.iter().map(|(id, producer)| (*id, producer))
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.producers.len()
     }
 

@@ -182,12 +182,18 @@ fn sequences_begin_again_after_the_largest_also_over_a_kill() {
 
 #[test]
 fn a_snapshot_of_a_log_that_went_further_is_not_believed_when_this_one_gets_there() {
+    let other = || crate::record::BatchBuilder::new().producer(8, 0, 0).record(1000, None, Some(b"v")).build();
+    // What this log was before a power cut took its end: with a batch of another producer.
+    let longer = tempfile::tempdir().unwrap();
+    let partition = sent(longer.path());
+    partition.append(&mut other(), 9, 0).unwrap();
+    stop(partition);
     let folder = tempfile::tempdir().unwrap();
     drop(sent(folder.path()));
-    let known = snapshot::read(folder.path(), &crate::os::fs::list(folder.path()).unwrap(), Offset(SENT))
-        .unwrap()
-        .expect("a snapshot");
-    snapshot::write(folder.path(), Offset(SENT + 2), &known.state).unwrap();
+    for suffix in ["snapshot", "batches"] {
+        let [path] = &files(longer.path(), suffix)[..] else { panic!("one file .{suffix}") };
+        std::fs::copy(path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
     let partition = open(folder.path(), false, 0);
     for sequence in SENT..SENT + 4 {
         partition.append(&mut sequenced(sequence as i32), 9, 0).unwrap();
@@ -196,4 +202,6 @@ fn a_snapshot_of_a_log_that_went_further_is_not_believed_when_this_one_gets_ther
     let partition = open(folder.path(), false, 0);
     let next = partition.append(&mut sequenced(SENT as i32 + 4), 9, 0).unwrap();
     assert_eq!(next.first, Offset(SENT + 4));
+    let lost = partition.append(&mut other(), 9, 0).unwrap();
+    assert_eq!(lost.first, Offset(SENT + 5), "it is not taken for the one that was lost");
 }

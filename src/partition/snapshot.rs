@@ -13,10 +13,13 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use crate::base::seeded::is_on;
 use crate::base::{Offset, Result};
 use crate::os::fs;
-use crate::partition::producer_state::{Producer, ProducerState, Sequenced};
+use crate::partition::producer_state::{Producer, Sequenced};
 use crate::record::crc32c;
+
+pub use crate::partition::producer_state::ProducerState;
 
 const VERSION: i16 = 1;
 const CRC_AT: usize = 2;
@@ -53,7 +56,8 @@ pub fn write(folder: &Path, offset: Offset, state: &ProducerState) -> Result<()>
 /// Removes what speaks of a log that went further than this one: a power cut took its end. `names` is what the folder holds.
 pub fn remove_beyond(folder: &Path, names: &[fs::Entry], end: Offset) -> Result<()> {
     for suffix in ["snapshot", "batches"] {
-        let mut beyond = offsets(names, suffix).into_iter().filter(|known| *known > end);
+        let mut beyond =
+            offsets(names, suffix).into_iter().filter(|known| *known > end && !is_on("snapshot-not-bound"));
         beyond.try_for_each(|known| fs::unlink(&folder.join(name(known, suffix))))?;
     }
     Ok(())
@@ -108,7 +112,8 @@ fn encode(state: &ProducerState) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<ProducerState> {
+/// What a `.snapshot` says; `None` when it is torn or damaged.
+pub fn decode(bytes: &[u8]) -> Option<ProducerState> {
     let (version, rest) = bytes.split_first_chunk()?;
     let (crc, rest) = rest.split_first_chunk()?;
     if i16::from_be_bytes(*version) != VERSION || crc32c(rest) != u32::from_be_bytes(*crc) {
@@ -157,7 +162,8 @@ fn encode_batches(state: &ProducerState) -> Vec<u8> {
     bytes
 }
 
-fn decode_batches(bytes: &[u8]) -> Option<ProducerState> {
+/// What a `.batches` says; `None` when it is torn or damaged.
+pub fn decode_batches(bytes: &[u8]) -> Option<ProducerState> {
     let (crc, entries) = bytes.split_first_chunk::<4>()?;
     let (entries, rest) = entries.as_chunks::<BATCH_SIZE>();
     if !rest.is_empty() || crc32c(&bytes[4..]) != u32::from_be_bytes(*crc) {

@@ -13,7 +13,7 @@ const SNAPSHOT_ENTRY: [u64; 2] = [46, 190];
 impl Partition {
     /// Bytes that its folder takes; `None` while it is offline, when nobody knows what it holds.
     pub fn disk_bytes(&self) -> Option<u64> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log = match &state.log {
             Storage::Online(log) => log,
             Storage::Offline => return None,
@@ -26,12 +26,12 @@ impl Partition {
 
     /// Its segments; none while it is offline.
     pub fn holding(&self) -> Holding {
-        self.state.lock().unwrap().online().map_or_else(|_| Holding::default(), Log::holding)
+        self.lock().online().map_or_else(|_| Holding::default(), Log::holding)
     }
 
     /// Closes the active segment, unless it is empty; returns the log end, where the next one begins.
     pub fn roll(&self) -> Result<Offset> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         let end = state.online()?.end_offset();
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
         let rolled = log.roll_for_start(end);

@@ -85,6 +85,21 @@ fn a_failed_sync_is_final_for_the_partition() {
 }
 
 #[test]
+fn nobody_syncs_a_file_again_whose_sync_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let partition = partition(&folder, config(FlushMode::Acks));
+    partition.append(&mut batch(b"v"), 9, 0).unwrap();
+    let ((), reached) = faults::planned("sync:EIO:1", || {
+        for _ in 0..3 {
+            assert_eq!(partition.flush_to(Offset(1)).unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
+            assert!(partition.append(&mut batch(b"v"), 9, 0).is_err());
+            let _ = (partition.flush_all(), partition.roll(), partition.prepare_start(Offset(1)), partition.finish());
+        }
+    });
+    assert_eq!((reached.calls, reached.faults), (1, 1), "one sync, the one that failed");
+}
+
+#[test]
 fn a_stop_that_was_appended_to_is_not_clean_and_a_clean_one_takes_no_append() {
     let folder = tempfile::tempdir().unwrap();
     let partition = partition(&folder, config(FlushMode::Acks));
@@ -175,6 +190,7 @@ fn a_batch_that_failed_to_be_written_may_be_sent_again() {
     let failed = faults::fail_once_after(0, || partition.append(&mut sequenced(1), 9, 0));
     assert_eq!(failed.unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
     assert_eq!(partition.append(&mut sequenced(1), 9, 0).unwrap().first, Offset(1));
+    assert_eq!(partition.bounds().unwrap().log_end, Offset(2), "taken, not taken for one that lies there");
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub struct Standing {
 impl Partition {
     /// `None` while it is offline.
     pub fn standing(&self) -> Option<Standing> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let log = state.online().ok()?;
         let (segments, size_bytes) = (log.segment_count(), log.size());
         Some(Standing { bounds: self.bounds_of(&state, log), taken: state.taken, segments, size_bytes })
@@ -74,7 +74,7 @@ impl Partition {
 
     /// All segments, oldest first; none while offline.
     pub fn shape(&self) -> Vec<SegmentShape> {
-        let views = self.state.lock().unwrap().online().map(Log::views).unwrap_or_default();
+        let views = self.lock().online().map(Log::views).unwrap_or_default();
         let shape = |view: SegmentView| SegmentShape {
             base_offset: view.base_offset(),
             path: view.log_file().path().to_path_buf(),

@@ -6,6 +6,7 @@
 use super::append::Place;
 use super::producer_state::Producer;
 use super::*;
+use crate::base::seeded::is_on;
 use crate::log::Checked;
 
 impl State {
@@ -20,7 +21,9 @@ impl State {
         error: Error,
     ) {
         let end = self.online().map_or(begin, Log::end_offset);
-        self.producers.restore_entries(known);
+        if !is_on("undo-forgotten") {
+            self.producers.restore_entries(known);
+        }
         let mut next = begin;
         for batch in run {
             if next >= end {

@@ -22,6 +22,8 @@ const PRODUCER_ID: usize = 43; //       i64, -1 without idempotence
 const PRODUCER_EPOCH: usize = 51; //    i16
 const BASE_SEQUENCE: usize = 53; //     i32
 const RECORD_COUNT: usize = 57; //      i32
+/// Where the bytes begin that the CRC is computed over, to the batch's end.
+pub const CRC_RANGE_START: usize = ATTRIBUTES;
 /// Bytes of the header; the records start here.
 pub const HEADER_SIZE: usize = 61;
 /// Bytes of the two fields that [`BatchHeader::batch_length`] does not count.

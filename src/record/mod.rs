@@ -8,7 +8,7 @@ pub mod builder;
 pub mod check;
 mod check_records;
 mod check_timestamps;
-mod crc32c;
+pub mod crc32c;
 pub mod header;
 pub mod records;
 pub mod varint;

@@ -55,6 +55,11 @@ impl<'a> Records<'a> {
     pub fn new(bytes: &'a [u8]) -> Records<'a> {
         Records { rest: bytes }
     }
+
+    /// Bytes behind the records that were read.
+    pub fn bytes_left(&self) -> usize {
+        self.rest.len()
+    }
 }
 
 impl<'a> Iterator for Records<'a> {

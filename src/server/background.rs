@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Error, Result};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::{log_lines, now, Broker};
+use crate::server::{log_lines, now, panics, threads, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
 /// How often committed offsets and producers are looked through for those that have expired.
@@ -30,9 +30,7 @@ impl Background {
         let wake = Arc::new(WaitCell::default());
         broker.topics.set_space_waker(wake.clone());
         let (stop, cell) = (stopping.clone(), wake.clone());
-        let thread = std::thread::Builder::new()
-            .name("background".to_string())
-            .spawn(move || run(&broker, &stop, &cell))
+        let thread = threads::start("background", threads::STACK_BYTES, move || run(&broker, &stop, &cell))
             .map_err(|error| Error::unusable("cannot start a thread", error.to_string()))?;
         Ok(Background { stopping, wake, thread })
     }
@@ -44,45 +42,59 @@ impl Background {
     }
 }
 
+/// When what does not come with each tick is due.
+struct Due {
+    expiry_at: Instant,
+    retention_at: Instant,
+    checkpoint_at: Instant,
+}
+
 fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
     let settings = &broker.settings;
     let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
-    let mut expiry_at = Instant::now() + EXPIRY;
-    let mut retention_at = Instant::now() + settings.retention_interval;
-    let mut checkpoint_at = Instant::now() + settings.checkpoint_interval;
+    let began = Instant::now();
+    let mut due = Due {
+        expiry_at: began + EXPIRY,
+        retention_at: began + settings.retention_interval,
+        checkpoint_at: began + settings.checkpoint_interval,
+    };
     loop {
         wake.wait_until(Instant::now() + tick);
         if stopping.load(Ordering::SeqCst) {
             return;
         }
+        panics::survive(|| due.round(broker));
+    }
+}
+
+impl Due {
+    fn round(&mut self, broker: &Broker) {
+        let settings = &broker.settings;
         broker.topics.remove_deleted(now().monotonic_ms);
         broker.topics.keep_under_cap(now().wall_ms);
         broker.groups.tick(now());
         log_lines::say_what_was_left_out();
-        broker
-            .stranded
-            .overdue(Instant::now())
-            .iter()
-            .for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
+        let overdue = broker.stranded.overdue(Instant::now());
+        overdue.iter().for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
         if let Err(error) = broker.groups.compact(&broker.topics, now()) {
             note!(Warn, "offsets_not_compacted", [], "the offsets log grows until that works: {error}");
         }
-        if Instant::now() >= expiry_at {
-            expiry_at = Instant::now() + EXPIRY;
+        if Instant::now() >= self.expiry_at {
+            self.expiry_at = Instant::now() + EXPIRY;
             broker.topics.expire_producers(now().wall_ms);
             if let Err(error) = broker.groups.expire_offsets(now()) {
                 note!(Warn, "offsets_not_expired", [], "trying again later: {error}");
             }
         }
-        if Instant::now() >= retention_at {
-            retention_at = Instant::now() + settings.retention_interval;
+        if Instant::now() >= self.retention_at {
+            self.retention_at = Instant::now() + settings.retention_interval;
             broker.topics.apply_retention(now().wall_ms);
         }
-        let is_checkpoint = Instant::now() >= checkpoint_at;
+        let is_checkpoint = Instant::now() >= self.checkpoint_at;
         let all = is_checkpoint || settings.flushes_always || crate::log::holds_many_files();
         let flushed = flush(broker, |partition| all || partition.wants_flush());
         if is_checkpoint || (flushed && !settings.flushes_always) {
-            checkpoint_at = Instant::now() + settings.checkpoint_interval;
+            self.checkpoint_at = Instant::now() + settings.checkpoint_interval;
             if let Err(error) = broker.topics.write_checkpoints() {
                 note!(Warn, "checkpoints_not_written", [], "the next recovery reads more: {error}");
             }
@@ -96,8 +108,10 @@ fn flush(broker: &Broker, due: impl Fn(&Partition) -> bool) -> bool {
     for topic in broker.topics.all() {
         for partition in topic.partitions.iter().filter(|partition| due(partition)) {
             any = true;
-            // A failure is final for the partition, which has said so.
-            let _ = partition.flush_all();
+            // A failed sync is final for the partition, which has said so.
+            if let Err(error) = partition.flush_all() {
+                note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
+            }
         }
     }
     any

@@ -3,10 +3,12 @@
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
 //! wait for memory that each other hold. A reservation ends when its request has been executed.
 
-use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
+use crate::base::limits;
+use crate::base::lock::{Hold, Sleep};
+use crate::base::sync::{Condvar, Mutex};
 use crate::base::Error;
-use crate::server::counters::{BUDGET_WAITS, TOO_LARGE};
 
 pub struct Budget {
     total: usize,
@@ -24,6 +26,9 @@ struct State {
 
 /// Requests above this size leave a quarter of the budget to the others, so that a few large claims stop nobody.
 const LARGE_BYTES: usize = 1 << 20;
+
+/// How often a wait looks whether its client is still there.
+const LOOK_AT_SOCKET: Duration = Duration::from_secs(1);
 
 /// Bytes that are ours until this is dropped.
 pub struct Reserved<'a> {
@@ -47,22 +52,36 @@ impl Budget {
         }
     }
 
-    /// Waits until that much is free. Whoever holds a part must keep reading at a pace, so this ends.
-    pub fn reserve(&self, bytes: usize) -> Reserved<'_> {
-        let mut state = self.state.lock().unwrap();
+    /// Waits until that much is free; `None` if the client `is_gone` before. Whoever holds a part must keep reading at a pace,
+    /// so this ends.
+    pub fn reserve(&self, bytes: usize, is_gone: impl Fn() -> bool) -> Option<Reserved<'_>> {
+        if let Some(reserved) = self.try_reserve(bytes) {
+            return Some(reserved);
+        }
+        limits::BUDGET.hit();
+        let total = self.total;
+        note!(
+            Warn,
+            "limit_hit",
+            [limit = limits::BUDGET.key],
+            "a request of {bytes} bytes waits for others, which hold the {total}"
+        );
+        let mut state = self.state.hold();
         state.waiting += 1;
-        BUDGET_WAITS.add(u64::from(state.left < self.needed(bytes)));
-        while state.left < self.needed(bytes) {
-            state = self.freed.wait(state).unwrap();
+        while state.left < self.needed(bytes) && !is_gone() {
+            state = self.freed.sleep_for(state, LOOK_AT_SOCKET);
         }
         state.waiting -= 1;
-        state.left -= bytes;
-        Reserved { budget: self, bytes }
+        let is_free = state.left >= self.needed(bytes);
+        is_free.then(|| {
+            state.left -= bytes;
+            Reserved { budget: self, bytes }
+        })
     }
 
     /// Reserves that much if it is free now.
     pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.hold();
         (state.left >= self.needed(bytes)).then(|| {
             state.left -= bytes;
             Reserved { budget: self, bytes }
@@ -72,7 +91,7 @@ impl Budget {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        let mut state = self.budget.state.lock().unwrap();
+        let mut state = self.budget.state.hold();
         state.left += self.bytes;
         if state.waiting > 0 {
             self.budget.freed.notify_all();
@@ -80,12 +99,16 @@ impl Drop for Reserved<'_> {
     }
 }
 
-/// A frame's size that no request can have.
-pub fn check_size(size: i32, max: usize) -> Result<usize, Error> {
+/// A frame's size that no request can have, or none that a connection may begin with.
+pub fn check_size(size: i32, max: usize, first_max: usize) -> Result<usize, Error> {
     let what = match usize::try_from(size) {
         Ok(size) if size > max => {
-            TOO_LARGE.add(1);
+            limits::REQUEST_BYTES.hit();
             "a request size above socket.request.max.bytes"
+        }
+        Ok(size) if size > first_max => {
+            limits::FIRST_REQUEST_BYTES.hit();
+            "a first request above first.request.max.bytes"
         }
         Ok(0..8) => "a request size below that of a header",
         Ok(size) => return Ok(size),
@@ -116,7 +139,7 @@ mod tests {
         for (size, good) in
             [(8, true), (1000, true), (1001, false), (7, false), (0, false), (-1, false), (i32::MAX, false)]
         {
-            assert_eq!(check_size(size, 1000).is_ok(), good, "{size}");
+            assert_eq!(check_size(size, 1000, 1000).is_ok(), good, "{size}");
         }
     }
 }

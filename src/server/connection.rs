@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::base::metrics::take_tally;
 use crate::os::socket;
@@ -17,11 +16,9 @@ use crate::server::connections::Entry;
 use crate::server::frames::{Closed, Frames, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
-use crate::server::{counters, dispatch, response};
+use crate::server::{counters, dispatch, panics, response};
 use crate::wire::ApiKey;
 
-/// A client that takes no byte for this long is given up.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Answers that may wait for one flush, or be sent in one go.
 const OWED_MAX: usize = 256;
 /// Bytes of produce requests that are executed together at most, but for a larger one alone.
@@ -32,7 +29,7 @@ const OWED_BYTES_MAX: usize = 64 << 10;
 /// Serves a connection that was let in, in a thread of its own.
 pub fn start(entry: Entry, pool: &Arc<Pool>) {
     let peer = entry.peer();
-    let job = move || match serve(&entry) {
+    let job = move || match panics::contain(|| serve(&entry)) {
         Ok(()) | Err(Closed::Quietly) => {}
         Err(Closed::Because(why)) => {
             counters::CLOSED.add(1);
@@ -47,12 +44,13 @@ pub fn start(entry: Entry, pool: &Arc<Pool>) {
 fn serve(entry: &Entry) -> Result<(), Closed> {
     let socket = entry.socket();
     socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(READ_TIMEOUT))?;
-    socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+    let settings = &entry.broker().settings;
+    socket.set_read_timeout(Some(READ_TIMEOUT.min(settings.frames.idle_max)))?;
+    socket.set_write_timeout(Some(settings.write_timeout))?;
     let local = socket.local_addr()?;
     let (peer, site) = (entry.peer(), entry.site());
     let client = Client { broker: entry.broker(), socket, peer, local, site, wake: entry.wake() };
-    let mut connection = Connection { client, frames: Frames::default(), owed: Owed::default() };
+    let mut connection = Connection { client, frames: Frames::new(settings.frames), owed: Owed::default() };
     take_tally(); // of the connection that this thread had before
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {
@@ -80,28 +78,30 @@ struct Owed {
 impl<'a> Connection<'a> {
     fn run(&mut self) -> Result<(), Closed> {
         loop {
-            let (frame, _reserved) = self.next_frame()?;
+            let (frame, reserved) = self.next_frame()?;
             let (size, arrived_ns) = (frame.len(), self.frames.arrived_ns());
             if dispatch::is_produce(self.frames.bytes(frame.clone())) {
                 self.produce(frame, arrived_ns)?;
+                self.frames.executed(size);
             } else {
                 self.settle()?;
                 let frame = self.frames.bytes(frame);
-                let answer = dispatch::serve(&self.client, frame)?;
+                let (key, answer) = (dispatch::api_key(frame), dispatch::serve(&self.client, frame)?);
+                // A client that does not read its answer holds nothing of the budget.
+                self.frames.executed(size);
+                drop(reserved);
                 response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
-                counters::answered(dispatch::api_key(frame), [(arrived_ns, 1)]);
+                counters::answered(key, [(arrived_ns, 1)]);
             }
-            self.frames.shrink(size);
         }
     }
 
     /// Executes a produce request, together with those behind it that have arrived as well.
     fn produce(&mut self, first: Range<usize>, arrived_ns: u64) -> Result<(), Closed> {
-        let size_max = self.client.broker.settings.request_bytes_max;
         let bytes_max = first.start + PIPELINE_BYTES_MAX;
         let mut pipeline = vec![first];
         while pipeline.len() < OWED_MAX && pipeline[pipeline.len() - 1].end < bytes_max {
-            let Ok(Some(next)) = self.frames.next_buffered_if(size_max, dispatch::is_produce) else { break };
+            let Ok(Some(next)) = self.frames.next_buffered_if(dispatch::is_produce) else { break };
             pipeline.push(next);
         }
         self.owed.arrived.push((arrived_ns, pipeline.len()));
@@ -129,13 +129,12 @@ impl<'a> Connection<'a> {
     /// The next request; before waiting for it, everything owed is sent.
     fn next_frame(&mut self) -> Result<(Range<usize>, Option<Reserved<'a>>), Closed> {
         let broker = self.client.broker;
-        let size_max = broker.settings.request_bytes_max;
         let mut reserved = None;
         loop {
-            if let Some(frame) = self.frames.next_buffered(size_max)? {
+            if let Some(frame) = self.frames.next_buffered()? {
                 return Ok((frame, reserved));
             }
-            if let (Some(size), None) = (self.frames.claimed_size(size_max)?, &reserved) {
+            if let (Some(size), None) = (self.frames.claimed_size()?, &reserved) {
                 reserved = broker.budget.try_reserve(size);
                 if reserved.is_none() {
                     break;
@@ -151,7 +150,7 @@ impl<'a> Connection<'a> {
         if broker.connections.is_stopping() {
             return Err(Closed::Quietly);
         }
-        self.frames.wait(self.client.socket, size_max, broker.settings.idle_max, &broker.budget)
+        self.frames.wait(self.client.socket, &broker.budget)
     }
 
     /// Waits for the flushes and sends all that is owed.

@@ -1,34 +1,56 @@
 //! The table of open connections: it counts them, and lets a stop reach them.
 //!
 //! Always true: a connection is in the table from before its thread starts until that thread has ended, also by a
-//! panic. Beyond `max.connections` none is let in.
+//! panic. Beyond `max.connections`, or those that its address may have, none is let in; nor where the log's files would go
+//! without descriptors.
 
 use std::collections::HashMap;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::base::config::{counts, Config};
+use crate::base::limits::{self, Limit};
+use crate::base::lock::{Hold, Sleep};
+use crate::base::sync::{Condvar, Mutex};
 use crate::partition::Wake;
-use crate::server::counters::REFUSED;
 use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
 use crate::server::Broker;
 
 /// The connections that are open, so that a stop can reach them.
-#[derive(Default)]
 pub struct Connections {
     /// Guards the table; a leaf.
-    open: Mutex<HashMap<u64, Handle>>,
+    open: Mutex<Table>,
+    /// As many as there are descriptors for, beside those of the log's files.
+    descriptors: usize,
     closed: Condvar,
     next_id: AtomicU64,
     stopping: AtomicBool,
 }
 
+#[derive(Default)]
+struct Table {
+    all: HashMap<u64, Handle>,
+    /// How many each address has.
+    of_address: HashMap<IpAddr, usize>,
+}
+
 impl Connections {
+    pub fn new(descriptors: usize) -> Connections {
+        Connections {
+            open: Mutex::default(),
+            descriptors,
+            closed: Condvar::new(),
+            next_id: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
     /// How many are open, and how many have ever been.
     pub fn counts(&self) -> (usize, u64) {
-        (self.open.lock().unwrap().len(), self.next_id.load(Ordering::Relaxed))
+        (self.open.hold().all.len(), self.next_id.load(Ordering::Relaxed))
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -39,19 +61,19 @@ impl Connections {
     pub fn stop(&self, grace: Duration) {
         self.stopping.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + grace;
-        let mut open = self.open.lock().unwrap();
-        for handle in open.values() {
+        let mut open = self.open.hold();
+        for handle in open.all.values() {
             let _ = handle.socket.shutdown(Shutdown::Read);
             handle.wake.wake();
         }
-        while !open.is_empty() {
+        while !open.all.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
-                note!(Warn, "connections_cut", [count = open.len()], "they did not finish in time and are closed");
-                open.values().for_each(|handle| drop(handle.socket.shutdown(Shutdown::Both)));
+                note!(Warn, "connections_cut", [count = open.all.len()], "they did not finish in time and are closed");
+                open.all.values().for_each(|handle| drop(handle.socket.shutdown(Shutdown::Both)));
                 return;
             }
-            open = self.closed.wait_timeout(open, left).unwrap().0;
+            open = self.closed.sleep_for(open, left);
         }
     }
 }
@@ -78,18 +100,20 @@ impl Entry {
     pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr, site: &Arc<Site>) -> Option<Entry> {
         let connections = &broker.connections;
         broker.stranded.came_back(peer);
-        let most = broker.topics.config().int("max.connections");
-        let mut open = connections.open.lock().unwrap();
-        let count = open.len();
-        if count as i64 >= most {
+        let config = broker.topics.config();
+        let address = peer.ip().to_canonical();
+        let mut open = connections.open.hold();
+        if let Some((limit, count)) = open.reached(&config, connections.descriptors, address) {
             drop(open);
-            REFUSED.add(1);
-            note!(Warn, "connection_refused", [client = peer], "{count} are open, as many as max.connections allows");
+            limit.hit();
+            let key = limit.key;
+            note!(Warn, "connection_refused", [client = peer], "{count} are open, as many as {key} allows");
             return None;
         }
         let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
         let handle = Handle { socket: Arc::new(socket), wake: Arc::default() };
-        open.insert(id, handle.clone());
+        open.all.insert(id, handle.clone());
+        *open.of_address.entry(address).or_default() += 1;
         Some(Entry { id, handle, peer, site: site.clone(), broker: broker.clone() })
     }
 
@@ -117,7 +141,32 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let connections = &self.broker.connections;
-        connections.open.lock().unwrap().remove(&self.id);
+        let mut open = connections.open.hold();
+        open.all.remove(&self.id);
+        let address = self.peer.ip().to_canonical();
+        if let Some(count) = open.of_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                open.of_address.remove(&address);
+            }
+        }
         connections.closed.notify_all();
+    }
+}
+
+impl Table {
+    /// The limit that one connection more from this address would pass, and how many it allows.
+    fn reached(&self, config: &Config, descriptors: usize, address: IpAddr) -> Option<(&'static Limit, usize)> {
+        let most = |key| usize::try_from(config.int(key)).expect("checked when it was set");
+        let mine = self.of_address.get(&address).copied().unwrap_or(0);
+        let overrides = counts(config.text("max.connections.per.ip.overrides")).expect("checked when it was set");
+        let own = overrides.iter().find(|(known, _)| *known == address).map(|(_, count)| *count as usize);
+        let most_of_one = own.unwrap_or_else(|| most("max.connections.per.ip"));
+        let limits = [
+            (&limits::CONNECTIONS, self.all.len(), most("max.connections")),
+            (&limits::OPEN_FILES, self.all.len(), descriptors),
+            (&limits::CONNECTIONS_PER_ADDRESS, mine, most_of_one),
+        ];
+        limits.into_iter().find(|(_, now, most)| now >= most).map(|(limit, now, _)| (limit, now))
     }
 }

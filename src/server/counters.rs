@@ -1,9 +1,9 @@
-//! What the server counts: requests and how long they took, connections, limits that were hit.
+//! What the server counts: requests and how long they took, and connections.
 //!
 //! Always true: a request counts when its answer is with the kernel; one that closes its connection instead does not.
 //! It took the time from the arrival of its last byte to then, less what it spent waiting for others to do something
 //! (a record, a member); requests that were answered together each count whole.
-//! Not done: nothing is counted here of what a layer below counts itself (flushes, bytes sent, what partitions take and
+//! Not done: nothing is counted here of what a layer below counts itself (limits, flushes, bytes sent, what partitions take and
 //! give); [`super::admin`] puts all of it together.
 
 use crate::base::metrics::{take_tally, Counter, Durations, Histogram};
@@ -12,12 +12,6 @@ use crate::wire::{Api, ApiKey, API_TABLE};
 
 /// Connections that were closed for a reason, which the log names.
 pub static CLOSED: Counter = Counter::new();
-/// Connections that were closed at once, since `max.connections` were open.
-pub static REFUSED: Counter = Counter::new();
-/// Requests above `socket.request.max.bytes`.
-pub static TOO_LARGE: Counter = Counter::new();
-/// Requests that waited for a part of `queued.max.request.bytes`.
-pub static BUDGET_WAITS: Counter = Counter::new();
 
 /// Keys of APIs are below this; a test holds them to it.
 const KEYS: usize = 80;

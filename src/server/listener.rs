@@ -1,7 +1,8 @@
 //! Listeners: they accept connections and hand each to a thread.
 //!
 //! Always true: an accept that fails (no descriptors left, a client that vanished) is tried again; the listener lives
-//! until the stop. Beyond `max.connections` a new connection is closed with a log line.
+//! until the stop. Beyond a limit ([`Entry::enter`]) a new connection is closed with a log
+//! line.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,14 +12,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::base::config::{Config, Source};
-use crate::base::{Error, Result};
+use crate::base::{limits, Error, Result};
 use crate::os::socket;
 use crate::server::address::Endpoint;
 use crate::server::connection;
 use crate::server::connections::Entry;
+use crate::server::panics;
 use crate::server::pool::Pool;
 use crate::server::sites::Site;
-use crate::server::Broker;
+use crate::server::{threads, Broker};
 
 /// Connections that the kernel keeps for us until we accept them.
 const BACKLOG: i32 = 4096;
@@ -75,10 +77,8 @@ impl Listener {
         let address = socket.local_addr().map_err(failed)?;
         let stopping = Arc::new(AtomicBool::new(false));
         let (broker, pool, stop, by) = (broker.clone(), pool.clone(), stopping.clone(), site.clone());
-        let thread = std::thread::Builder::new()
-            .name("acceptor".to_string())
-            .spawn(move || accept_all(&socket, &by, &broker, &pool, &stop))
-            .map_err(failed)?;
+        let accept = move || accept_all(&socket, &by, &broker, &pool, &stop);
+        let thread = threads::start("acceptor", threads::STACK_BYTES, accept).map_err(failed)?;
         Ok(Listener { site, address, stopping, thread })
     }
 
@@ -109,19 +109,24 @@ impl Listener {
 fn accept_all(listener: &TcpListener, site: &Arc<Site>, broker: &Arc<Broker>, pool: &Arc<Pool>, stopping: &AtomicBool) {
     let mut is_failing = false;
     loop {
-        let accepted = listener.accept();
+        let accepted = socket::accept(listener);
         if stopping.load(Ordering::SeqCst) {
             return;
         }
         match accepted {
             Ok((socket, peer)) => {
                 is_failing = false;
-                if let Some(entry) = Entry::enter(broker, socket, peer, site) {
-                    connection::start(entry, pool);
-                }
+                panics::survive(|| {
+                    if let Some(entry) = Entry::enter(broker, socket, peer, site) {
+                        connection::start(entry, pool);
+                    }
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
+                if socket::is_out_of_descriptors(&error) {
+                    limits::OPEN_FILES.hit();
+                }
                 if !std::mem::replace(&mut is_failing, true) {
                     note!(Error, "accept_failed", [], "cannot accept a connection, trying on: {error}");
                 }

@@ -5,10 +5,12 @@
 //! Not done: no files and no rotation. Lines go to stderr; journald, docker or a shell keep them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::base::config::Config;
+use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::base::{set_note_writer, utc, write_line, Level, Note};
 use crate::os::journal;
 use crate::server::now_ms;
@@ -82,7 +84,7 @@ impl LogLines {
             return true;
         }
         self.end_bursts(now);
-        let mut bursts = self.bursts.lock().unwrap();
+        let mut bursts = self.bursts.hold();
         let burst = bursts.entry(note.event).or_insert(Burst { began: now, written: 0, left_out: 0 });
         let is_admitted = burst.written < self.repeat_max;
         match is_admitted {
@@ -94,7 +96,7 @@ impl LogLines {
 
     fn end_bursts(&self, now: Instant) {
         let is_over = |_: &&str, burst: &mut Burst| now.duration_since(burst.began) >= WINDOW;
-        let over: Vec<_> = self.bursts.lock().unwrap().extract_if(is_over).collect();
+        let over: Vec<_> = self.bursts.hold().extract_if(is_over).collect();
         for (event, Burst { left_out, .. }) in over.into_iter().filter(|(_, burst)| burst.left_out > 0) {
             let message = format_args!("more of them than log.repeat.max within {} s", WINDOW.as_secs());
             let fields: &[(&str, &dyn std::fmt::Display)] = &[("of", &event), ("count", &left_out)];

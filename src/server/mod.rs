@@ -12,7 +12,7 @@
 mod address;
 mod admin;
 mod background;
-mod budget;
+pub(crate) mod budget;
 mod call;
 mod connection;
 mod connections;
@@ -23,11 +23,13 @@ mod frames;
 mod handlers;
 mod listener;
 pub mod log_lines;
+mod panics;
 mod pool;
 mod response;
 mod sites;
 mod stranded;
-mod wait;
+pub mod threads;
+pub(crate) mod wait;
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -50,6 +52,9 @@ use stranded::Stranded;
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
+/// Descriptors for whatever is neither a connection nor a log's file: listeners, the registry, the admin listener.
+const OWN_FILES: usize = 64;
+
 /// Partitions that a stop flushes at once: the kernel makes one flush of the disk out of several that wait for it.
 const SYNCS_AT_ONCE: usize = 32;
 
@@ -69,7 +74,8 @@ struct Settings {
     is_strict: bool,
     auto_creates_topics: bool,
     request_bytes_max: usize,
-    idle_max: Duration,
+    frames: frames::Limits,
+    write_timeout: Duration,
     fetch_bytes_max: u64,
     offset_metadata_max: usize,
     fetch_wait_max: Duration,
@@ -102,23 +108,25 @@ impl Server {
         let (sites, controllers) = sites::parse(&config)?;
         let bound = listener::bind_all(&config, sites)?;
         set_clock(now_ns);
+        panics::install();
         let admin = admin::bind(&config)?;
         let settings = Settings::new(&config);
-        limit_open_files(config.int("max.connections"));
+        let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
         let (limits, retention_ms) = group_limits(&config);
         let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+        // Offsets of topics that are gone go before a topic can have such a name again.
+        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
             topics.close()?;
             return Err(error);
         }
-        let groups = GroupCoordinator::open(&topics, limits, retention_ms, now())?;
         let broker = Arc::new(Broker {
             topics,
             groups,
             settings,
             budget,
-            connections: Connections::default(),
+            connections: Connections::new(descriptors),
             stranded: Stranded::default(),
         });
         let background = Background::start(broker.clone())?;
@@ -190,7 +198,14 @@ impl Settings {
             is_strict: config.flag("strict"),
             auto_creates_topics: config.flag("auto.create.topics.enable"),
             request_bytes_max: number("socket.request.max.bytes"),
-            idle_max: ms("connections.max.idle.ms"),
+            frames: frames::Limits {
+                size_max: number("socket.request.max.bytes"),
+                first_size_max: number("first.request.max.bytes"),
+                idle_max: ms("connections.max.idle.ms"),
+                bytes_per_second_min: number("request.body.min.bytes.per.second") as u64,
+                grace: ms("request.body.grace.ms"),
+            },
+            write_timeout: ms("socket.write.timeout.ms"),
             fetch_bytes_max: number("fetch.max.bytes") as u64,
             offset_metadata_max: number("offset.metadata.max.bytes"),
             fetch_wait_max: ms("fetch.max.wait.ms.limit"),
@@ -205,22 +220,38 @@ impl Settings {
 }
 
 fn group_limits(config: &Config) -> (Limits, i64) {
+    let number = |name| usize::try_from(config.int(name)).expect("checked when it was set");
     let limits = Limits {
         initial_delay_ms: config.int("group.initial.rebalance.delay.ms"),
         session_min_ms: config.int("group.min.session.timeout.ms"),
         session_max_ms: config.int("group.max.session.timeout.ms"),
-        size_max: usize::try_from(config.int("group.max.size")).expect("checked when it was set"),
+        size_max: number("group.max.size"),
+        bytes_max: number("group.max.bytes"),
+        name_bytes_max: number("group.name.max.bytes"),
+        groups_max: number("max.groups"),
     };
     (limits, config.int("offsets.retention.minutes") * 60_000)
 }
 
-/// Raises the limit of open files as far as it goes, and keeps a part of it for connections.
-fn limit_open_files(connections_max: i64) {
+/// Raises the limit of open files as far as it goes, and shares them out between the log's files and connections; how many
+/// connections that leaves room for.
+fn share_open_files(connections_max: i64) -> usize {
     let connections_max = usize::try_from(connections_max).expect("checked when it was set");
     let all = usize::try_from(crate::os::limits::raise_open_files()).unwrap_or(usize::MAX);
     // Half of what is left for the log's files at the most; a fetch may hold files beyond the cap for a moment.
-    let for_files = all.saturating_sub(connections_max).max(all / 4) / 2;
-    crate::log::set_open_files_max(for_files.max(64));
+    let for_files = (all.saturating_sub(connections_max).max(all / 4) / 2).max(64);
+    crate::log::set_open_files_max(for_files);
+    let left = all.saturating_sub(for_files + for_files / 2 + OWN_FILES).max(1);
+    if left < connections_max {
+        let key = "max.connections";
+        note!(
+            Info,
+            "few_open_files",
+            [limit = all],
+            "{left} connections at the most, and not the {connections_max} of {key}"
+        );
+    }
+    left
 }
 
 /// The broker's clock, for timestamps that it sets itself; ms since 1970.

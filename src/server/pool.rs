@@ -6,8 +6,11 @@
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
+use crate::server::threads;
 use crate::topic::open;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -37,12 +40,11 @@ impl Pool {
             }
         }
         let pool = self.clone();
-        let builder = std::thread::Builder::new().name("connection".to_string()).stack_size(STACK_BYTES);
-        builder.spawn(move || pool.work(job)).map(drop)
+        threads::start("connection", STACK_BYTES, move || pool.work(job)).map(drop)
     }
 
     fn next_idle(&self) -> Option<Sender<Job>> {
-        self.idle.lock().unwrap().pop()
+        self.idle.hold().pop()
     }
 
     fn work(&self, first: Job) {
@@ -57,7 +59,7 @@ impl Pool {
 
     fn wait_as_idle(&self) -> Option<Receiver<Job>> {
         let (sender, receiver) = mpsc::channel();
-        let mut idle = self.idle.lock().unwrap();
+        let mut idle = self.idle.hold();
         (idle.len() < IDLE_MAX).then(|| {
             idle.push(sender);
             receiver
@@ -71,7 +73,7 @@ pub fn run_all(jobs: Vec<open::Job>) {
 }
 
 /// The same on so many threads: jobs that wait for the disk need no processor.
-pub fn run_on(threads: usize, jobs: Vec<open::Job>) {
+pub fn run_on(count: usize, jobs: Vec<open::Job>) {
     let jobs = Mutex::new(jobs);
     let take = || jobs.lock().unwrap().pop();
     let work = || {
@@ -81,7 +83,9 @@ pub fn run_on(threads: usize, jobs: Vec<open::Job>) {
     };
     std::thread::scope(|scope| {
         // A thread that cannot be had is done without.
-        (1..threads).for_each(|_| drop(std::thread::Builder::new().spawn_scoped(scope, work)));
+        for _ in (1..count).filter(|_| threads::may_start("job").is_ok()) {
+            drop(std::thread::Builder::new().spawn_scoped(scope, work));
+        }
         work();
     });
 }

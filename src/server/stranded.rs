@@ -15,9 +15,11 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::base::lock::Hold;
+use crate::base::sync::Mutex;
 use crate::server::address::Endpoint;
 use crate::server::call::Client;
 use crate::server::wait::WaitCell;
@@ -100,7 +102,7 @@ impl Stranded {
     }
 
     fn tell(&self, key: Key, told: Told) {
-        let mut hosts = self.hosts.lock().unwrap();
+        let mut hosts = self.hosts.hold();
         let is_full = hosts.told.len() + hosts.settled.len() >= HOSTS_MAX;
         if !is_full && !hosts.settled.contains_key(&key) && !hosts.told.contains_key(&key) {
             hosts.told.insert(key, told);
@@ -113,7 +115,7 @@ impl Stranded {
         if !self.is_waiting() {
             return;
         }
-        let (host, mut hosts) = (host(peer), self.hosts.lock().unwrap());
+        let (host, mut hosts) = (host(peer), self.hosts.hold());
         let back: Vec<Key> = hosts.told.keys().filter(|(told, _)| *told == host).cloned().collect();
         for key in back {
             if let Some(told) = hosts.told.remove(&key) {
@@ -125,7 +127,7 @@ impl Stranded {
 
     /// What is to be said of those whose time is up.
     pub fn overdue(&self, now: Instant) -> Vec<String> {
-        let mut hosts = self.hosts.lock().unwrap();
+        let mut hosts = self.hosts.hold();
         hosts.settled.retain(|_, at| now.saturating_duration_since(*at) < SILENCE);
         let is_due = |_: &Key, told: &mut Told| now.saturating_duration_since(told.at) >= PATIENCE;
         let due: Vec<_> = hosts.told.extract_if(is_due).collect();

@@ -2,10 +2,13 @@
 //!
 //! Always true: a wake that comes before the wait is not lost; a waiter looks again after each wake.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::note_wait;
+use crate::base::seeded::is_on;
+use crate::base::sync::{Condvar, Mutex};
 use crate::partition::{Partition, Wake};
 use crate::server::now_ns;
 
@@ -26,13 +29,14 @@ impl WaitCell {
     }
 
     fn wait(&self, deadline: Instant) -> bool {
-        let mut woken = self.woken.lock().unwrap();
+        let mut woken = self.woken.hold();
+        *woken &= !is_on("wakeup-lost");
         while !*woken {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 return false;
             }
-            woken = self.changed.wait_timeout(woken, left).unwrap().0;
+            woken = self.changed.sleep_for(woken, left);
         }
         *woken = false;
         true
@@ -41,7 +45,7 @@ impl WaitCell {
 
 impl Wake for WaitCell {
     fn wake(&self) {
-        *self.woken.lock().unwrap() = true;
+        *self.woken.hold() = true;
         self.changed.notify_one();
     }
 }

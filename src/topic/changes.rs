@@ -8,10 +8,11 @@ use super::*;
 impl TopicRegistry {
     /// Gives a topic more partitions, up to `count` in all.
     pub fn create_partitions(&self, name: &str, count: i32, validate_only: bool) -> Result<()> {
-        let mut file = self.file.lock().unwrap();
+        let mut file = self.lock_file();
         let topic = self.find_named(name)?;
         check_more_partitions(&topic, count)?;
         self.check_fits(name, count as usize, &topic.config, ErrorCode::POLICY_VIOLATION)?;
+        self.check_partition_room(name, count as usize - topic.partitions.len())?;
         if !validate_only {
             let record = TopicRecord { partition_count: count, ..topic.record() };
             self.grow(&mut file, record, topic.partitions.clone())?;
@@ -27,7 +28,7 @@ impl TopicRegistry {
         change: impl FnOnce(&Config, Overrides) -> Result<Overrides>,
         validate_only: bool,
     ) -> Result<()> {
-        let mut file = self.file.lock().unwrap();
+        let mut file = self.lock_file();
         let topic = self.find_named(name)?;
         let broker = self.config();
         let config = change(&broker, topic.config.clone())?;
@@ -42,7 +43,7 @@ impl TopicRegistry {
         let topic = Topic { name: name.clone(), id: *id, partitions: partitions.clone(), config: record.config };
         topic.configure(&broker, self.segment_bytes_max());
         note!(Info, "configs_changed", [topic = name, set = topic.config], "");
-        self.topics.write().unwrap().insert(&Arc::new(topic));
+        self.topics.hold_write().insert(&Arc::new(topic));
         Ok(())
     }
 
@@ -53,7 +54,7 @@ impl TopicRegistry {
         change: impl FnOnce(&Config, Overrides) -> Result<Overrides>,
         validate_only: bool,
     ) -> Result<()> {
-        let mut file = self.file.lock().unwrap();
+        let mut file = self.lock_file();
         let now = self.config();
         let overrides = change(&now, now.overrides(source))?;
         check_dynamic(&overrides)?;
@@ -66,7 +67,7 @@ impl TopicRegistry {
         }
         file.append(&Record::Config(source, overrides))?;
         note!(Info, "configs_changed", [source = source, set = config.overrides(source)], "");
-        *self.config.write().unwrap() = Arc::new(config);
+        *self.config.hold_write() = Arc::new(config);
         self.configure_all();
         self.take_cap();
         Ok(())

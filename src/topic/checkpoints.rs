@@ -21,7 +21,7 @@ impl TopicRegistry {
             return Ok(bounds.log_start);
         }
         partition.prepare_start(offset)?;
-        let _one_writer = self.checkpoints.lock().unwrap();
+        let _one_writer = (!is_on("lock-dropped-early")).then(|| self.checkpoints.hold());
         // Its name may belong to another topic by now.
         let topic = self.find(&partition.name().topic).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         if !topic.partitions.iter().any(|known| std::ptr::eq(&**known, partition)) {
@@ -30,6 +30,9 @@ impl TopicRegistry {
         let mut log_starts = self.offsets(self.data.log_starts()?, |(_, log_start)| log_start);
         let start = log_starts.entry(partition.name().clone()).or_default();
         *start = offset.max(*start);
+        if is_on("start-before-checkpoint") {
+            partition.advance_start(offset)?;
+        }
         self.data.write_log_starts(&log_starts)?;
         let (log_start, deleted) = partition.advance_start(offset)?;
         self.delete_later(deleted, topic.delete_delay_ms(&self.config()));
@@ -38,7 +41,7 @@ impl TopicRegistry {
 
     /// Writes down how far each log is flushed and where it starts.
     pub fn write_checkpoints(&self) -> Result<()> {
-        let _one_writer = self.checkpoints.lock().unwrap();
+        let _one_writer = self.checkpoints.hold();
         let recovery_points = self.offsets(self.data.recovery_points()?, |(recovery_point, _)| recovery_point);
         self.data.write_recovery_points(&recovery_points)?;
         let known = self.data.log_starts()?;
@@ -51,7 +54,7 @@ impl TopicRegistry {
 
     /// Checkpoints go by name: what an earlier topic of this name left in them is not the new one's.
     pub(super) fn forget_checkpoints(&self, topic: &str) -> Result<()> {
-        let _one_writer = self.checkpoints.lock().unwrap();
+        let _one_writer = self.checkpoints.hold();
         let without = |mut offsets: Offsets| {
             let count = offsets.len();
             offsets.retain(|name, _| name.topic != topic);
@@ -99,7 +102,7 @@ impl TopicRegistry {
         let failed = Mutex::new(Ok(()));
         let take = &|partition: &Partition| {
             if let Err(error) = step(partition) {
-                *failed.lock().unwrap() = Err(error);
+                *failed.hold() = Err(error);
             }
         };
         let partitions = topics.iter().flat_map(|topic| &topic.partitions);

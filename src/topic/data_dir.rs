@@ -1,14 +1,17 @@
 //! The data directory: its lock, its identity, the clean-shutdown marker and the checkpoints in its root.
 //!
 //! Kafka's names and contents: `.lock`, `meta.properties`, `.kafka_cleanshutdown`,
-//! `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`.
+//! `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`. One file is ours: `log-start-offset-checkpoint.crc`, the
+//! CRC-32 of the log starts and of those before them, in hex digits, since a start unlinks segments by these numbers.
 //!
 //! Always true: one process at a time. The marker is a promise: written last at a clean stop, removed durably before
-//! the first write of the next life. There is no folder in the root that is not a partition.
+//! the first write of the next life. There is no folder in the root that is not a partition. Log starts whose checksum is
+//! not there are not believed: every log then begins with its first segment, and nothing is unlinked.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use crate::base::seeded::is_on;
 use crate::base::{Error, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::{self, Offsets};
 use crate::os::{fs, random};
@@ -16,6 +19,7 @@ use crate::os::{fs, random};
 const MARKER: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
+const LOG_STARTS_CRC: &str = "log-start-offset-checkpoint.crc";
 
 pub struct DataDir {
     root: PathBuf,
@@ -57,7 +61,9 @@ impl DataDir {
         if !fs::exists(&path) {
             return Ok(false);
         }
-        fs::unlink(&path)?;
+        if !is_on("marker-kept") {
+            fs::unlink(&path)?;
+        }
         fs::sync_dir(&self.root)?;
         Ok(true)
     }
@@ -79,14 +85,36 @@ impl DataDir {
         log_starts(&self.root)
     }
 
+    /// The checksum first, with the one of what is there: a start in between finds either.
     pub fn write_log_starts(&self, offsets: &Offsets) -> Result<()> {
-        checkpoint::write_offsets(&self.root.join(LOG_STARTS), offsets)
+        let path = self.root.join(LOG_STARTS);
+        let crcs = [crc_of(Some(checkpoint::offsets_text(offsets).as_bytes())), crc_of(fs::read(&path)?.as_deref())];
+        fs::replace(&self.root.join(LOG_STARTS_CRC), format!("{}\n", crcs.join(" ")).as_bytes())?;
+        checkpoint::write_offsets(&path, offsets)
     }
 }
 
-/// Where each log starts, as the checkpoint says it.
+/// Where each log starts, as the checkpoint says it, if its bytes are those that were written. A directory without
+/// checksums, which Kafka or an older sendlog wrote, is believed.
 pub fn log_starts(root: &Path) -> Result<Offsets> {
-    checkpoint::read_offsets(&root.join(LOG_STARTS))
+    let path = root.join(LOG_STARTS);
+    let found = crc_of(fs::read(&path)?.as_deref());
+    let known = fs::read(&root.join(LOG_STARTS_CRC))?;
+    if known.is_none_or(|known| String::from_utf8_lossy(&known).split_whitespace().any(|crc| crc == found)) {
+        return checkpoint::read_offsets(&path);
+    }
+    note!(
+        Warn,
+        "checkpoint_ignored",
+        [path = path.display()],
+        "its bytes are not those that were written: each log begins with its first segment, and nothing is deleted"
+    );
+    Ok(Offsets::new())
+}
+
+/// In hex digits; `-` of a file that is not there.
+fn crc_of(bytes: Option<&[u8]>) -> String {
+    bytes.map_or("-".to_string(), |bytes| format!("{:08x}", crc32fast::hash(bytes)))
 }
 
 /// The cluster id in `meta.properties`, which is written on the first start.
@@ -167,8 +195,11 @@ pub mod partition_metadata {
 
     /// `None` when the file is missing or says nothing.
     pub fn read(folder: &Path) -> Result<Option<Uuid>> {
-        let Some(bytes) = fs::read(&folder.join(FILE_NAME))? else { return Ok(None) };
-        let text = String::from_utf8_lossy(&bytes);
-        Ok(text.lines().find_map(|line| line.strip_prefix("topic_id: ")).and_then(|id| Uuid::parse(id.trim())))
+        Ok(fs::read(&folder.join(FILE_NAME))?.as_deref().and_then(parse))
+    }
+
+    pub fn parse(bytes: &[u8]) -> Option<Uuid> {
+        let text = String::from_utf8_lossy(bytes);
+        text.lines().find_map(|line| line.strip_prefix("topic_id: ")).and_then(|id| Uuid::parse(id.trim()))
     }
 }

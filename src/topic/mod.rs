@@ -12,16 +12,20 @@ mod data_dir;
 pub mod disk;
 pub mod name;
 pub mod open;
-mod registry_file;
+pub mod registry_file;
 mod retention;
+mod room;
 mod space;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope, Source};
-use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
+use crate::base::lock::{Hold, HoldShared};
+use crate::base::seeded::is_on;
+use crate::base::sync::{Mutex, MutexGuard, RwLock};
+use crate::base::{seeded, Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;
 use crate::log::LogConfig;
@@ -29,7 +33,8 @@ use crate::os::fs;
 use crate::partition::{FlushMode, Partition, PartitionConfig};
 use crate::record::check::{Depth, Rules, Timestamps};
 
-use data_dir::{new_id, partition_metadata, DataDir};
+pub(crate) use data_dir::partition_metadata;
+use data_dir::{new_id, DataDir};
 use registry_file::{Record, RegistryFile, TopicRecord};
 
 /// Producer ids that are reserved at once.
@@ -49,7 +54,8 @@ pub struct TopicRegistry {
     config: RwLock<Arc<Config>>,
     data: DataDir,
     leader_epoch: i32,
-    /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`.
+    /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`, by
+    /// [`TopicRegistry::lock_file`].
     file: Mutex<RegistryFile>,
     /// Guards the producer ids that were reserved and not given out: the next one, and the end of the block.
     /// Taken before `file`.
@@ -77,6 +83,8 @@ struct Deleted {
 struct Tables {
     by_name: HashMap<String, Arc<Topic>>,
     by_id: HashMap<Uuid, Arc<Topic>>,
+    /// Names of deleted topics that others still know something of: taken until the next start, which has them forget it.
+    unforgotten: HashSet<String>,
 }
 
 impl TopicRegistry {
@@ -91,11 +99,11 @@ impl TopicRegistry {
 
     /// The broker's configuration as it is now.
     pub fn config(&self) -> Arc<Config> {
-        self.config.read().unwrap().clone()
+        self.config.hold_read().clone()
     }
 
     pub fn find(&self, name: &str) -> Option<Arc<Topic>> {
-        self.topics.read().unwrap().by_name.get(name).cloned()
+        self.topics.hold_read().by_name.get(name).cloned()
     }
 
     /// The topic of this name, or why there is none: no such topic, or a name that none can have.
@@ -107,19 +115,29 @@ impl TopicRegistry {
     }
 
     pub fn find_id(&self, id: Uuid) -> Option<Arc<Topic>> {
-        self.topics.read().unwrap().by_id.get(&id).cloned()
+        self.topics.hold_read().by_id.get(&id).cloned()
     }
 
     pub fn find_partition(&self, topic: &str, partition: i32) -> Result<Arc<Partition>> {
-        let tables = self.topics.read().unwrap();
+        let tables = self.topics.hold_read();
         let topic = tables.by_name.get(topic);
         let found = topic.and_then(|topic| topic.partitions.get(usize::try_from(partition).ok()?));
         found.cloned().ok_or_else(|| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.into())
     }
 
+    /// The registry's lock. After a panic under it nothing is changed any more until a start reads what the file says;
+    /// topics that are there go on.
+    fn lock_file(&self) -> MutexGuard<'_, RegistryFile> {
+        self.file.lock().unwrap_or_else(|poisoned| {
+            let mut file = poisoned.into_inner();
+            file.close_after_panic();
+            file
+        })
+    }
+
     /// All topics, by name.
     pub fn all(&self) -> Vec<Arc<Topic>> {
-        let mut topics: Vec<_> = self.topics.read().unwrap().by_name.values().cloned().collect();
+        let mut topics: Vec<_> = self.topics.hold_read().by_name.values().cloned().collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         topics
     }
@@ -159,30 +177,34 @@ impl TopicRegistry {
             return Err(Error::rejected(ErrorCode::INVALID_PARTITIONS, why));
         }
         let fits = self.check_fits(name, partition_count as usize, config, ErrorCode::POLICY_VIOLATION);
-        let tables = self.topics.read().unwrap();
+        let tables = self.topics.hold_read();
         if tables.by_name.contains_key(name) {
             let why = format!("Topic '{name}' already exists.");
             return Err(Error::rejected(ErrorCode::TOPIC_ALREADY_EXISTS, why));
         }
-        match tables.by_name.keys().find(|known| name::collide(known, name)) {
-            Some(known) => {
-                let why = format!("Topic '{name}' collides with existing topic: {known}");
-                Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why))
-            }
-            None => fits,
+        if tables.unforgotten.contains(name) {
+            let why =
+                format!("Topic '{name}' was deleted, and its committed offsets could not be: start the broker again.");
+            return Err(Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, why));
         }
+        if let Some(known) = tables.by_name.keys().find(|known| name::collide(known, name)) {
+            let why = format!("Topic '{name}' collides with existing topic: {known}");
+            return Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
+        }
+        drop(tables);
+        fits.and_then(|()| self.check_topic_room(name, partition_count as usize))
     }
 
     /// Creates a topic; it is on the disk and can be used when this returns.
     pub fn create(&self, name: &str, partition_count: i32, config: Overrides) -> Result<Arc<Topic>> {
-        let file = self.file.lock().unwrap();
+        let file = self.lock_file();
         self.check_new(name, partition_count, &config)?;
         self.create_checked(file, name, partition_count, config)
     }
 
     /// A topic of the broker's own, with one partition, created when it is needed first.
     pub fn find_or_create_internal(&self, name: &str, config: Overrides) -> Result<Arc<Topic>> {
-        let file = self.file.lock().unwrap();
+        let file = self.lock_file();
         match self.find(name) {
             Some(topic) => Ok(topic),
             None => self.create_checked(file, name, 1, config),
@@ -219,7 +241,13 @@ impl TopicRegistry {
         record: TopicRecord,
         mut partitions: Vec<Arc<Partition>>,
     ) -> Result<Arc<Topic>> {
+        // Folders of a record that may yet be found are not to be replaced.
+        file.check()?;
         let new: Vec<_> = record.partition_names().skip(partitions.len()).collect();
+        self.check_free(&new)?;
+        if is_on("registry-before-folders") {
+            file.append(&Record::Topic(record.clone()))?;
+        }
         let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new));
         partitions.extend(made.inspect_err(|_| self.discard_folders(&record, &new))?);
         if let Err(error) = file.append(&Record::Topic(record.clone())) {
@@ -229,12 +257,24 @@ impl TopicRegistry {
             }
             return Err(error);
         }
+        seeded::panic_at("panic-in-create", &record.name);
         let topic = Arc::new(Topic { name: record.name, id: record.id, config: record.config, partitions });
-        self.topics.write().unwrap().insert(&topic);
+        self.topics.hold_write().insert(&topic);
         if arithmetic::cap(&self.config()).is_some() {
             self.configure_all();
         }
         Ok(topic)
+    }
+
+    /// Whatever has a new partition's name already is nobody's here, and stays as it is.
+    fn check_free(&self, names: &[TopicPartition]) -> Result<()> {
+        let mut folders = names.iter().map(|name| self.data.partition_folder(name));
+        folders.find(|folder| fs::exists(folder)).map_or(Ok(()), |folder| {
+            Err(Error::corrupt(
+                folder,
+                "it is in the way of a new partition; move it, or the next start sets it aside",
+            ))
+        })
     }
 
     /// The folders with their topic id, on the disk before the registry knows of them.
@@ -271,30 +311,43 @@ impl TopicRegistry {
 
     /// Deletes a topic; its name is free when this returns, its bytes go later.
     ///
-    /// `forget` is called when the topic is gone and before its name is free: for what others know of it.
+    /// `forget` is called when the topic is gone and before its name is free: for what others know of it. If it fails, the
+    /// name stays taken until the next start.
     pub fn delete(&self, topic: &Topic, forget: impl FnOnce() -> Result<()>) -> Result<()> {
-        let mut file = self.file.lock().unwrap();
+        let mut file = self.lock_file();
         // As it is now: it may have got more partitions since the caller looked.
         let topic = self.find_id(topic.id).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         if name::RESERVED.contains(&topic.name.as_str()) {
             let why = format!("the topic {} belongs to the broker", topic.name);
             return Err(Error::rejected(ErrorCode::INVALID_REQUEST, why));
         }
-        file.append(&Record::Delete(topic.id))?;
+        file.check()?;
+        if let Err(error) = file.append(&Record::Delete(topic.id)) {
+            // A start may find the record: nothing may be promised that would go with the topic.
+            if file.is_broken() {
+                topic.partitions.iter().for_each(|partition| partition.go_offline(&error));
+            }
+            return Err(error);
+        }
         topic.partitions.iter().for_each(|partition| partition.mark_deleted());
-        // What cannot be renamed now is removed at the next start; its name stays taken until then.
+        // What cannot be renamed now is removed at the next start; its name stays taken until then. So it does when not
+        // all was forgotten that others know of it.
         let delay_ms = topic.delete_delay_ms(&self.config());
         let retire = |partition: &Arc<Partition>| self.retire_folder(partition.name(), topic.id, delay_ms);
         let renamed = topic.partitions.iter().try_for_each(retire);
         let forgotten = forget();
-        self.topics.write().unwrap().remove(&topic);
+        self.topics.hold_write().remove(&topic, forgotten.is_ok());
         note!(Info, "topic_deleted", [topic = topic.name, id = topic.id], "");
         renamed.and(forgotten)
     }
 
     fn retire_folder(&self, name: &TopicPartition, id: Uuid, delay_ms: i64) -> Result<()> {
+        let from = self.data.partition_folder(name);
+        if !fs::exists(&from) {
+            return Ok(()); // an earlier try did it
+        }
         let to = self.data.root().join(name::marked(name, id, "delete"));
-        fs::rename(&self.data.partition_folder(name), &to)?;
+        fs::rename(&from, &to)?;
         self.delete_later(vec![to], delay_ms);
         Ok(())
     }
@@ -302,10 +355,10 @@ impl TopicRegistry {
     /// A producer id that nobody ever had. Blocks are reserved durably before their first id is given out; the rest of
     /// a block is skipped by the next start.
     pub fn next_producer_id(&self) -> Result<i64> {
-        let mut ids = self.producer_ids.lock().unwrap();
+        let mut ids = self.producer_ids.hold();
         if ids.0 == ids.1 {
             let end = ids.1 + PRODUCER_ID_BLOCK;
-            self.file.lock().unwrap().append(&Record::ProducerIds(end))?;
+            self.lock_file().append(&Record::ProducerIds(end))?;
             ids.1 = end;
         }
         ids.0 += 1;
@@ -329,8 +382,11 @@ impl Tables {
         self.by_id.insert(topic.id, topic.clone());
     }
 
-    fn remove(&mut self, topic: &Topic) {
+    fn remove(&mut self, topic: &Topic, is_forgotten: bool) {
         self.by_name.remove(&topic.name);
+        if !is_forgotten {
+            self.unforgotten.insert(topic.name.clone());
+        }
         self.by_id.remove(&topic.id);
     }
 }
@@ -373,6 +429,8 @@ fn partition_config(config: &Config, topic: &Overrides, segment_max: u64) -> Par
 }
 
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod retention_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

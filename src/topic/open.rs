@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 use super::name::{self, Folder};
 use super::registry_file::Contents;
 use super::*;
+use crate::base::seeded;
+use crate::partition::say_offline;
 
 /// A part of the work of a start or a stop.
 pub type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
@@ -80,7 +82,7 @@ impl TopicRegistry {
         let is_clean = data.take_clean_marker()?;
         let is_first = contents.is_none();
         let mut contents = contents.unwrap_or_default();
-        if !is_clean && !is_first {
+        if !is_clean && !is_first && !seeded::is_on("epoch-not-raised") {
             contents.leader_epoch += 1;
         }
         let ids = settle_folders(&root, &folders, &contents)?;
@@ -157,12 +159,7 @@ impl Start<'_> {
 
     fn open_one(&self, wanted: &Wanted) -> Opened {
         let (partition, bytes_read) = self.try_open(wanted).unwrap_or_else(|error| {
-            note!(
-                Error,
-                "partition_offline",
-                [partition = wanted.name],
-                "OFFLINE until the broker starts again: {error}"
-            );
+            say_offline(&wanted.name, &error);
             (Partition::offline(wanted.name.clone(), wanted.config, self.leader_epoch), 0)
         });
         (Arc::new(partition), bytes_read)
@@ -242,9 +239,13 @@ fn settle_folders(
             }
             // A registered partition's folder that lost its metadata is for a human: the partition stays offline.
             None if contents.topics.iter().any(|topic| topic.partition_names().any(|known| known == *name)) => {}
+            _ if is_on("stray-left") => {}
             _ if name.topic == "__cluster_metadata" || name.topic == "__transaction_state" => {}
             _ => {
-                let to = root.join(name::marked(name, id.unwrap_or_default(), "stray"));
+                // A folder without an id may lie there already.
+                let ids = [id.unwrap_or_default(), new_id()];
+                let [to, other] = ids.map(|id| root.join(name::marked(name, id, "stray")));
+                let to = if fs::exists(&to) { other } else { to };
                 note!(
                     Warn,
                     "stray_folder",

@@ -25,7 +25,7 @@ use crate::os::fs;
 pub const FILE_NAME: &str = "sendlog.registry";
 
 /// Bytes in front of a record's payload.
-const HEAD: usize = 16;
+pub const HEAD: usize = 16;
 /// What six digits can count.
 const PAYLOAD_MAX: usize = 999_999;
 
@@ -86,7 +86,7 @@ pub struct RegistryFile {
     path: PathBuf,
     file: File,
     size: u64,
-    /// A sync failed: nobody can say what a start would read, so nothing more is added.
+    /// A sync failed, or a change ended by a panic: nobody can say what a start would read, so nothing more is added.
     is_broken: bool,
 }
 
@@ -123,27 +123,56 @@ impl RegistryFile {
     /// A record that could not be written is cut off again. After a failed sync the file takes no more records until
     /// the next start, which reads what is really there.
     pub fn append(&mut self, record: &Record) -> Result<()> {
-        if self.is_broken {
-            return Err(Error::corrupt(
-                &self.path,
-                "a sync of this file failed; no change until the broker starts again",
-            ));
-        }
+        self.check()?;
         let line = line(record);
         if line.len() - HEAD - 1 > PAYLOAD_MAX {
             let why = "these configs are longer than a record of the registry can be";
             return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
         }
         if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
-            self.is_broken = fs::truncate(&self.file, &self.path, self.size).is_err();
-            return Err(error);
+            let is_cut = fs::truncate(&self.file, &self.path, self.size).is_ok();
+            return Err(if is_cut { error } else { self.give_up(error) });
         }
         if let Err(error) = fs::sync_data(&self.file, &self.path) {
-            self.is_broken = true;
-            return Err(error);
+            return Err(self.give_up(error));
         }
         self.size += line.len() as u64;
         Ok(())
+    }
+
+    /// A thread panicked in the middle of a change.
+    pub fn close_after_panic(&mut self) {
+        if !std::mem::replace(&mut self.is_broken, true) {
+            let path = self.path.display();
+            note!(
+                Error,
+                "registry_closed",
+                [path = path],
+                "a thread panicked while it changed topics: no change until the broker starts again"
+            );
+        }
+    }
+
+    /// Whether it takes records: to be asked before a change touches anything else.
+    pub fn check(&self) -> Result<()> {
+        match self.is_broken {
+            true => Err(Error::corrupt(
+                &self.path,
+                "a change of this file failed; no other one until the broker starts again",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn give_up(&mut self, error: Error) -> Error {
+        self.is_broken = true;
+        note!(
+            Error,
+            "registry_broken",
+            [],
+            "NO CHANGE OF TOPICS OR CONFIGS until the broker starts again: {error}"
+        );
+        error
     }
 
     /// Whether the last record may or may not be found by the next start.
@@ -152,8 +181,31 @@ impl RegistryFile {
     }
 }
 
+/// A line of the file for one who looks at all of them.
+pub struct Line<'a> {
+    /// bytes before it
+    pub at: usize,
+    /// Without its end.
+    pub bytes: &'a [u8],
+    pub is_record: bool,
+}
+
+/// The lines one after another, those behind a damaged one as well.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let record = parse_record(bytes, at).map(|(_, next)| next);
+        let next =
+            record.unwrap_or_else(|| at + rest.iter().position(|c| *c == b'\n').map_or(rest.len(), |end| end + 1));
+        let line = Line { at, bytes: bytes[at..next].trim_ascii_end(), is_record: record.is_some() };
+        at = next;
+        Some(line)
+    })
+}
+
 /// What the records say, up to the first one that is none, and where that begins.
-fn parse(bytes: &[u8]) -> (Contents, usize) {
+pub fn parse(bytes: &[u8]) -> (Contents, usize) {
     let mut contents = Contents::default();
     let mut at = 0;
     while let Some((record, next)) = parse_record(bytes, at) {

@@ -43,14 +43,14 @@ impl TopicRegistry {
 impl TopicRegistry {
     pub(super) fn delete_later(&self, paths: Vec<PathBuf>, delay_ms: i64) {
         let deleted = paths.into_iter().map(|path| Deleted { path, delay_ms, bytes: None, due_ms: None });
-        self.deleted.lock().unwrap().extend(deleted);
+        self.deleted.hold().extend(deleted);
     }
 
     /// Removes what is due; the delay of what came since the last call begins now.
     pub fn remove_deleted(&self, now_ms: i64) {
         let is_due =
             |deleted: &mut Deleted| *deleted.due_ms.get_or_insert(now_ms.saturating_add(deleted.delay_ms)) <= now_ms;
-        let due: Vec<Deleted> = self.deleted.lock().unwrap().extract_if(.., is_due).collect();
+        let due: Vec<Deleted> = self.deleted.hold().extract_if(.., is_due).collect();
         for Deleted { path, .. } in due {
             let removed = if path.is_dir() { fs::remove_folder(&path) } else { fs::unlink(&path) };
             if let Err(error) = removed {

@@ -85,7 +85,7 @@ impl Space {
         let before = self.room.fetch_sub(bytes, SeqCst);
         let low = (self.cap.load(SeqCst) / LOW_PART) as i64;
         if before >= low && before - bytes < low {
-            self.waker.lock().unwrap().iter().for_each(|waker| waker.wake());
+            self.waker.hold().iter().for_each(|waker| waker.wake());
         }
         (Reserved { space: self, bytes }, before >= bytes)
     }
@@ -94,7 +94,7 @@ impl Space {
 impl TopicRegistry {
     /// Who frees room ahead of need.
     pub fn set_space_waker(&self, waker: Arc<dyn Wake>) {
-        *self.space.waker.lock().unwrap() = Some(waker);
+        *self.space.waker.hold() = Some(waker);
     }
 
     /// Before an append: under the cap is room for it, or was made. `None` without a cap.
@@ -104,7 +104,7 @@ impl TopicRegistry {
         }
         let (reserved, is_enough) = self.space.take(batches as u64, bytes as u64);
         if !is_enough {
-            let mut look = self.space.look.lock().unwrap();
+            let mut look = self.space.look.hold();
             // Whoever had the lock may have made room for all.
             if self.space.room.load(SeqCst) < 0 {
                 self.free(&mut look);
@@ -116,7 +116,7 @@ impl TopicRegistry {
     /// In the background: looks how much room there is, frees some if it is little, and says what went.
     pub fn keep_under_cap(&self, now_ms: i64) {
         if self.space.cap.load(SeqCst) > 0 {
-            let mut look = self.space.look.lock().unwrap();
+            let mut look = self.space.look.hold();
             self.free(&mut look);
             look.say(now_ms);
         }
@@ -128,7 +128,7 @@ impl TopicRegistry {
         if self.space.cap.load(SeqCst) == cap {
             return;
         }
-        let mut look = self.space.look.lock().unwrap();
+        let mut look = self.space.look.hold();
         look.other_bytes = if cap > 0 { self.other_bytes() } else { 0 };
         look.is_over = false;
         self.space.cap.store(cap, SeqCst);
@@ -218,7 +218,7 @@ impl TopicRegistry {
     fn used_bytes(&self, look: &Look) -> u64 {
         let pending = self.space.pending.load(SeqCst).max(0) as u64;
         let bytes = self.partition_bytes(|_| true);
-        let waiting: u64 = self.deleted.lock().unwrap().iter_mut().map(Deleted::bytes).sum();
+        let waiting: u64 = self.deleted.hold().iter_mut().map(Deleted::bytes).sum();
         look.other_bytes + bytes + waiting + pending
     }
 

@@ -1,4 +1,18 @@
 //! The crash-order table of ARCHITECTURE.md, row by row: the process is stopped between every two steps, and started again.
+//!
+//! | row | stopped between every two steps in |
+//! |---|---|
+//! | create topic, more partitions | `a_topic_is_created_whole_or_not_at_all`, `a_topic_of_many_partitions_...`, `a_topic_gets_all_its_new_partitions_or_none` |
+//! | change configs | `a_config_that_was_changed_holds_at_once_and_after_a_crash_or_not_at_all` |
+//! | delete topic | `a_deleted_topic_never_comes_back_and_its_name_is_free`; with its offsets: `group/crash_tests.rs`, `offsets_go_with_their_topic_before_its_name_is_free` |
+//! | append, roll | `order_tests.rs`, `what_was_appended_over_rolls_is_there_in_order`; `log/tests.rs`, `a_roll_that_is_stopped_...`, `a_start_that_is_stopped_...` |
+//! | log start, retention, cap | `a_log_start_that_was_acknowledged_never_goes_back`; `retention_tests.rs`; `partition/producer_tests.rs`, `what_is_known_of_a_producer_outlives_...` |
+//! | commit offsets | `group/crash_tests.rs`, `a_commit_that_was_acknowledged_is_there` |
+//! | offsets log made small | `group/crash_tests.rs`, `the_log_is_made_small_without_losing_an_offset` |
+//! | leader epoch | `order_tests.rs`, `no_two_starts_append_under_the_same_leader_epoch` |
+//! | producer ids | `a_producer_id_is_never_given_out_twice` |
+//! | clean stop | `a_clean_stop_is_clean_or_recovered_from` |
+//! | the start itself | every row here, and all leftovers at once: `group/start_tests.rs`; `log/recovery_tests.rs`, `a_start_that_tidies_up_...` |
 
 use std::path::Path;
 
@@ -13,16 +27,16 @@ pub(super) fn open(root: &Path) -> Result<TopicRegistry> {
     TopicRegistry::open(config)
 }
 
-fn produce(topic: &Topic, partition: usize, value: &[u8]) -> Result<Offset> {
+pub(super) fn produce(topic: &Topic, partition: usize, value: &[u8]) -> Result<Offset> {
     let mut batch = BatchBuilder::new().record(1, None, Some(value)).build();
     topic.partitions[partition].append(&mut batch, 9, 1).map(|appended| appended.first)
 }
 
-fn end(registry: &TopicRegistry, name: &str, partition: i32) -> Offset {
+pub(super) fn end(registry: &TopicRegistry, name: &str, partition: i32) -> Offset {
     registry.find_partition(name, partition).unwrap().bounds().unwrap().log_end
 }
 
-fn folders(root: &Path) -> Vec<String> {
+pub(super) fn folders(root: &Path) -> Vec<String> {
     fs::list(root)
         .unwrap()
         .into_iter()
@@ -32,7 +46,7 @@ fn folders(root: &Path) -> Vec<String> {
 }
 
 /// A directory with topic "old", one record in each of its two partitions, after a clean stop.
-fn prepared() -> tempfile::TempDir {
+pub(super) fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let registry = open(folder.path()).unwrap();
     let old = registry.create("old", 2, Overrides::new(Scope::Topic)).unwrap();
@@ -65,15 +79,56 @@ pub(super) fn stop_everywhere(
 }
 
 /// Stops a start after its first step, its second, ... until it gets through.
-fn stop_starts(root: &Path, before: &str) {
-    for stop in 0.. {
+pub(super) fn stop_starts(root: &Path, before: &str) {
+    let steps = {
+        let twin = twin_of(root);
+        faults::record(|| open(twin.path()).map(drop)).1
+    };
+    for stop in 0..steps.len() {
         match faults::stop_after(stop, || open(root).map(drop)) {
-            Ok(()) => break,
             // A step that belongs to one partition takes that partition offline, until the next start.
-            Err(Error::Storage { .. }) => {}
+            Ok(()) | Err(Error::Storage { .. }) => {}
             Err(other) => panic!("stopped before {before}, then the start after {stop} steps: {other}"),
         }
     }
+}
+
+/// The same directory once more.
+pub(crate) fn twin_of(root: &Path) -> tempfile::TempDir {
+    let twin = tempfile::tempdir().unwrap();
+    copy_folder(root, twin.path());
+    twin
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy_folder(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_sync_of_the_registry_nothing_changes_and_every_partition_goes_on() {
+    let folder = prepared();
+    let registry = open(folder.path()).unwrap();
+    let create = || registry.create("new", 2, Overrides::new(Scope::Topic)).map(drop);
+    let (failed, reached) = faults::planned("sync@sendlog.registry:EIO:1", create);
+    assert!(failed.is_err() && reached.faults == 1);
+    let old = registry.find("old").unwrap();
+    for _ in 0..2 {
+        assert_eq!(create().unwrap_err().code(), ErrorCode::KAFKA_STORAGE_ERROR);
+        assert!(registry.create_partitions("old", 3, false).is_err() && registry.delete(&old, || Ok(())).is_err());
+    }
+    assert_eq!(produce(&old, 0, b"v").unwrap(), Offset(1));
+    drop(registry);
+    let registry = open(folder.path()).unwrap();
+    let new = registry.find("new").expect("its record was in the page cache");
+    assert_eq!((produce(&new, 1, b"v").unwrap(), end(&registry, "old", 0)), (Offset(0), Offset(2)));
 }
 
 #[test]

@@ -37,7 +37,11 @@ pub struct Fetched {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Client {
-        let socket = TcpStream::connect(address).unwrap();
+        Client::on(TcpStream::connect(address).unwrap())
+    }
+
+    /// A client on a socket that is connected.
+    pub fn on(socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(HANG)).unwrap();
         socket.set_write_timeout(Some(HANG)).unwrap();
         socket.set_nodelay(true).unwrap();
@@ -183,6 +187,13 @@ impl Client {
             found.offset
         };
         (offset(EARLIEST), offset(LATEST))
+    }
+
+    /// Asks for a topic as most clients do: one that is not there is created.
+    pub fn metadata_that_creates(&mut self, topic: &str) -> MetadataResponse {
+        let named = MetadataRequestTopic { name: Some(topic.to_string()), ..Default::default() };
+        let topics = Some(vec![named]);
+        self.call(9, MetadataRequest { topics, allow_auto_topic_creation: true, ..Default::default() })
     }
 
     /// Asks for topics by name, none of them to be created.

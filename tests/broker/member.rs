@@ -15,6 +15,8 @@ pub struct Member {
     pub group: String,
     pub id: String,
     pub instance: Option<String>,
+    /// What it says of itself: that it wants to read topic "demo".
+    pub metadata: Vec<u8>,
     pub generation: i32,
     /// What the leader was told: who is in the group.
     pub others: Vec<String>,
@@ -23,7 +25,8 @@ pub struct Member {
 impl Member {
     pub fn new(client: Client, group: &str) -> Member {
         let (id, group) = (String::new(), group.to_string());
-        Member { client, group, id, instance: None, generation: -1, others: Vec::new() }
+        let metadata = b"\0\0\0\0\0\x01\0\x04demo".to_vec();
+        Member { client, group, id, instance: None, metadata, generation: -1, others: Vec::new() }
     }
 
     /// A consumer of topic "demo".
@@ -35,10 +38,7 @@ impl Member {
             member_id: self.id.clone(),
             group_instance_id: self.instance.clone(),
             protocol_type: "consumer".to_string(),
-            protocols: vec![JoinGroupRequestProtocol {
-                name: "range".to_string(),
-                metadata: b"\0\0\0\0\0\x01\0\x04demo".to_vec(),
-            }],
+            protocols: vec![JoinGroupRequestProtocol { name: "range".to_string(), metadata: self.metadata.clone() }],
         }
     }
 

@@ -32,6 +32,7 @@ pub struct Broker {
     data: Arc<TempDir>,
     stdout: Lines,
     stderr: Lines,
+    may_panic: bool,
 }
 
 /// What a broker was when it had ended.
@@ -67,6 +68,15 @@ impl Broker {
         Broker::spawn(command(&data, arguments), data)
     }
 
+    /// A broker that may have so many files open.
+    pub fn under(open_files: u64, arguments: &[&str]) -> Broker {
+        let data = Arc::new(scratch());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {open_files} && exec \"$0\" \"$@\"")]).arg(binary());
+        shell.args(["--listen", "127.0.0.1:0", "--data", data.path().join("data").to_str().unwrap()]);
+        Broker::spawn(prepared(shell, &data, arguments), data)
+    }
+
     /// The same with more in its environment.
     pub fn run_in(data: Arc<TempDir>, variables: &[(&str, &str)], arguments: &[&str]) -> Broker {
         let mut command = command(&data, arguments);
@@ -84,7 +94,13 @@ impl Broker {
             panic!("the broker did not start: {:#?}", stderr.now());
         };
         let address = ready.strip_prefix("listening on ").unwrap().parse().unwrap();
-        Broker { child, address, data, stdout, stderr }
+        Broker { child, address, data, stdout, stderr, may_panic: false }
+    }
+
+    /// Its panics are what the test is about.
+    pub fn may_panic(mut self) -> Broker {
+        self.may_panic = true;
+        self
     }
 
     pub fn connect(&self) -> Client {
@@ -144,7 +160,7 @@ impl Broker {
     }
 
     /// A first SIGTERM whose stop is kept waiting by a client that does not read, as more than all socket buffers hold is on
-    /// its way, and a second one.
+    /// its way, and a second one as soon as that is no echo of the first.
     pub fn stop_twice(self, topic: &str) -> Ended {
         let mut client = self.connect();
         client.fill(topic, 0, 30, 1_000_000);
@@ -153,7 +169,10 @@ impl Broker {
         self.signal("TERM");
         let address = self.address;
         until("the first signal closes the listener", || std::net::TcpStream::connect(address).err());
-        self.signal("TERM");
+        until("the second signal is heard", || {
+            self.signal("TERM");
+            self.log().iter().any(|line| line.contains("stopped_at_once")).then_some(())
+        });
         self.ended()
     }
 
@@ -173,6 +192,11 @@ impl Broker {
         self.status("VmHWM:")
     }
 
+    /// kB of memory that it uses now.
+    pub fn memory_kb(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
     pub fn threads(&self) -> u64 {
         self.status("Threads:")
     }
@@ -190,7 +214,7 @@ impl Drop for Broker {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let panicked: Vec<_> = self.stderr.all().into_iter().filter(|line| line.contains("panicked")).collect();
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !self.may_panic {
             assert!(panicked.is_empty(), "the broker panicked: {panicked:#?}");
         }
     }
@@ -217,8 +241,11 @@ pub fn run_in(variables: &[(&str, &str)], arguments: &[&str]) -> Ended {
 }
 
 /// The binary with the scratch folder as its working directory.
-fn command(data: &TempDir, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+pub fn command(data: &TempDir, arguments: &[&str]) -> Command {
+    prepared(Command::new(binary()), data, arguments)
+}
+
+fn prepared(mut command: Command, data: &TempDir, arguments: &[&str]) -> Command {
     command.args(arguments).current_dir(data.path()).env("TMPDIR", data.path());
     // What the tests' own environment says of a Kafka is not for this broker.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KAFKA_")) {

@@ -133,7 +133,7 @@ const GROUPS: &[Group] = &[
         oauthbearer.scope oauthbearer.scope.claim.name oauthbearer.sub.claim.name \
         oauthbearer.token.endpoint.url server.callback.handler.class server.max.receive.size"),
     group("", QUOTAS, "\
-        max.connection.creation.rate max.connections.per.ip max.connections.per.ip.overrides"),
+        max.connection.creation.rate"),
     group("quota.", QUOTAS, "\
         window.num window.size.seconds"),
     group("", TRANSACTIONS, "\

@@ -219,6 +219,32 @@ pub const KEYS: &[Key] = &[
         "The largest request; a longer one closes its connection.",
     ),
     key(
+        "first.request.max.bytes",
+        Kind::Int(64, INT_MAX),
+        "2097152",
+        "The largest request that a connection may begin with: until one has been understood, a longer one closes it. Most \
+         clients begin with ApiVersions, which is short.",
+    ),
+    key(
+        "request.body.grace.ms",
+        Kind::Int(1, INT_MAX),
+        "5000",
+        "How long a request that has begun to arrive may take before its pace counts.",
+    ),
+    key(
+        "request.body.min.bytes.per.second",
+        Kind::Int(1, INT_MAX),
+        "65536",
+        "The pace at which the rest of a request must arrive, since it holds a part of queued.max.request.bytes; one that \
+         comes more slowly closes its connection.",
+    ),
+    key(
+        "socket.write.timeout.ms",
+        Kind::Int(1, INT_MAX),
+        "30000",
+        "A client that takes no byte of an answer for this long is given up.",
+    ),
+    key(
         "queued.max.request.bytes",
         Kind::Int(1 << 20, i64::MAX),
         "268435456",
@@ -230,11 +256,42 @@ pub const KEYS: &[Key] = &[
         "10000",
         "Connections, one thread each; a further one is closed with a log line.",
     ),
+    dynamic(
+        "max.connections.per.ip",
+        Kind::Int(0, INT_MAX),
+        "2147483647",
+        "Connections from one address; a further one is closed with a log line.",
+    ),
+    dynamic(
+        "max.connections.per.ip.overrides",
+        Kind::Counts,
+        "",
+        "Other numbers than max.connections.per.ip for some addresses, such as 192.0.2.7:100,[2001:db8::7]:5. Addresses, no \
+         names.",
+    ),
     key(
         "connections.max.idle.ms",
         Kind::Int(1000, i64::MAX),
         "600000",
         "A connection without a request for this long is closed; looked at every 30 s.",
+    ),
+    dynamic(
+        "max.topics",
+        Kind::Int(0, INT_MAX),
+        "100000",
+        "Topics that clients may create; a further one is refused. Those that are there stay.",
+    ),
+    dynamic(
+        "max.partitions",
+        Kind::Int(0, INT_MAX),
+        "200000",
+        "Partitions of all topics together; what would be more is refused. Those that are there stay.",
+    ),
+    dynamic(
+        "max.partitions.per.request",
+        Kind::Int(1, INT_MAX),
+        "10000",
+        "Partitions that one request may create, of all its topics together: others wait meanwhile.",
     ),
     key("fetch.max.bytes", Kind::Int(1024, INT_MAX), "57671680", "The most bytes of records in one fetch response."),
     key(
@@ -261,7 +318,20 @@ pub const KEYS: &[Key] = &[
         "1800000",
         "The longest session that a member of a group may ask for.",
     ),
+    key("max.groups", Kind::Int(1, INT_MAX), "100000", "Consumer groups; a further one is refused."),
     key("group.max.size", Kind::Int(1, INT_MAX), "10000", "Members of one group; a further one is refused."),
+    key(
+        "group.max.bytes",
+        Kind::Int(1024, i64::MAX),
+        "33554432",
+        "What the members of one group may say when they join, and their leader when it assigns, in bytes, all together.",
+    ),
+    key(
+        "group.name.max.bytes",
+        Kind::Int(1, 32767),
+        "4096",
+        "The longest name that a group keeps: its own, and its members' ids, instances, clients and protocols.",
+    ),
     key(
         "offset.metadata.max.bytes",
         Kind::Int(0, 32767),

@@ -17,7 +17,7 @@ use crate::os::poll::{self, Interest};
 use crate::server::address::Address;
 use crate::server::admin::connection::{Connection, Next};
 use crate::server::admin::Pages;
-use crate::server::Broker;
+use crate::server::{threads, Broker};
 
 const KEY: &str = "admin.listener";
 /// A browser opens up to six.
@@ -79,10 +79,8 @@ impl Bound {
         self.socket.set_nonblocking(true).map_err(failed)?;
         let (stopped, stop) = io::pipe().map_err(failed)?;
         let address = self.address;
-        let thread = std::thread::Builder::new()
-            .name("admin".to_string())
-            .spawn(move || self.serve_until(&stopped, Pages::new(broker, bootstrap)))
-            .map_err(failed)?;
+        let serve = move || self.serve_until(&stopped, Pages::new(broker, bootstrap));
+        let thread = threads::start("admin", threads::STACK_BYTES, serve).map_err(failed)?;
         note!(Info, "admin_page", [page = format_args!("http://{address}/")], "metrics are at /metrics");
         Ok(Admin { stop, thread })
     }

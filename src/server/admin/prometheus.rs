@@ -12,6 +12,7 @@
 
 use std::fmt::{Display, Write};
 
+use crate::base::limits;
 use crate::base::metrics::{bucket_end_ns, Durations};
 use crate::log::flush::{FLUSHES, WAITS};
 use crate::os::{fs, process, sendfile};
@@ -53,13 +54,13 @@ fn connections(text: &mut Text, broker: &Broker) {
     let closed = "Clients' connections that the broker closed for a reason, which its log names.";
     text.one("sendlog_connections_closed_total", "counter", closed, counters::CLOSED.get());
     let name = "sendlog_limit_hits_total";
-    text.family(name, "counter", "How often a limit was hit; the label names the key that sets it.");
-    for (limit, counter) in [
-        ("max.connections", &counters::REFUSED),
-        ("socket.request.max.bytes", &counters::TOO_LARGE),
-        ("queued.max.request.bytes", &counters::BUDGET_WAITS),
-    ] {
-        text.sample(name, &[("limit", limit)], counter.get());
+    text.family(
+        name,
+        "counter",
+        "How often a limit was hit; the label names the key that sets it, or the kernel's limit of open files.",
+    );
+    for limit in limits::ALL {
+        text.sample(name, &[("limit", limit.key)], limit.hits());
     }
 }
 

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::base::limits;
 use crate::base::metrics::{bucket_end_ns, Durations, BUCKETS};
 use crate::group::member::Member;
 use crate::log::flush::{FLUSHES, WAITS};
@@ -62,9 +63,7 @@ fn process(json: &mut Json, broker: &Broker) {
         json.field("closed").number(counters::CLOSED.get());
     });
     json.field("limits").object(|json| {
-        json.field("max.connections").number(counters::REFUSED.get());
-        json.field("socket.request.max.bytes").number(counters::TOO_LARGE.get());
-        json.field("queued.max.request.bytes").number(counters::BUDGET_WAITS.get());
+        limits::ALL.iter().for_each(|limit| json.field(limit.key).number(limit.hits()));
     });
 }
 

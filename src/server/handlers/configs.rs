@@ -36,7 +36,7 @@ fn source_number(source: Source) -> i8 {
 fn type_number(kind: &Kind) -> i8 {
     match kind {
         Kind::Choice(["true", "false"]) => 1,
-        Kind::Text | Kind::Choice(_) | Kind::Folder | Kind::Listeners => 2,
+        Kind::Text | Kind::Choice(_) | Kind::Folder | Kind::Listeners | Kind::Counts => 2,
         Kind::Int(_, high) if *high > i64::from(i32::MAX) => 5,
         Kind::Int(..) | Kind::Level(..) => 3,
         Kind::Ratio => 6,

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::{ErrorCode, Offset, Result};
+use crate::base::{seeded, ErrorCode, Offset, Result};
 use crate::os::socket;
 use crate::partition::{Fetched, Partition};
 use crate::server::call::Call;
@@ -111,6 +111,7 @@ fn look(call: &Call, request: &FetchRequest) -> Found {
 
 /// One partition's answer.
 fn fetch(call: &Call, topic: &str, asked: &FetchPartition, left: u64, found: &mut Found) -> Result<PartitionData> {
+    seeded::panic_at("panic-in-fetch", topic);
     let partition = call.client.broker.topics.find_partition(topic, asked.partition)?;
     partition.check_leader_epoch(asked.current_leader_epoch)?;
     let bytes_max = left.min(asked.partition_max_bytes.max(0) as u64);

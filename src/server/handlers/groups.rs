@@ -111,7 +111,7 @@ fn wait(call: &Call, waiting: &Waiting) -> Result<Option<Answer>, Closed> {
             broker.groups.abandon(waiting, at);
             return Err(Closed::Quietly);
         }
-        let (answer, look_again_ms) = broker.groups.take_answer(waiting, at);
+        let Ok((answer, look_again_ms)) = broker.groups.take_answer(waiting, at) else { return Ok(None) };
         if answer.is_some() {
             return Ok(answer);
         }

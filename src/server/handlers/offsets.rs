@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{ErrorCode, Offset};
+use crate::base::{limits, ErrorCode, Offset};
 use crate::group::records::Committed;
 use crate::group::state::Who;
 use crate::group::Commit;
@@ -58,7 +58,10 @@ pub fn commit(call: &Call, request: OffsetCommitRequest) -> Result<OffsetCommitR
 /// Kafka counts UTF-16 units.
 fn is_too_long(partition: &OffsetCommitRequestPartition, length_max: usize) -> Option<ErrorCode> {
     let length = partition.committed_metadata.iter().flat_map(|metadata| metadata.encode_utf16()).count();
-    (length > length_max).then_some(ErrorCode::OFFSET_METADATA_TOO_LARGE)
+    (length > length_max).then(|| {
+        let why = format!("a commit brings {length} characters beside an offset");
+        limits::OFFSET_METADATA.refuse(ErrorCode::OFFSET_METADATA_TOO_LARGE, why).code()
+    })
 }
 
 pub fn fetch(call: &Call, request: OffsetFetchRequest) -> Result<OffsetFetchResponse, Closed> {

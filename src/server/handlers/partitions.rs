@@ -16,10 +16,12 @@ const UNCLEAN: i8 = 1;
 
 pub fn create(call: &Call, request: CreatePartitionsRequest) -> std::result::Result<CreatePartitionsResponse, Closed> {
     let repeated = repeated(request.topics.iter().map(|asked| &asked.name));
+    let refusal = check_total(call, &request.topics).err();
     let create = |asked: &CreatePartitionsTopic| {
-        let result = match repeated.contains(&asked.name) {
-            true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
-            false => create_one(call, asked, request.validate_only),
+        let result = match (&refusal, repeated.contains(&asked.name)) {
+            (Some(refusal), _) => Err(Error::rejected(refusal.code(), refusal.for_client())),
+            (_, true) => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
+            (_, false) => create_one(call, asked, request.validate_only),
         };
         if let Err(error @ (Error::Storage { .. } | Error::Corrupt { .. })) = &result {
             note!(Warn, "partitions_not_created", [topic = asked.name], "{error}");
@@ -32,6 +34,14 @@ pub fn create(call: &Call, request: CreatePartitionsRequest) -> std::result::Res
     };
     let results = request.topics.iter().map(create).collect();
     Ok(CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() })
+}
+
+/// Whether one request may ask for as many new partitions as these topics would get together.
+fn check_total(call: &Call, asked: &[CreatePartitionsTopic]) -> Result<()> {
+    let topics = &call.client.broker.topics;
+    let now = |asked: &CreatePartitionsTopic| topics.find(&asked.name).map_or(0, |topic| topic.partitions.len());
+    let new = |asked: &CreatePartitionsTopic| usize::try_from(asked.count).unwrap_or(0).saturating_sub(now(asked));
+    topics.check_request(asked.iter().map(new).fold(0, usize::saturating_add))
 }
 
 fn create_one(call: &Call, asked: &CreatePartitionsTopic, validate_only: bool) -> Result<()> {

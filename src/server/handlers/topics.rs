@@ -22,10 +22,12 @@ use crate::wire::messages::{CreateTopicsRequest, CreateTopicsResponse, DeleteTop
 pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<CreateTopicsResponse, Closed> {
     let mut response = CreateTopicsResponse::default();
     let repeated = repeated(request.topics.iter().map(|asked| &asked.name));
+    let refusal = check_total(call, &request.topics).err();
     for asked in &request.topics {
-        let result = match repeated.contains(&asked.name) {
-            true => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "the request names this topic twice")),
-            false => create_one(call, asked, request.validate_only),
+        let result = match (&refusal, repeated.contains(&asked.name)) {
+            (Some(refusal), _) => Err(Error::rejected(refusal.code(), refusal.for_client())),
+            (_, true) => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "the request names this topic twice")),
+            (_, false) => create_one(call, asked, request.validate_only),
         };
         response.topics.push(result.unwrap_or_else(|error| {
             let is_refused_config = error.code() == ErrorCode::INVALID_CONFIG;
@@ -41,6 +43,17 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
         }));
     }
     Ok(response)
+}
+
+/// Whether one request may ask for as many partitions as these topics have together (Kafka's `ReplicationControlManager`).
+fn check_total(call: &Call, asked: &[CreatableTopic]) -> Result<()> {
+    let topics = &call.client.broker.topics;
+    let count = |asked: &CreatableTopic| match usize::try_from(asked.num_partitions) {
+        Ok(count) => count,
+        Err(_) if asked.assignments.is_empty() => topics.default_partition_count() as usize,
+        Err(_) => asked.assignments.len(),
+    };
+    topics.check_request(asked.iter().map(count).fold(0, usize::saturating_add))
 }
 
 fn create_one(call: &Call, asked: &CreatableTopic, validate_only: bool) -> Result<CreatableTopicResult> {

@@ -1,0 +1,136 @@
+//! What a start does with a folder in which not all is as it should be: what is ours and half done goes, what is not ours
+//! stays, and what is lost is noticed.
+
+use super::tests::{indexed_bench, Bench};
+use super::*;
+
+/// Each file with its bytes.
+fn files(bench: &Bench) -> Vec<(String, Vec<u8>)> {
+    let names = fs::list(bench.folder.path()).unwrap();
+    let read = |entry: fs::Entry| {
+        let bytes = std::fs::read(bench.folder.path().join(&entry.name)).unwrap();
+        (entry.name, bytes)
+    };
+    names.into_iter().map(read).collect()
+}
+
+fn names(bench: &Bench) -> Vec<String> {
+    files(bench).into_iter().map(|(name, _)| name).collect()
+}
+
+fn write(bench: &Bench, name: &str) {
+    std::fs::write(bench.folder.path().join(name), b"whose?").unwrap();
+}
+
+#[test]
+fn leftovers_of_ours_go_and_unknown_files_stay_as_they_are() {
+    let mut bench = indexed_bench();
+    let whole = files(&bench);
+    let expected = bench.answers(990..1300);
+    let leftovers = [
+        "00000000000000000000.log.deleted",
+        "00000000000000000000.timeindex.deleted",
+        "00000000000000000003.snapshot.tmp",
+        "00000000000000000003.batches.tmp",
+        "leader-epoch-checkpoint.tmp",
+        "00000000000000009999.index",
+        "00000000000000009999.timeindex",
+    ];
+    let unknown = ["notes.tmp", "old.deleted", "0.log.deleted", "README", "00000000000000000000.log.bak", "log.tmp"];
+    for is_clean in [true, false] {
+        leftovers.iter().chain(&unknown).for_each(|name| write(&bench, name));
+        match is_clean {
+            true => bench.reopen_clean().unwrap(),
+            false => bench.reopen(false).unwrap(),
+        };
+        let mut expected_names: Vec<String> = whole.iter().map(|(name, _)| name.clone()).collect();
+        expected_names.extend(unknown.map(str::to_string));
+        expected_names.sort();
+        assert_eq!(names(&bench), expected_names, "clean: {is_clean}");
+        assert_eq!(bench.answers(990..1300), expected, "clean: {is_clean}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_gone_from_the_middle_takes_the_partition_offline() {
+    for is_clean in [true, false] {
+        let mut bench = indexed_bench();
+        assert!(bench.last_segment() >= 2, "several segments");
+        bench.log().finish().unwrap();
+        std::fs::remove_file(bench.path(1, "log")).unwrap();
+        let before = files(&bench);
+        let error = bench.reopen(is_clean).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }) && error.to_string().contains("missing"), "{error}");
+        assert!(files(&bench) == before, "nothing was changed");
+    }
+}
+
+#[test]
+fn what_a_log_held_that_ends_below_its_start_is_kept_aside() {
+    let mut bench = Bench::new(1000, 100);
+    for _ in 0..3 {
+        bench.append(3, 1000, 200).unwrap();
+    }
+    let logs = || files_of(&bench, ".log");
+    let held = logs();
+    bench.log_start = Offset(20);
+    bench.reopen(false).unwrap();
+    assert_eq!((bench.log().start_offset(), bench.log().end_offset()), (Offset(20), Offset(20)));
+    assert_eq!(files_of(&bench, ".cut-0"), held[held.len() - 1..], "only what lies below its start is deleted");
+}
+
+fn files_of(bench: &Bench, suffix: &str) -> Vec<Vec<u8>> {
+    files(bench)
+        .into_iter()
+        .filter(|(name, _)| name.ends_with(suffix))
+        .map(|(_, bytes)| bytes)
+        .collect()
+}
+
+#[test]
+fn a_log_that_was_stopped_cleanly_below_its_start_is_offline() {
+    let mut bench = Bench::new(1000, 100);
+    for _ in 0..3 {
+        bench.append(3, 1000, 200).unwrap();
+    }
+    bench.flush();
+    bench.log().finish().unwrap();
+    bench.log_start = Offset(20);
+    let before = files(&bench);
+    assert!(matches!(bench.reopen(true), Err(Error::Corrupt { .. })));
+    assert!(files(&bench) == before, "nothing was changed");
+}
+
+/// A folder in which every step of a start has something to do: a torn tail, segments behind it and below the start, and
+/// leftovers of each kind.
+fn untidy() -> Bench {
+    let mut bench = indexed_bench();
+    bench.recovery_point = Offset(9);
+    bench.log_start = Offset(bench.log().views()[1].base_offset().0);
+    let path = bench.path(2, "log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    ["00000000000000000000.log.deleted", "leader-epoch-checkpoint.tmp", "00000000000000009999.index"]
+        .iter()
+        .for_each(|name| write(&bench, name));
+    bench
+}
+
+#[test]
+fn a_start_that_tidies_up_is_stopped_between_any_two_steps_and_ends_the_same() {
+    let mut undisturbed = untidy();
+    let (recovered, steps) = fs::faults::record(|| undisturbed.reopen(false).unwrap());
+    assert!(recovered.bytes_cut > 0 && steps.len() > 10, "{steps:?}");
+    let expected = undisturbed.answers(990..1300);
+    for (stop, step) in steps.iter().enumerate() {
+        let mut bench = untidy();
+        fs::faults::stop_after(stop, || bench.reopen(false).expect_err("stopped"));
+        bench.leader_epoch += 1;
+        bench.reopen(false).unwrap();
+        assert_eq!(bench.answers(990..1300), expected, "stopped before {step}");
+        let left: Vec<String> = names(&bench).into_iter().filter(|name| !name.contains(".cut-")).collect();
+        let tidy: Vec<String> = names(&undisturbed).into_iter().filter(|name| !name.contains(".cut-")).collect();
+        assert_eq!(left, tidy, "stopped before {step}");
+    }
+}

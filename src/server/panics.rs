@@ -1,0 +1,60 @@
+//! Panics: what one is contained by, and how it is said.
+//!
+//! A panic is a flaw of the broker's own, and ends what it happened in, nothing else:
+//!
+//! | where | what ends |
+//! |---|---|
+//! | while a connection is served | that connection; its place, its part of the budget and its waits are given back |
+//! | while a partition is locked, or its flush runs | the partition too: offline (KAFKA_STORAGE_ERROR) until the next start, which reads from the disk what is true; the stop is not a clean one |
+//! | while a group is locked | the group too: COORDINATOR_NOT_AVAILABLE until the next start |
+//! | while topics are changed | every further change of topics and configs, until the next start; what is there goes on |
+//! | in the background, or on a page of the admin listener | that round; the next one comes |
+//! | at a start, or during a stop | the process, without a clean-shutdown marker |
+//!
+//! The process goes on, since most of what it holds has nothing to do with the flaw; what may be half changed is taken out
+//! of use, since nobody knows what a half changed log would write next. [`crate::base::lock`] says so of each lock.
+//!
+//! Always true: a panic is one line of the log, whoever contains it. It needs unwinding: no profile may abort.
+
+use std::panic::{catch_unwind, AssertUnwindSafe, PanicHookInfo};
+
+use crate::server::frames::Closed;
+
+/// From now on a panic is a line of the log; with `RUST_BACKTRACE` its backtrace follows.
+pub fn install() {
+    let standard = std::panic::take_hook();
+    let wants_backtrace = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+    std::panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        if wants_backtrace {
+            standard(panic);
+        }
+    }));
+}
+
+fn say(panic: &PanicHookInfo) {
+    let thread = std::thread::current();
+    let place = panic.location().map_or_else(String::new, ToString::to_string);
+    let said = panic.payload();
+    let text = said.downcast_ref::<&str>().copied().or_else(|| said.downcast_ref::<String>().map(String::as_str));
+    let what = text.unwrap_or("something that is no text");
+    note!(
+        Error,
+        "panicked",
+        [thread = thread.name().unwrap_or(""), place = place],
+        "a flaw of the broker's own: {what}"
+    );
+}
+
+/// Serves, and closes if that panics.
+pub fn contain(serve: impl FnOnce() -> Result<(), Closed>) -> Result<(), Closed> {
+    catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
+        Err(Closed::Because("serving it panicked, which is a flaw of the broker's own".to_string()))
+    })
+}
+
+/// A round of what is done again and again; the next one comes also after a panic.
+pub fn survive(round: impl FnOnce()) {
+    // The hook has said it.
+    let _ = catch_unwind(AssertUnwindSafe(round));
+}
