@@ -24,6 +24,7 @@ pub const COMMAND: Command = Command {
         "sendlog completions fish >~/.config/fish/completions/sendlog.fish",
         "sendlog completions zsh >/usr/local/share/zsh/site-functions/_sendlog",
     ],
+    subcommands: &[],
     main,
 };
 
