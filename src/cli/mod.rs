@@ -4,13 +4,16 @@
 //! ([`remote`] has what they share).
 
 mod completions;
+mod configs;
 mod consume;
 pub mod disk;
 pub mod dump_log;
 mod flags;
 mod format;
+mod groups;
 mod harness;
 mod manual;
+mod offsets;
 mod options;
 mod place;
 mod produce;
@@ -50,6 +53,9 @@ pub const COMMANDS: &[Command] = &[
     topics::COMMAND,
     produce::COMMAND,
     consume::COMMAND,
+    groups::COMMAND,
+    configs::COMMAND,
+    offsets::COMMAND,
     disk::COMMAND,
     dump_log::COMMAND,
     completions::COMMAND,

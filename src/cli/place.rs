@@ -16,7 +16,9 @@ use crate::base::{date, day, TopicPartition};
 use crate::cli::remote::{usage, Failure};
 use crate::client::{Admin, AsPartition, Each, Error, ListedOffset, OffsetSpec, Result as Answer};
 
-pub const PLACES: &str = "write start, end, an OFFSET, -N for N before the end, @MS since 1970, or 2026-01-01T12:00:00";
+pub const TIMES: &str = "write @MS since 1970, or a date such as 2026-01-01T12:00:00 (UTC)";
+const PLACES: &str =
+    "write start, end, an OFFSET, -N for N before the end, @MS since 1970, or 2026-01-01T12:00:00 (UTC)";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
@@ -34,9 +36,6 @@ impl Place {
             "start" | "earliest" | "beginning" => return Some(Place::Start),
             "end" | "latest" => return Some(Place::End),
             _ => {}
-        }
-        if let Some(ms) = text.strip_prefix('@') {
-            return ms.parse().ok().filter(|ms| *ms >= 0).map(Place::Time);
         }
         match text.parse::<i64>() {
             Ok(offset) if offset < 0 => offset.checked_neg().map(Place::BeforeEnd),
@@ -90,8 +89,11 @@ fn of(each: &Each<TopicPartition, i64>, partition: &TopicPartition) -> Answer<i6
     each.iter().find(|(known, _)| known == partition).map_or_else(nothing, |(_, found)| found.clone())
 }
 
-/// ms since 1970 of `2026-01-01`, with or without a time behind it, seconds or not, `Z` or not.
-fn time(text: &str) -> Option<i64> {
+/// ms since 1970 of `@MS`, or of `2026-01-01` with or without a time behind it, seconds or not, `Z` or not.
+pub fn time(text: &str) -> Option<i64> {
+    if let Some(ms) = text.strip_prefix('@') {
+        return ms.parse().ok().filter(|ms| *ms >= 0);
+    }
     let (date_part, time_part) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
     let numbers: Vec<i64> = date_part.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
     let &[year, month, of_month] = &numbers[..] else { return None };

@@ -101,16 +101,17 @@ pub fn settings(matches: &Matches, mut set: impl FnMut(&str) -> Answer<()>) -> D
 pub fn connect(matches: &Matches) -> Result<Admin, Failure> {
     let mut client = ClientSettings::default();
     settings(matches, |pair| client.set_pair(pair))?;
-    Ok(reach(client)?)
+    reach(client)
 }
 
 /// The same with settings that were read before: fails at once where nobody answers.
-pub fn reach(client: ClientSettings) -> Answer<Admin> {
+pub fn reach(client: ClientSettings) -> Result<Admin, Failure> {
     Admin::connect(client).map_err(|error| match error {
         Error::Unreachable { whom, why, .. } => {
-            Error::Unreachable { what: String::from("--bootstrap-server"), whom, why }
+            Error::Unreachable { what: String::from("--bootstrap-server"), whom, why }.into()
         }
-        other => other,
+        Error::Invalid { .. } => Failure::Usage(error.to_string()),
+        other => other.into(),
     })
 }
 

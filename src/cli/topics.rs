@@ -4,12 +4,15 @@
 
 use getopts::Matches;
 
-use crate::base::quoted;
+use crate::base::{quoted, ErrorCode, TopicPartition};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::remote::{connect, each, end, format, name, names, number, pairs, usage, Done, BROKER, FORMAT};
 use crate::cli::table::{Cell, Format, Table};
 use crate::cli::{say, Command};
-use crate::client::{Admin, ConfigEntry, ConfigOp, NewTopic, OffsetSpec, Resource, TopicDescription};
+use crate::client::{
+    Admin, ConfigEntry, ConfigOp, Each, ListedOffset, NewTopic, OffsetSpec, Resource, Result as Answer,
+    TopicDescription,
+};
 
 pub const COMMAND: Command = Command {
     name: "topics",
@@ -46,7 +49,7 @@ const CREATE: Command = Command {
         &[
             Flag { short: "p", name: "partitions", takes: Takes::One("N"), doc: "so many partitions" },
             Flag { short: "r", name: "replication-factor", takes: Takes::One("N"), doc: "so many replicas of each" },
-            Flag { short: "c", name: "config", takes: Takes::Each("KEY=VALUE"), doc: "a config of the topic" },
+            Flag { short: "c", name: "config", takes: Takes::Each("CONFIG=VALUE"), doc: "a config of the topic" },
             Flag {
                 short: "",
                 name: "if-not-exists",
@@ -85,8 +88,13 @@ const ALTER: Command = Command {
     flags: &[
         &[
             Flag { short: "p", name: "partitions", takes: Takes::One("N"), doc: "so many in all; never fewer" },
-            Flag { short: "c", name: "config", takes: Takes::Each("KEY=VALUE"), doc: "set a config" },
-            Flag { short: "", name: "delete-config", takes: Takes::Each("KEY"), doc: "back to what holds without it" },
+            Flag { short: "c", name: "config", takes: Takes::Each("CONFIG=VALUE"), doc: "set a config" },
+            Flag {
+                short: "",
+                name: "delete-config",
+                takes: Takes::Each("CONFIG"),
+                doc: "back to what holds without it",
+            },
             DRY_RUN,
         ],
         BROKER,
@@ -156,7 +164,7 @@ fn create(matches: &Matches) -> Done {
     let mut admin = connect(matches)?;
     let mut created = admin.create_topics(&names.iter().map(topic).collect::<Vec<_>>(), is_dry)?;
     if matches.opt_present("if-not-exists") {
-        created.retain(|(_, answer)| !is_code(answer, crate::base::ErrorCode::TOPIC_ALREADY_EXISTS));
+        created.retain(|(_, answer)| !is_code(answer, ErrorCode::TOPIC_ALREADY_EXISTS));
     }
     each(created, |name, count| {
         let would = if is_dry { "would create" } else { "created" };
@@ -166,7 +174,7 @@ fn create(matches: &Matches) -> Done {
     })
 }
 
-fn is_code<T>(answer: &crate::client::Result<T>, code: crate::base::ErrorCode) -> bool {
+fn is_code<T>(answer: &Answer<T>, code: ErrorCode) -> bool {
     answer.as_ref().is_err_and(|error| error.code() == Some(code))
 }
 
@@ -186,7 +194,8 @@ fn describe(matches: &Matches) -> Done {
     for (number, topic) in topics.iter().enumerate() {
         let configs = admin.describe_config(&Resource::topic(&topic.name))?;
         let configs: Vec<_> = configs.into_iter().filter(ConfigEntry::is_dynamic).collect();
-        let configs = configs.into_iter().map(|c| (c.name, c.value.unwrap_or_default())).collect();
+        let mut configs: Vec<_> = configs.into_iter().map(|c| (c.name, c.value.unwrap_or_default())).collect();
+        configs.sort();
         let text = describe_one(&mut admin, topic, configs, format)?;
         say(&if number > 0 && format == Format::Text { format!("\n{text}") } else { text });
     }
@@ -198,12 +207,12 @@ fn describe_one(
     topic: &TopicDescription,
     configs: Vec<(String, String)>,
     format: Format,
-) -> crate::client::Result<String> {
+) -> Answer<String> {
     let partitions: Vec<_> = topic.partitions.iter().map(|p| (topic.name.as_str(), p.partition)).collect();
     let firsts = admin.list_offsets(&partitions, OffsetSpec::Earliest)?;
     let nexts = admin.list_offsets(&partitions, OffsetSpec::Latest)?;
-    let offset = |offsets: &crate::client::Each<_, crate::client::ListedOffset>, partition: i32| {
-        let found = offsets.iter().find(|(known, _): &&(crate::base::TopicPartition, _)| known.partition == partition);
+    let offset = |offsets: &Each<_, ListedOffset>, partition: i32| {
+        let found = offsets.iter().find(|(known, _): &&(TopicPartition, _)| known.partition == partition);
         Cell::from(found.and_then(|(_, listed)| listed.as_ref().ok()).map(|listed| listed.offset))
     };
     let columns =
@@ -268,7 +277,7 @@ fn delete(matches: &Matches) -> Done {
     let names = names(matches, "topic")?;
     let mut deleted = connect(matches)?.delete_topics(&names)?;
     if matches.opt_present("if-exists") {
-        deleted.retain(|(_, answer)| !is_code(answer, crate::base::ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        deleted.retain(|(_, answer)| !is_code(answer, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
     }
     each(deleted, |name, ()| say(&format!("deleted topic {name}\n")))
 }
