@@ -8,6 +8,7 @@ use std::thread;
 
 use broker::member::Member;
 use broker::{command, scratch, Broker};
+use sendlog::cli::kafka_names::TOOLS;
 use sendlog::cli::COMMANDS;
 
 const OPEN: &[&str] = &["--topic", "orders:3", "--topic", "payments:1"];
@@ -351,6 +352,59 @@ fn offsets_are_found_by_place_and_by_time() {
     assert_eq!(none, "{\"topic\":\"payments\",\"partition\":0,\"offset\":null,\"timestamp\":null}\n");
 }
 
+/// Runs one of Kafka's tools, which is a link to the binary.
+fn run_tool(broker: &Broker, line: &str, stdin: &str) -> Ran {
+    let folder = scratch();
+    let (tool, arguments) = line.split_once(' ').unwrap();
+    let link = folder.path().join(tool);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sendlog"), &link).unwrap();
+    let mut command = Command::new(link);
+    command.args(arguments.split(' ')).args(["--bootstrap-server", &broker.address.to_string()]);
+    finish(command, stdin)
+}
+
+/// `tests/clients/run names` compares all of it with Kafka's own.
+#[test]
+fn under_the_names_of_kafkas_tools_it_prints_what_they_print() {
+    let broker = Broker::with(OPEN);
+    let produce = "kafka-console-producer.sh --topic payments --property parse.key=true --property key.separator=:";
+    let read = "kafka-console-consumer.sh --topic payments --from-beginning --max-messages 2 --property print.key=true";
+    for (line, stdin, code, wanted) in [
+        ("kafka-topics.sh --create --topic new --partitions 2", "", 0, "Created topic new.\n"),
+        ("kafka-topics.sh --list --exclude-internal", "", 0, "new\norders\npayments\n"),
+        ("kafka-topics.sh --delete --topic new", "", 0, ""),
+        ("kafka-topics.sh --delete --topic new", "", 1, "Error while executing topic command : Topic 'new' does not exist as expected\n"),
+        (produce, "a:1\nb:2\n", 0, ""),
+        (read, "", 0, "a\t1\nb\t2\n"),
+        (&format!("{read} --group g --property print.offset=true"), "", 0, "Offset:0\ta\t1\nOffset:1\tb\t2\n"),
+        ("kafka-get-offsets.sh --topic-partitions orders:0-2,payments", "", 0, "orders:0:0\norders:1:0\npayments:0:2\n"),
+        ("kafka-consumer-groups.sh --list", "", 0, "g\n"),
+        (
+            "kafka-consumer-groups.sh --describe --group g",
+            "",
+            0,
+            "\nGROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     \
+             HOST            CLIENT-ID\n\
+             g               payments        0          2               2               0               -               \
+             -               -\n",
+        ),
+        ("kafka-consumer-groups.sh --delete --group g", "", 0, "Deletion of requested consumer groups ('g') was successful.\n"),
+        ("kafka-configs.sh --topic orders --alter --add-config retention.ms=5000", "", 0, "Completed updating config for topic orders.\n"),
+        (
+            "kafka-configs.sh --topic orders --describe",
+            "",
+            0,
+            "Dynamic configs for topic orders are:\n  retention.ms=5000 sensitive=false \
+             synonyms={DYNAMIC_TOPIC_CONFIG:retention.ms=5000, DEFAULT_CONFIG:log.retention.ms=604800000}\n",
+        ),
+        ("kafka-topics.sh --list --create", "", 1, ""),
+        ("kafka-topics.sh --list --no-such-flag", "", 1, ""),
+    ] {
+        let ran = run_tool(&broker, line, stdin);
+        assert_eq!((ran.code, ran.out.as_str()), (code, wanted), "{line}: {}", ran.err);
+    }
+}
+
 /// Each in a shell, as it is written, on a broker that has what it speaks of.
 #[test]
 fn every_example_of_every_help_works() {
@@ -362,31 +416,42 @@ fn every_example_of_every_help_works() {
             tried += 1;
         }
     }
-    assert!(tried > 20, "{tried}");
+    for tool in TOOLS {
+        tool.examples.iter().for_each(|example| try_example(tool.name, example));
+        tried += tool.examples.len();
+    }
+    assert!(tried > 30, "{tried}");
 }
 
 fn try_example(command_name: &str, example: &str) {
     let broker = Broker::start();
-    if command_name != "topics create" {
+    if command_name != "topics create" && command_name != "kafka-topics" {
         ok(&broker, "topics create orders payments refunds -p 3", "");
         fill(&broker);
         ok(&broker, "produce payments", "a\nb\n");
     }
-    if command_name.starts_with("groups") {
+    if command_name.contains("groups") {
         ok(&broker, "consume orders --group billing --from start --exit", "");
     }
     let address = broker.address.to_string();
     let folder = scratch();
     let binary = env!("CARGO_BIN_EXE_sendlog");
+    // Kafka's tools are found on the PATH, as links to the binary.
+    let links = TOOLS.iter().map(|tool| format!("ln -s '{binary}' {}.sh; ", tool.name)).collect::<String>();
     let function = match example.contains("--bootstrap-server") {
-        true => format!("sendlog() {{ '{binary}' \"$@\"; }}"),
+        true => format!("sendlog() {{ '{binary}' \"$@\"; }}; {links} PATH=.:$PATH"),
         false => format!("sendlog() {{ '{binary}' \"$@\" --bootstrap-server {address}; }}"),
     };
     let mut shell = Command::new("sh");
     let script = format!("{function}\n{}", example.replace("127.0.0.1:9092", &address));
     shell.args(["-c", &script]).current_dir(folder.path());
     let ran = finish(shell, "");
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{example}: {}", ran.out);
-    let is_silent = command_name == "produce" && !example.contains("--verbose");
+    let remark = Some("Processed a total of 10 messages\n").filter(|_| command_name == "kafka-console-consumer");
+    let remark = remark
+        .or(Some("\nConsumer group 'billing' has no active members.\n")
+            .filter(|_| command_name == "kafka-consumer-groups"));
+    assert_eq!((ran.code, ran.err.as_str()), (0, remark.unwrap_or_default()), "{example}: {}", ran.out);
+    let is_silent =
+        command_name.ends_with("produce") && !example.contains("--verbose") || command_name.ends_with("-producer");
     assert_eq!(ran.out.is_empty(), is_silent, "{example}");
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use getopts::Matches;
 
@@ -59,6 +59,12 @@ const FLAGS: &[Flag] = &[
         takes: Takes::Nothing,
         doc: "end where the partitions ended when the command began",
     },
+    Flag {
+        short: "",
+        name: "timeout-ms",
+        takes: Takes::One("N"),
+        doc: "end when nothing has come for so many milliseconds",
+    },
     Flag { short: "p", name: "partition", takes: Takes::Each("N"), doc: "this one alone; may be given several times" },
     Flag { short: "g", name: "group", takes: Takes::One("GROUP"), doc: "read as a member of this group" },
     Flag {
@@ -77,6 +83,9 @@ struct Limits {
     records_left: u64,
     /// With `--exit`: where partitions ended.
     ends: Option<BTreeMap<TopicPartition, i64>>,
+    patience: Option<Duration>,
+    /// When a record came.
+    last: Instant,
 }
 
 fn consume(matches: &Matches) -> Done {
@@ -88,27 +97,55 @@ fn consume(matches: &Matches) -> Done {
     let mut wanted = ConsumerSettings::default().group_id(group.as_str());
     wanted = wanted.auto_offset_reset(reset(from, !group.is_empty())?);
     settings(matches, |pair| wanted.set_pair(pair))?;
-    let records_left = number(matches, "count")?.unwrap_or(u64::MAX);
-    let stop = watch_signals()?;
-    let mut admin = reach(wanted.client.clone())?;
-    let mut chosen = Vec::new();
-    for spec in &specs {
-        chosen.extend(partitions(&mut admin, spec)?);
-    }
-    let ends = matches.opt_present("exit").then(|| ends(&mut admin, &chosen)).transpose()?;
-    let mut limits = Limits { records_left, ends };
-    let mut consumer = Consumer::new(wanted)?;
-    match group.is_empty() {
-        true => {
-            let places = from.unwrap_or(Place::End).find(&mut admin, &chosen)?;
-            consumer.assign(&chosen)?;
-            places.into_iter().try_for_each(|(partition, at)| consumer.seek(partition, at?))?;
+    let asked = Asked {
+        specs,
+        group,
+        from: from.unwrap_or(Place::End),
+        count: number(matches, "count")?.unwrap_or(u64::MAX),
+        to_end: matches.opt_present("exit"),
+        patience: number(matches, "timeout-ms")?.map(Duration::from_millis),
+    };
+    asked.print(wanted, &format).map(drop)
+}
+
+/// What is to be read.
+pub struct Asked {
+    /// Topics, or for no group also some partitions of them.
+    pub specs: Vec<String>,
+    /// Empty: none.
+    pub group: String,
+    pub from: Place,
+    pub count: u64,
+    pub to_end: bool,
+    /// For so long nothing may come.
+    pub patience: Option<Duration>,
+}
+
+impl Asked {
+    /// Prints it; how many records there were.
+    pub fn print(self, wanted: ConsumerSettings, format: &RecordFormat) -> Result<u64, Failure> {
+        let stop = watch_signals()?;
+        let mut admin = reach(wanted.client.clone())?;
+        let mut chosen = Vec::new();
+        for spec in &self.specs {
+            chosen.extend(partitions(&mut admin, spec)?);
         }
-        false => consumer.subscribe(&specs)?,
+        let ends = self.to_end.then(|| ends(&mut admin, &chosen)).transpose()?;
+        let mut limits = Limits { records_left: self.count, ends, patience: self.patience, last: Instant::now() };
+        let mut consumer = Consumer::new(wanted)?;
+        match self.group.is_empty() {
+            true => {
+                let places = self.from.find(&mut admin, &chosen)?;
+                consumer.assign(&chosen)?;
+                places.into_iter().try_for_each(|(partition, at)| consumer.seek(partition, at?))?;
+            }
+            false => consumer.subscribe(&self.specs)?,
+        }
+        drop(admin);
+        let printed = print_all(&mut consumer, format, &mut limits, &stop)?;
+        consumer.close()?;
+        Ok(printed)
     }
-    drop(admin);
-    print_all(&mut consumer, &format, &mut limits, &stop)?;
-    Ok(consumer.close()?)
 }
 
 /// The operands, with what `--partition` and `--group` make of them.
@@ -160,15 +197,26 @@ fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn print_all(consumer: &mut Consumer, format: &RecordFormat, limits: &mut Limits, stop: &AtomicBool) -> Done {
+fn print_all(
+    consumer: &mut Consumer,
+    format: &RecordFormat,
+    limits: &mut Limits,
+    stop: &AtomicBool,
+) -> Result<u64, Failure> {
     let mut out = Vec::new();
+    let mut printed = 0;
     while !limits.are_reached(consumer) && !stop.load(Ordering::Relaxed) {
         let batches = consumer.poll(POLL)?;
+        if !batches.is_empty() {
+            limits.last = Instant::now();
+        }
         // The first offset of each partition that was given and is not printed.
         let mut left: BTreeMap<&TopicPartition, i64> = BTreeMap::new();
         for batch in &batches {
             out.clear();
+            let left_before = limits.records_left;
             let mut next = print(batch, format, limits, &mut out)?;
+            printed += left_before - limits.records_left;
             let mut stdout = std::io::stdout().lock();
             if stdout.write_all(&out).and_then(|()| stdout.flush()).is_err() {
                 // Nobody reads on.
@@ -184,7 +232,7 @@ fn print_all(consumer: &mut Consumer, format: &RecordFormat, limits: &mut Limits
             consumer.pause(&[partition]);
         }
     }
-    Ok(())
+    Ok(printed)
 }
 
 /// Adds records to what is printed, as far as the limits go; the offset of the first one that is left.
@@ -212,6 +260,7 @@ impl Limits {
             };
             !assigned.is_empty() && assigned.iter().all(is_at_end)
         };
-        self.records_left == 0 || self.ends.as_ref().is_some_and(at_end)
+        let is_tired = self.patience.is_some_and(|patience| self.last.elapsed() >= patience);
+        self.records_left == 0 || is_tired || self.ends.as_ref().is_some_and(at_end)
     }
 }

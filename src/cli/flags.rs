@@ -31,6 +31,11 @@ pub enum Takes {
 pub const HELP: Flag = Flag { short: "h", name: "help", takes: Takes::Nothing, doc: "print this, and exit" };
 
 impl Command {
+    /// One that the binary is under a name of Kafka's.
+    fn is_kafkas(&self) -> bool {
+        self.name.starts_with("kafka-")
+    }
+
     /// The word that calls it: the last one of its name.
     pub fn word(&self) -> &'static str {
         self.name.rsplit(' ').next().expect("a split gives one part at least")
@@ -68,7 +73,12 @@ impl Command {
             return refuse(error);
         }
         complain(&error.to_string());
-        ExitCode::from(2)
+        // Kafka's tools know one code.
+        if self.is_kafkas() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::from(2)
+        }
     }
 
     /// What stands where one of its subcommands should.
@@ -99,6 +109,7 @@ impl Command {
         let name = if self.name == COMMANDS[0].name { format!("[{}]", self.name) } else { self.name.to_string() };
         let operands = if self.operands.is_empty() { String::new() } else { format!(" {}", self.operands) };
         match self.subcommands.is_empty() {
+            _ if self.is_kafkas() => format!("{name}.sh [options]{operands}"),
             true => format!("sendlog {name} [options]{operands}"),
             false => format!("sendlog {name} COMMAND [options]"),
         }

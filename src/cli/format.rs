@@ -24,6 +24,9 @@ enum Field {
     KeyLength,
     Value,
     ValueLength,
+    /// What Kafka's consumer prints: the kind of timestamp, and headers with a colon.
+    TimestampType,
+    KafkaHeaders,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,15 +39,47 @@ enum Part {
 pub struct RecordFormat {
     /// None: JSON.
     parts: Option<Vec<Part>>,
+    /// What stands for a key or a value that is null.
+    null: &'static [u8],
+}
+
+/// What Kafka's console consumer can be asked to print, each as a property.
+#[derive(Default)]
+pub struct KafkaPrints {
+    pub timestamp: bool,
+    pub partition: bool,
+    pub offset: bool,
+    pub headers: bool,
+    pub key: bool,
+    pub no_value: bool,
+    pub key_separator: String,
+    pub line_separator: String,
 }
 
 impl RecordFormat {
     /// `json`, or a format string; the error is what is wrong with it.
     pub fn parse(text: &str) -> Result<RecordFormat, String> {
         match text {
-            "json" => Ok(RecordFormat { parts: None }),
-            _ => Ok(RecordFormat { parts: Some(parse(text)?) }),
+            "json" => Ok(RecordFormat { parts: None, null: b"" }),
+            _ => Ok(RecordFormat { parts: Some(parse(text)?), null: b"" }),
         }
+    }
+
+    /// A record as Kafka's console consumer prints it (Kafka's `DefaultMessageFormatter`).
+    pub fn of_kafka(prints: &KafkaPrints) -> RecordFormat {
+        let text = |text: &str| Part::Bytes(text.as_bytes().to_vec());
+        let mut columns: Vec<Vec<Part>> = Vec::new();
+        let mut column = |is_wanted, parts| columns.extend(Some(parts).filter(|_| is_wanted));
+        let timestamp = vec![Part::Field(Field::TimestampType), text(":"), Part::Field(Field::Timestamp)];
+        column(prints.timestamp, timestamp);
+        column(prints.partition, vec![text("Partition:"), Part::Field(Field::Partition)]);
+        column(prints.offset, vec![text("Offset:"), Part::Field(Field::Offset)]);
+        column(prints.headers, vec![Part::Field(Field::KafkaHeaders)]);
+        column(prints.key, vec![Part::Field(Field::Key)]);
+        column(!prints.no_value, vec![Part::Field(Field::Value)]);
+        let mut parts = columns.join(&text(&prints.key_separator));
+        parts.push(text(&prints.line_separator));
+        RecordFormat { parts: Some(parts), null: b"null" }
     }
 
     /// Adds what is printed of a record.
@@ -54,9 +89,47 @@ impl RecordFormat {
             None => out.write_all(json(batch, record).as_bytes()),
             Some(parts) => parts.iter().try_for_each(|part| match part {
                 Part::Bytes(bytes) => out.write_all(bytes),
-                Part::Field(field) => print_field(out, *field, batch, record),
+                Part::Field(field) => self.print_field(out, *field, batch, record),
             }),
         };
+    }
+}
+
+impl RecordFormat {
+    fn print_field(
+        &self,
+        out: &mut Vec<u8>,
+        field: Field,
+        batch: &Batch,
+        record: &ConsumerRecord,
+    ) -> std::io::Result<()> {
+        let length = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i64);
+        match field {
+            Field::Topic => out.write_all(batch.topic().as_bytes()),
+            Field::Partition => write!(out, "{}", batch.partition()),
+            Field::Offset => write!(out, "{}", record.offset),
+            Field::Timestamp => write!(out, "{}", record.timestamp_ms),
+            Field::TimestampType => match batch.header().is_log_append_time() {
+                true => out.write_all(b"LogAppendTime"),
+                false => out.write_all(b"CreateTime"),
+            },
+            Field::Key => out.write_all(record.key.unwrap_or(self.null)),
+            Field::KeyLength => write!(out, "{}", length(record.key)),
+            Field::Value => out.write_all(record.value.unwrap_or(self.null)),
+            Field::ValueLength => write!(out, "{}", length(record.value)),
+            Field::Headers => self.print_headers(out, record, b"="),
+            Field::KafkaHeaders if record.headers.count() == 0 => out.write_all(b"NO_HEADERS"),
+            Field::KafkaHeaders => self.print_headers(out, record, b":"),
+        }
+    }
+
+    fn print_headers(&self, out: &mut Vec<u8>, record: &ConsumerRecord, separator: &[u8]) -> std::io::Result<()> {
+        record.headers.enumerate().try_for_each(|(number, (name, value))| {
+            out.write_all(if number > 0 { b"," } else { b"" })?;
+            out.write_all(name)?;
+            out.write_all(separator)?;
+            out.write_all(value.unwrap_or(self.null))
+        })
     }
 }
 
@@ -107,26 +180,6 @@ fn field(letter: char) -> Option<Field> {
         's' => Some(Field::Value),
         'S' => Some(Field::ValueLength),
         _ => None,
-    }
-}
-
-fn print_field(out: &mut Vec<u8>, field: Field, batch: &Batch, record: &ConsumerRecord) -> std::io::Result<()> {
-    let length = |bytes: Option<&[u8]>| bytes.map_or(-1, |bytes| bytes.len() as i64);
-    match field {
-        Field::Topic => out.write_all(batch.topic().as_bytes()),
-        Field::Partition => write!(out, "{}", batch.partition()),
-        Field::Offset => write!(out, "{}", record.offset),
-        Field::Timestamp => write!(out, "{}", record.timestamp_ms),
-        Field::Key => out.write_all(record.key.unwrap_or_default()),
-        Field::KeyLength => write!(out, "{}", length(record.key)),
-        Field::Value => out.write_all(record.value.unwrap_or_default()),
-        Field::ValueLength => write!(out, "{}", length(record.value)),
-        Field::Headers => record.headers.enumerate().try_for_each(|(number, (name, value))| {
-            out.write_all(if number > 0 { b"," } else { b"" })?;
-            out.write_all(name)?;
-            out.write_all(b"=")?;
-            out.write_all(value.unwrap_or_default())
-        }),
     }
 }
 

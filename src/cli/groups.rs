@@ -4,7 +4,7 @@
 
 use getopts::Matches;
 
-use crate::base::TopicPartition;
+use crate::base::{ErrorCode, TopicPartition};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::place::{partitions, Place};
 use crate::cli::remote::{connect, each, end, format, name, names, number, usage, Done, Failure, BROKER, FORMAT};
@@ -103,24 +103,19 @@ fn describe(matches: &Matches) -> Done {
     let names = names(matches, "group")?;
     let format = format(matches)?;
     let mut admin = connect(matches)?;
-    let mut found = Vec::new();
-    let done = each(admin.describe_groups(&names)?, |_, group| found.push(group));
-    let mut unknown = false;
-    for (number, group) in found.iter().enumerate() {
-        // What nobody knows is described as dead.
-        if group.state == "Dead" {
-            complain(&format!("group {}: there is none; `sendlog groups list` shows those there are", group.group));
-            unknown = true;
+    let mut done = Ok(());
+    let mut shown = 0;
+    for name in names {
+        let Some(group) = find(&mut admin, name)? else {
+            complain(&format!("group {name}: there is none; `sendlog groups list` shows those there are"));
+            done = Err(Failure::Told);
             continue;
-        }
-        let text = describe_one(&mut admin, group, format)?;
-        say(&if number > 0 && format == Format::Text { format!("\n{text}") } else { text });
+        };
+        let text = describe_one(&mut admin, &group, format)?;
+        say(&if shown > 0 && format == Format::Text { format!("\n{text}") } else { text });
+        shown += 1;
     }
-    if unknown {
-        Err(Failure::Told)
-    } else {
-        done
-    }
+    done
 }
 
 fn describe_one(admin: &mut Admin, group: &GroupDescription, format: Format) -> Answer<String> {
@@ -233,9 +228,17 @@ fn shift(
     Ok(all)
 }
 
+/// A group; none if nobody knows it, which brokers say with an error or, the older ones, with a state.
+pub fn find(admin: &mut Admin, group: &str) -> Answer<Option<GroupDescription>> {
+    match admin.describe_group(group) {
+        Err(error) if error.code() == Some(ErrorCode::GROUP_ID_NOT_FOUND) => Ok(None),
+        found => found.map(|group| Some(group).filter(|group| group.state != "Dead")),
+    }
+}
+
 /// Offsets are committed from outside only while nobody commits from inside.
 fn check_has_no_members(admin: &mut Admin, group: &str) -> Done {
-    match admin.describe_group(group)?.members.len() {
+    match find(admin, group)?.map_or(0, |group| group.members.len()) {
         0 => Ok(()),
         count => Err(Failure::Failed(format!("group {group}: it has members ({count}); stop its consumers first"))),
     }

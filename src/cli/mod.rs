@@ -12,6 +12,7 @@ mod flags;
 mod format;
 mod groups;
 mod harness;
+pub mod kafka_names;
 mod manual;
 mod offsets;
 mod options;
@@ -62,8 +63,11 @@ pub const COMMANDS: &[Command] = &[
     manual::COMMAND,
 ];
 
-/// Finds the command in the table, and runs it.
-pub fn main(args: &[String]) -> ExitCode {
+/// Finds the command in the table, and runs it; under the name of one of Kafka's tools it is that tool.
+pub fn main(program: &str, args: &[String]) -> ExitCode {
+    if let Some(tool) = kafka_names::tool(program) {
+        return tool.parse(args).map_or_else(|code| code, |matches| (tool.main)(&matches));
+    }
     let (mut command, mut args) = (&COMMANDS[0], args);
     let mut words = COMMANDS;
     while let Some(named) = args.first().and_then(|word| words.iter().find(|named| named.word() == word)) {

@@ -67,15 +67,15 @@ const READ_BYTES: usize = 256 << 10;
 /// How often a terminal hears how far it has got.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// A topic that nobody knows is told of after this time, and not after a minute.
-const MAX_BLOCK_MS: u64 = 10_000;
+pub const MAX_BLOCK_MS: u64 = 10_000;
 
 /// How lines become records.
-struct Rules<'a> {
-    topic: &'a str,
-    partition: Option<i32>,
-    separator: Option<Vec<u8>>,
-    headers: Vec<(String, String)>,
-    empty_is_null: bool,
+pub struct Rules<'a> {
+    pub topic: &'a str,
+    pub partition: Option<i32>,
+    pub separator: Option<Vec<u8>>,
+    pub headers: Vec<(String, String)>,
+    pub empty_is_null: bool,
 }
 
 fn produce(matches: &Matches) -> Done {
@@ -96,10 +96,14 @@ fn produce(matches: &Matches) -> Done {
         headers: pairs(matches, "header")?,
         empty_is_null: matches.opt_present("null"),
     };
+    rules.send(wanted, matches.opt_present("verbose"))
+}
+
+fn send_all(wanted: ProducerSettings, rules: &Rules, is_verbose: bool) -> Done {
     drop(reach(wanted.client.clone())?);
     let producer = Producer::new(wanted).map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut sent = Sent { open: VecDeque::new(), count: 0, is_verbose: matches.opt_present("verbose") };
-    let done = send_lines(&producer, &rules, &mut sent).and_then(|()| sent.settle(0));
+    let mut sent = Sent { open: VecDeque::new(), count: 0, is_verbose };
+    let done = send_lines(&producer, rules, &mut sent).and_then(|()| sent.settle(0));
     // What is still open is known now, or the line above has told of an error.
     let closed = producer.close();
     done.and_then(|()| Ok(closed?))
@@ -137,6 +141,11 @@ fn send_lines(producer: &Producer, rules: &Rules, sent: &mut Sent) -> Done {
 }
 
 impl Rules<'_> {
+    /// Sends what comes from stdin.
+    pub fn send(&self, wanted: ProducerSettings, is_verbose: bool) -> Done {
+        send_all(wanted, self, is_verbose)
+    }
+
     fn record<'a>(&'a self, line: &'a [u8], headers: &'a [Header<'a>]) -> Record<'a> {
         let (key, value) = match self.separator.as_deref().and_then(|separator| split(line, separator)) {
             Some((key, value)) => (Some(key), value),
