@@ -133,7 +133,7 @@ fn send_lines(producer: &Producer, rules: &Rules, sent: &mut Sent) -> Done {
         }
         let delivery = producer.send(&rules.record(&line, &headers))?;
         sent.push(delivery)?;
-        if shows_progress && sent.count % 1024 == 0 && Instant::now() >= next_progress {
+        if shows_progress && sent.count.is_multiple_of(1024) && Instant::now() >= next_progress {
             next_progress += PROGRESS;
             let _ = write!(std::io::stderr(), "\r{} records", sent.count);
         }
@@ -179,7 +179,7 @@ impl Sent {
         self.count += 1;
         self.open.push_back(delivery);
         // Not after each record, so that looking costs nothing.
-        if self.count % 64 == 0 || self.open.len() < 64 {
+        if self.count.is_multiple_of(64) || self.open.len() < 64 {
             while self.open.front().is_some_and(|delivery| delivery.now().is_some()) {
                 self.settle_one()?;
             }
