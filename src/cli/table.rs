@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(
             table.print(Format::Json),
             "{\"topic\":\"orders\",\"in_sync\":[1,2],\"offset\":7,\"configs\":{\"a.b\":\"\\\"1\\\"\"}}\n\
-             {\"topic\":\"o\\n\",\"in_sync\":[],\"offset\":null,\"configs\":{}}\n"
+             {\"topic\":\"o\\u000a\",\"in_sync\":[],\"offset\":null,\"configs\":{}}\n"
         );
     }
 }
