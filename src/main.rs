@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    sendlog::cli::main(&args)
+    let args: Vec<String> = std::env::args().collect();
+    let (program, args) = args.split_first().map_or(("sendlog", &[][..]), |(program, args)| (program.as_str(), args));
+    sendlog::cli::main(program, args)
 }

@@ -32,11 +32,35 @@ fn offered(line: &[&str]) -> Vec<String> {
 #[test]
 fn help_names_every_command_and_each_has_its_own() {
     let help = printed(&["--help"]);
-    for command in ["server", "disk", "dump-log", "graduate", "completions", "man"] {
+    for command in [
+        "server",
+        "topics",
+        "produce",
+        "consume",
+        "groups",
+        "configs",
+        "offsets",
+        "disk",
+        "dump-log",
+        "graduate",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(&format!("\n    {command} ")), "{help}");
         assert!(printed(&[command, "--help"]).starts_with("Usage: sendlog "), "{command}");
     }
     SERVER_FLAGS.iter().for_each(|flag| assert!(help.contains(flag), "{flag}"));
+    let topics = printed(&["topics", "--help"]);
+    assert!(
+        topics.contains("Usage: sendlog topics COMMAND [options]") && topics.contains("\n    create "),
+        "{topics}"
+    );
+    let create = printed(&["topics", "create", "--help"]);
+    assert!(create.starts_with("Usage: sendlog topics create [options] TOPIC...\n"), "{create}");
+    assert!(
+        create.contains("--bootstrap-server") && create.contains("\nExamples:\n    sendlog topics create "),
+        "{create}"
+    );
 }
 
 #[test]
@@ -46,6 +70,15 @@ fn bash_completes_commands_options_and_keys() {
     assert_eq!(offered(&["sendlog", "server", "--top"]), ["--topic"]);
     assert_eq!(offered(&["sendlog", "disk", "--top"]), [""], "no topic there");
     assert_eq!(offered(&["sendlog", "completions", "z"]), ["zsh"]);
+    assert_eq!(offered(&["sendlog", "topics", "de"]), ["describe", "delete"]);
+    assert_eq!(offered(&["sendlog", "topics", "create", "--part"]), ["--partitions"]);
+    assert_eq!(offered(&["sendlog", "topics", "delete", "--part"]), [""], "no partitions there");
+    assert_eq!(
+        offered(&["sendlog", "topics", "create", "--config", "--if-n"]),
+        ["--if-not-exists"],
+        "no files there"
+    );
+    assert_eq!(offered(&["sendlog", "dump-log", "F"]), [""], "a word that stands for others is none");
     assert_eq!(offered(&["sendlog", "--set", "flush.m"]), ["flush.mode="]);
     assert_eq!(offered(&["sendlog", "--set", ""]).len(), KEYS.len());
 }
@@ -55,7 +88,7 @@ fn scripts_for_other_shells_name_every_flag_and_the_shells_can_read_them() {
     let folder = broker::scratch();
     for shell in ["fish", "zsh"] {
         let script = printed(&["completions", shell]);
-        for flag in SERVER_FLAGS {
+        for flag in SERVER_FLAGS.iter().chain(&["--if-not-exists", "--key-separator", "--execute"]) {
             let written = if shell == "fish" { format!("-l {} ", &flag[2..]) } else { format!("{flag}[") };
             assert!(script.contains(&written), "{shell}: {flag}");
         }

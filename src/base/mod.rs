@@ -16,7 +16,7 @@ mod utc;
 mod uuid;
 
 pub use error::{Error, ErrorCode, Result};
-pub use note::{quoted, set_note_writer, write_line, write_note, Level, Note};
+pub use note::{one_line, quoted, set_note_writer, write_line, write_note, Level, Note};
 pub use types::{FileRange, Offset, Position, TopicPartition};
-pub use utc::{date, utc};
+pub use utc::{date, day, utc};
 pub use uuid::Uuid;

@@ -28,6 +28,14 @@ pub fn date(day: i64) -> (i64, i64, i64) {
     (era * 400 + year + i64::from(is_next_year), if is_next_year { month - 9 } else { month + 3 }, day)
 }
 
+/// The day since 1970 of a date, the other way round; a month or a day that the calendar does not have gives some other day.
+pub fn day(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * DAYS_400 + 365 * year + year / 4 - year / 100 + day_of_year - EPOCH_DAY
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +55,13 @@ mod tests {
             assert_eq!(utc(seconds * 1000), text);
         }
         assert_eq!(utc(1_764_108_000_007), "2025-11-25T22:00:00.007Z");
+    }
+
+    #[test]
+    fn a_date_is_the_day_that_it_is_the_date_of() {
+        for number in (-800_000..800_000).step_by(13) {
+            let (year, month, of_month) = date(number);
+            assert_eq!(day(year, month, of_month), number, "{year}-{month}-{of_month}");
+        }
     }
 }

@@ -24,6 +24,7 @@ pub const COMMAND: Command = Command {
         "sendlog completions fish >~/.config/fish/completions/sendlog.fish",
         "sendlog completions zsh >/usr/local/share/zsh/site-functions/_sendlog",
     ],
+    subcommands: &[],
     main,
 };
 
@@ -67,7 +68,20 @@ fn long_flags(command: &Command) -> String {
 
 /// The words that a command takes beside its options.
 fn operands(command: &Command) -> Vec<&'static str> {
-    command.operands.split('|').filter(|word| !word.is_empty()).collect()
+    let is_choice = command.operands.contains('|');
+    command
+        .operands
+        .split('|')
+        .filter(|_| is_choice)
+        .chain(command.subcommands.iter().map(Command::word))
+        .collect()
+}
+
+/// Whether something else than options is completed behind its options.
+fn has_values(command: &Command) -> bool {
+    command
+        .all_flags()
+        .any(|flag| matches!(values(flag), Values::Folders | Values::Files | Values::Keys))
 }
 
 fn commands() -> String {
@@ -80,16 +94,23 @@ fn keys() -> String {
 
 fn bash() -> String {
     let server = &COMMANDS[0];
-    let mut cases = String::new();
+    let (mut cases, mut subcases) = (String::new(), String::new());
     for command in COMMANDS {
         let words = [&operands(command).join(" "), long_flags(command).as_str()].join(" ");
         cases += &format!("        {}) words='{}' ;;\n", command.name, words.trim());
+        for subcommand in command.subcommands {
+            subcases += &format!("        '{}') words='{}' ;;\n", subcommand.name, long_flags(subcommand));
+        }
     }
+    let plain: Vec<&str> = COMMANDS.iter().filter(|command| !has_values(command)).map(|command| command.name).collect();
     format!(
         r#"# sendlog's completion for bash, made by `sendlog completions bash`
 _sendlog() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} words
     COMPREPLY=()
+    case ${{COMP_WORDS[1]}} in
+        {plain}) previous= ;;
+    esac
     case $previous in
         --data) COMPREPLY=($(compgen -d -- "$word")); return ;;
         --config) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -99,10 +120,15 @@ _sendlog() {{
 {cases}        *) words='{flags}' ;;
     esac
     if [ "$COMP_CWORD" = 1 ]; then words="{commands} $words"; fi
+    if [ "$COMP_CWORD" -gt 2 ]; then
+        case "${{COMP_WORDS[1]}} ${{COMP_WORDS[2]}}" in
+{subcases}        esac
+    fi
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }}
 complete -F _sendlog sendlog
 "#,
+        plain = plain.join("|"),
         keys = keys(),
         flags = long_flags(server),
         commands = commands(),
@@ -127,45 +153,48 @@ fn fish() -> String {
         for word in operands(command) {
             text += &format!("complete -c sendlog -n {when} -a {word}\n");
         }
-        for flag in command.all_flags() {
-            let short = if flag.short.is_empty() { String::new() } else { format!(" -s {}", flag.short) };
-            let takes = match values(flag) {
-                Values::Nothing => String::new(),
-                Values::Folders => " -x -a '(__fish_complete_directories)'".to_string(),
-                Values::Files => " -r -F".to_string(),
-                Values::Keys => format!(" -x -a '{}'", keys()),
-                Values::Unknown => " -x".to_string(),
-            };
-            text += &format!("complete -c sendlog -n {when} -l {}{short}{takes} -d {}\n", flag.name, quoted(flag.doc));
+        text += &fish_flags(command, &when);
+        for subcommand in command.subcommands {
+            let (name, word) = (command.name, subcommand.word());
+            let when = format!("'__fish_seen_subcommand_from {name}; and __fish_seen_subcommand_from {word}'");
+            text += &fish_flags(subcommand, &when);
         }
     }
     text
 }
 
+fn fish_flags(command: &Command, when: &str) -> String {
+    let quoted = |doc: &str| format!("'{}'", doc.replace('\'', "\\'"));
+    let mut text = String::new();
+    for flag in command.all_flags() {
+        let short = if flag.short.is_empty() { String::new() } else { format!(" -s {}", flag.short) };
+        let takes = match values(flag) {
+            Values::Nothing => String::new(),
+            Values::Folders => " -x -a '(__fish_complete_directories)'".to_string(),
+            Values::Files => " -r -F".to_string(),
+            Values::Keys => format!(" -x -a '{}'", keys()),
+            Values::Unknown => " -x".to_string(),
+        };
+        text += &format!("complete -c sendlog -n {when} -l {}{short}{takes} -d {}\n", flag.name, quoted(flag.doc));
+    }
+    text
+}
+
 fn zsh() -> String {
-    // In a specification of _arguments a colon ends a part, and a bracket the explanation.
-    let plain = |doc: &str| doc.replace('\'', "'\\''").replace('[', "(").replace(']', ")").replace(':', "\\:");
     let mut cases = String::new();
     for command in COMMANDS {
-        cases += &format!("    {})\n        _arguments", command.name);
-        for flag in command.all_flags() {
-            let repeats = if matches!(flag.takes, Takes::Each(_)) { "*" } else { "" };
-            let takes = match values(flag) {
-                Values::Nothing => String::new(),
-                Values::Folders => ":directory:_files -/".to_string(),
-                Values::Files => ":file:_files".to_string(),
-                Values::Keys => format!(":key:({})", keys()),
-                Values::Unknown => ":value: ".to_string(),
-            };
-            cases += &format!(" \\\n            '{repeats}--{}[{}]{takes}'", flag.name, plain(flag.doc));
+        let mut branches = String::new();
+        for subcommand in command.subcommands {
+            let arguments = zsh_arguments(subcommand);
+            branches += &format!("            {}) {arguments}; return ;;\n", subcommand.word());
         }
-        let operands = operands(command);
-        if !operands.is_empty() {
-            cases += &format!(" \\\n            '1:shell:({})'", operands.join(" "));
+        if !branches.is_empty() {
+            let shift = "shift words; (( CURRENT-- ))";
+            branches = format!("        if (( CURRENT > 2 )); then\n            {shift}\n            case $words[1] in\n{branches}            esac\n        fi\n");
         }
-        cases += "\n        ;;\n";
+        cases += &format!("    {})\n{branches}        {}\n        ;;\n", command.name, zsh_arguments(command));
     }
-    let list = COMMANDS.iter().map(|command| format!("'{}:{}'", command.name, plain(command.what)));
+    let list = COMMANDS.iter().map(|command| format!("'{}:{}'", command.name, zsh_text(command.what)));
     format!(
         r#"#compdef sendlog
 # sendlog's completion for zsh, made by `sendlog completions zsh`
@@ -189,4 +218,29 @@ _sendlog "$@"
         list = list.collect::<Vec<_>>().join(" "),
         first = COMMANDS[0].name,
     )
+}
+
+/// In a specification of _arguments a colon ends a part, and a bracket the explanation.
+fn zsh_text(doc: &str) -> String {
+    doc.replace('\'', "'\\''").replace('[', "(").replace(']', ")").replace(':', "\\:")
+}
+
+fn zsh_arguments(command: &Command) -> String {
+    let mut text = String::from("_arguments");
+    for flag in command.all_flags() {
+        let repeats = if matches!(flag.takes, Takes::Each(_)) { "*" } else { "" };
+        let takes = match values(flag) {
+            Values::Nothing => String::new(),
+            Values::Folders => ":directory:_files -/".to_string(),
+            Values::Files => ":file:_files".to_string(),
+            Values::Keys => format!(":key:({})", keys()),
+            Values::Unknown => ":value: ".to_string(),
+        };
+        text += &format!(" \\\n            '{repeats}--{}[{}]{takes}'", flag.name, zsh_text(flag.doc));
+    }
+    let operands = operands(command);
+    if !operands.is_empty() {
+        text += &format!(" \\\n            '1:word:({})'", operands.join(" "));
+    }
+    text
 }

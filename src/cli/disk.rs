@@ -22,6 +22,7 @@ pub const COMMAND: Command = Command {
 and changes nothing; a broker may be running on it. What that broker was given as options, give here too.",
     flags: &[options::CONFIG, &[HELP]],
     examples: &["sendlog disk --config /etc/sendlog/server.properties --data /var/lib/sendlog"],
+    subcommands: &[],
     main,
 };
 

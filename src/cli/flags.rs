@@ -6,7 +6,7 @@ use getopts::{Matches, Options};
 
 use crate::base::Error;
 use crate::cli::options::refuse;
-use crate::cli::{say, Command, COMMANDS};
+use crate::cli::{complain, say, Command, COMMANDS};
 
 pub struct Flag {
     /// One letter; empty without.
@@ -31,6 +31,16 @@ pub enum Takes {
 pub const HELP: Flag = Flag { short: "h", name: "help", takes: Takes::Nothing, doc: "print this, and exit" };
 
 impl Command {
+    /// One that the binary is under a name of Kafka's.
+    fn is_kafkas(&self) -> bool {
+        self.name.starts_with("kafka-")
+    }
+
+    /// The word that calls it: the last one of its name.
+    pub fn word(&self) -> &'static str {
+        self.name.rsplit(' ').next().expect("a split gives one part at least")
+    }
+
     pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + '_ {
         self.flags.iter().flat_map(|flags| flags.iter())
     }
@@ -40,18 +50,45 @@ impl Command {
         let options = self.options();
         let matches = options
             .parse(args)
-            .map_err(|error| refuse(&Error::unusable(error.to_string(), "--help lists the options")))?;
+            .map_err(|error| self.refuse(&Error::unusable(error.to_string(), "--help lists the options")))?;
         if matches.opt_present("help") {
             say(&self.help(&options));
             return Err(ExitCode::SUCCESS);
         }
+        if !self.subcommands.is_empty() {
+            return Err(self.refuse(&self.lacks_word(matches.free.first())));
+        }
         match matches.free.first().filter(|_| self.operands.is_empty()) {
             Some(extra) => {
                 let cause = format!("unexpected argument '{extra}'");
-                Err(refuse(&Error::unusable(cause, "--help lists the options and the commands")))
+                Err(self.refuse(&Error::unusable(cause, "--help lists the options and the commands")))
             }
             None => Ok(matches),
         }
+    }
+
+    /// The broker logs why it does not start; a command just says it.
+    fn refuse(&self, error: &Error) -> ExitCode {
+        if self.name == COMMANDS[0].name {
+            return refuse(error);
+        }
+        complain(&error.to_string());
+        // Kafka's tools know one code.
+        if self.is_kafkas() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::from(2)
+        }
+    }
+
+    /// What stands where one of its subcommands should.
+    fn lacks_word(&self, instead: Option<&String>) -> Error {
+        let words: Vec<&str> = self.subcommands.iter().map(Command::word).collect();
+        let cause = match instead {
+            Some(other) => format!("sendlog {} has no command '{other}'", self.name),
+            None => format!("sendlog {} needs the name of a command", self.name),
+        };
+        Error::unusable(cause, format!("write one of {}", words.join(", ")))
     }
 
     fn options(&self) -> Options {
@@ -71,7 +108,11 @@ impl Command {
     pub fn synopsis(&self) -> String {
         let name = if self.name == COMMANDS[0].name { format!("[{}]", self.name) } else { self.name.to_string() };
         let operands = if self.operands.is_empty() { String::new() } else { format!(" {}", self.operands) };
-        format!("sendlog {name} [options]{operands}")
+        match self.subcommands.is_empty() {
+            _ if self.is_kafkas() => format!("{name}.sh [options]{operands}"),
+            true => format!("sendlog {name} [options]{operands}"),
+            false => format!("sendlog {name} COMMAND [options]"),
+        }
     }
 
     fn help(&self, options: &Options) -> String {
@@ -81,6 +122,10 @@ impl Command {
             for command in COMMANDS {
                 text += &format!("    {:<13}{}\n", command.name, command.what);
             }
+        }
+        if !self.subcommands.is_empty() {
+            text += "\nCommands, each with its own --help:\n";
+            self.subcommands.iter().for_each(|c| text += &format!("    {:<15}{}\n", c.word(), c.what));
         }
         if !self.examples.is_empty() {
             text += "\nExamples:\n";

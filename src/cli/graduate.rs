@@ -36,6 +36,7 @@ segment is changed or copied. Stop the broker first, and give the options that i
         "sendlog graduate --data /var/lib/sendlog --dry-run",
         "sendlog graduate --data /var/lib/sendlog && kafka-server-start.sh /var/lib/sendlog/server.properties",
     ],
+    subcommands: &[],
     main,
 };
 

@@ -1,14 +1,28 @@
 //! The command line: one file per command, and their table, from which `--help`, the manual and shell completions come.
+//!
+//! `server`, `disk`, `dump-log` and `graduate` work on this machine's files; the others ask a broker, through [`crate::client`]
+//! ([`remote`] has what they share).
 
 mod completions;
+mod configs;
+mod consume;
 pub mod disk;
 pub mod dump_log;
 mod flags;
+mod format;
 pub mod graduate;
+mod groups;
 mod harness;
+pub mod kafka_names;
 mod manual;
+mod offsets;
 mod options;
+mod place;
+mod produce;
+mod remote;
 pub mod server;
+mod table;
+mod topics;
 mod units;
 
 use std::io::Write;
@@ -16,10 +30,12 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
+use crate::base::{one_line, write_line};
 use flags::Flag;
 
 /// A command: `sendlog NAME [options]`.
 pub struct Command {
+    /// A subcommand's begins with its command's: `topics create`.
     pub name: &'static str,
     pub what: &'static str,
     /// What it takes beside options, such as `bash|fish|zsh`.
@@ -28,18 +44,49 @@ pub struct Command {
     pub about: &'static str,
     pub flags: &'static [&'static [Flag]],
     pub examples: &'static [&'static str],
+    /// One of these words has to follow, if there are any.
+    pub subcommands: &'static [Command],
     pub main: fn(&Matches) -> ExitCode,
 }
 
 /// The first one is what `sendlog` without a command does.
-pub const COMMANDS: &[Command] =
-    &[server::COMMAND, disk::COMMAND, dump_log::COMMAND, graduate::COMMAND, completions::COMMAND, manual::COMMAND];
+pub const COMMANDS: &[Command] = &[
+    server::COMMAND,
+    topics::COMMAND,
+    produce::COMMAND,
+    consume::COMMAND,
+    groups::COMMAND,
+    configs::COMMAND,
+    offsets::COMMAND,
+    disk::COMMAND,
+    dump_log::COMMAND,
+    graduate::COMMAND,
+    completions::COMMAND,
+    manual::COMMAND,
+];
 
-/// Finds the command in the table, and runs it.
-pub fn main(args: &[String]) -> ExitCode {
-    let named = args.first().and_then(|name| COMMANDS.iter().find(|command| command.name == name));
-    let (command, args) = named.map_or((&COMMANDS[0], args), |command| (command, &args[1..]));
+/// Finds the command in the table, and runs it; under the name of one of Kafka's tools it is that tool.
+pub fn main(program: &str, args: &[String]) -> ExitCode {
+    if let Some(tool) = kafka_names::tool(program) {
+        return tool.parse(args).map_or_else(|code| code, |matches| (tool.main)(&matches));
+    }
+    let (mut command, mut args) = (&COMMANDS[0], args);
+    let mut words = COMMANDS;
+    while let Some(named) = args.first().and_then(|word| words.iter().find(|named| named.word() == word)) {
+        (command, args) = (named, &args[1..]);
+        words = command.subcommands;
+    }
     command.parse(args).map_or_else(|code| code, |matches| (command.main)(&matches))
+}
+
+/// Every command and every subcommand, in the order of the tables.
+fn all_commands() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().flat_map(|command| std::iter::once(command).chain(command.subcommands))
+}
+
+/// Says in a line on stderr what is not done.
+fn complain(why: &str) {
+    write_line(&format!("sendlog: {}", one_line(why)));
 }
 
 /// Prints to stdout; whoever has closed that does not want it.

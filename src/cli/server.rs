@@ -31,6 +31,7 @@ port 9092, and keeps its data in ./data.",
         "sendlog --ephemeral --exit-with-parent --listen 127.0.0.1:0 --topic orders:3",
         "sendlog --config server.properties --print-config",
     ],
+    subcommands: &[],
     main,
 };
 

@@ -42,6 +42,7 @@ changes nothing; a broker may be running. The exit code is 1 when something is d
         "sendlog dump-log --records data/demo-0/00000000000000000000.log",
         "sendlog dump-log --damage data",
     ],
+    subcommands: &[],
     main,
 };
 
