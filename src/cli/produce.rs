@@ -115,7 +115,7 @@ fn send_lines(producer: &Producer, rules: &Rules, sent: &mut Sent) -> Done {
     let mut lines = BufReader::with_capacity(READ_BYTES, std::io::stdin().lock());
     let mut line = Vec::new();
     let shows_progress = std::io::stderr().is_terminal() && !std::io::stdin().is_terminal();
-    let mut next_progress = Instant::now() + PROGRESS;
+    let (mut has_shown, mut next_progress) = (false, Instant::now() + PROGRESS);
     // Somebody looks on: what is known is told before the next line is waited for.
     let is_watched = sent.is_verbose || std::io::stdin().is_terminal();
     loop {
@@ -126,6 +126,9 @@ fn send_lines(producer: &Producer, rules: &Rules, sent: &mut Sent) -> Done {
 
         let read = lines.read_until(b'\n', &mut line);
         if read.map_err(|error| Failure::Failed(format!("stdin cannot be read: {error}")))? == 0 {
+            if has_shown {
+                let _ = writeln!(std::io::stderr(), "\r{} records", sent.count);
+            }
             return Ok(());
         }
         if line.last() == Some(&b'\n') {
@@ -135,6 +138,7 @@ fn send_lines(producer: &Producer, rules: &Rules, sent: &mut Sent) -> Done {
         sent.push(delivery)?;
         if shows_progress && sent.count.is_multiple_of(1024) && Instant::now() >= next_progress {
             next_progress += PROGRESS;
+            has_shown = true;
             let _ = write!(std::io::stderr(), "\r{} records", sent.count);
         }
     }
