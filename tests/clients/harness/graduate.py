@@ -305,7 +305,6 @@ class Graduation:
         self.groups.member.leave()
         with self.check("new producers write, and topics are created"):
             self.produce("of-zstd", 0, "zstd", records.make(records.VARIED, RECORDS))
-            self.produce("rolled", 0, "none", [])
             self.client.create("of-kafka", 1)
             self.produce("of-kafka", 0, "gzip", records.make(records.VARIED, RECORDS))
 
@@ -321,7 +320,10 @@ class Graduation:
         }))
         arguments = ["--bootstrap-server", self.broker.bootstrap, "--reassignment-json-file", str(moved)]
         self.tools.run(REASSIGN, *arguments, "--execute")
-        is_done = lambda: "is completed" in self.tools.run(REASSIGN, *arguments, "--verify")
+
+        def is_done():
+            return "is completed" in self.tools.run(REASSIGN, *arguments, "--verify")
+
         eventually(is_done, "the partition has moved", MOVE_SECONDS)
         lines = self.lines["of-zstd", 0]
         records.compare(lines, self.client.consume("of-zstd", 0, "beginning", len(lines)))
