@@ -83,6 +83,7 @@ impl Segment {
     /// not: a stop writes nothing of a log that was only read, and whoever starts next believes them, Kafka too.
     pub fn complete_indexes(&mut self) -> Result<()> {
         if self.time_index.view().last(self.base_offset)? == self.largest {
+            self.write_indexes(); // an offset index that was lost has been made anew
             return Ok(());
         }
         if self.offset_index.view().count() == 0 {
