@@ -3,6 +3,7 @@
 mod broker;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -157,21 +158,30 @@ fn what_is_committed_is_where_the_next_one_begins() {
     assert_eq!(committed[0].1.offset, 6, "committed by itself at the end");
 }
 
-/// Polls both until they read these numbers of partitions.
+/// Polls consumers until they read these numbers of partitions: each in a thread of its own, as joining waits for all.
 fn until_shared(consumers: &mut [&mut Consumer], shares: &[usize]) {
-    let deadline = Instant::now() + HANG;
-    loop {
-        // Joining waits for all members, so each needs a thread of its own.
-        std::thread::scope(|scope| {
-            consumers.iter_mut().for_each(|consumer| drop(scope.spawn(|| consumer.poll(SOON).unwrap())));
-        });
-        let mut found: Vec<usize> = consumers.iter().map(|consumer| consumer.assignment().len()).collect();
-        found.sort_unstable();
-        if found == shares {
-            return;
+    let (is_done, counts) = (AtomicBool::new(false), Mutex::new(vec![0; consumers.len()]));
+    let poll = |place: usize, consumer: &mut Consumer| {
+        while !is_done.load(Ordering::SeqCst) {
+            consumer.poll(SOON).unwrap();
+            counts.lock().unwrap()[place] = consumer.assignment().len();
         }
-        assert!(Instant::now() < deadline, "the partitions are shared out as {found:?}");
-    }
+    };
+    let poll = &poll;
+    std::thread::scope(|scope| {
+        for (place, consumer) in consumers.iter_mut().enumerate() {
+            scope.spawn(move || poll(place, consumer));
+        }
+        let deadline = Instant::now() + HANG;
+        let mut found = Vec::new();
+        while found != shares && Instant::now() < deadline {
+            found.clone_from(&counts.lock().unwrap());
+            found.sort_unstable();
+            std::thread::yield_now();
+        }
+        is_done.store(true, Ordering::SeqCst);
+        assert_eq!(found, shares, "how the partitions are shared out");
+    });
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use sendlog::base::TopicPartition;
@@ -60,6 +62,40 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> R
         true => Ok(()),
         false => Err(format!("{what}: {seen:?}, expected {expected:?}").into()),
     }
+}
+
+/// Polls members, each in a thread of its own as programs do, since joining waits for all of them, until every one has
+/// partitions and all partitions have one.
+fn poll_until_shared(members: &mut [Consumer]) -> Result<()> {
+    let (is_done, assigned) = (AtomicBool::new(false), Mutex::new(vec![Vec::new(); members.len()]));
+    let poll = |place: usize, member: &mut Consumer| -> std::result::Result<(), sendlog::client::Error> {
+        while !is_done.load(Ordering::SeqCst) {
+            member.poll(Duration::from_millis(50))?;
+            assigned.lock().expect("no panic")[place] = member.assignment();
+        }
+        Ok(())
+    };
+    let is_shared = || {
+        let assigned = assigned.lock().expect("no panic");
+        let all: BTreeSet<&TopicPartition> = assigned.iter().flatten().collect();
+        all.len() == PARTITIONS as usize && assigned.iter().all(|own| !own.is_empty())
+    };
+    let (deadline, poll) = (Instant::now() + HANG, &poll);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = members
+            .iter_mut()
+            .enumerate()
+            .map(|(place, member)| scope.spawn(move || poll(place, member)))
+            .collect();
+        let mut is_over = false;
+        while !is_over {
+            std::thread::sleep(Duration::from_millis(10));
+            is_over = is_shared() || Instant::now() > deadline || threads.iter().any(|thread| thread.is_finished());
+        }
+        is_done.store(true, Ordering::SeqCst);
+        threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
+    })?;
+    expect("a group that shares its partitions", is_shared(), true)
 }
 
 impl Check {
@@ -203,21 +239,7 @@ impl Check {
             member.subscribe(&[&self.topic])?;
             members.push(member);
         }
-        let deadline = Instant::now() + HANG;
-        loop {
-            let polled: Vec<_> = std::thread::scope(|scope| {
-                let poll = |member: &'_ mut Consumer| member.poll(Duration::from_millis(200)).map(drop);
-                let threads: Vec<_> = members.iter_mut().map(|member| scope.spawn(move || poll(member))).collect();
-                threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-            });
-            polled.into_iter().collect::<std::result::Result<Vec<()>, _>>()?;
-            let assigned: Vec<_> = members.iter().map(Consumer::assignment).collect();
-            let all: BTreeSet<&TopicPartition> = assigned.iter().flatten().collect();
-            if all.len() == PARTITIONS as usize && assigned.iter().all(|own| !own.is_empty()) {
-                break;
-            }
-            expect("a group in time", Instant::now() < deadline, true)?;
-        }
+        poll_until_shared(&mut members)?;
         let described = self.admin.describe_group(&group)?;
         expect("members", described.members.len(), 2)?;
         let partitions: usize = described.members.iter().map(|member| member.assignment.len()).sum();
