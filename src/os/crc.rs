@@ -1,7 +1,7 @@
 //! CRC-32C with the CPU's own instruction: SSE4.2 on x86-64, the CRC extension on ARMv8.
 //!
 //! The state is the raw register: callers start with all ones and invert at the end, as
-//! [`crate::record::crc32c`] does.
+//! [`crate::record::crc32c()`] does.
 //!
 //! Always true: `None` means that this CPU has no such instruction; nothing was computed.
 //! Not done: on ARMv8 one lane only.

@@ -1,8 +1,8 @@
 //! Fault points: a test's way to make the n-th file operation fail, come up short or lie, and to stop a process before it.
 //!
 //! Every operation of [`crate::os::fs`] passes a point with its kind and path; so do `sendfile(2)`, `accept(2)` and
-//! the making of a thread. What happens there is planned for one thread by a unit test ([`here`]), or for a process by
-//! the environment ([`board`]).
+//! the making of a thread. What happens there is planned for one thread by a unit test (`faults/here.rs`), or for a process by
+//! the environment (`faults/board.rs`).
 //!
 //! Always true: in a build without the feature `faults`, tests aside, a point is an empty function, and nothing of a plan
 //! is in the binary (`tests/storage.rs` looks).
