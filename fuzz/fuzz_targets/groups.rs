@@ -9,7 +9,8 @@ use sendlog::group::member::{Joining, Protocol, Ticket};
 use sendlog::group::records::GroupRecord;
 use sendlog::group::state::{Answer, Group, Limits, Outcome, State, Who};
 
-const LIMITS: Limits = Limits { initial_delay_ms: 3000, session_min_ms: 10, session_max_ms: 60_000, size_max: 4 };
+const LIMITS: Limits =
+    Limits { initial_delay_ms: 3000, session_min_ms: 10, session_max_ms: 60_000, size_max: 4, ..Limits::NONE };
 const NAMES: [&str; 6] = ["m0", "m1", "m2", "m3", "m4", "m5"];
 const PROTOCOLS: [&str; 3] = ["range", "roundrobin", "sticky"];
 
@@ -120,7 +121,11 @@ fn check(group: &Group, answer: &Answer) {
     if let Answer::Join(joined) = answer {
         if joined.error.is_none() {
             assert!(joined.generation <= group.generation());
-            assert_eq!(joined.members.is_empty(), joined.leader != joined.member_id, "the leader alone sees the others");
+            assert_eq!(
+                joined.members.is_empty(),
+                joined.leader != joined.member_id,
+                "the leader alone sees the others"
+            );
         }
     }
 }
