@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::broker::{command, scratch, Broker};
 use crate::history::check::{judge, Tally};
 use crate::load::{Load, Plan};
-use crate::trial::{Outcome, Random, Trial};
+use crate::trial::{Outcome, Part, Random, Trial};
 
 /// Kills of one data directory.
 const CYCLES: u64 = 25;
@@ -25,7 +25,17 @@ const START_MAX_US: u64 = 15_000;
 /// Small enough that recovery points move under the load.
 const SETTINGS: &[&str] = &["--set", "log.flush.offset.checkpoint.interval.ms=1000", "--set", "admin.listener="];
 
-pub fn run(trial: &Trial) -> Outcome {
+pub const PART: Part = Part {
+    name: "kill",
+    what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
+    unit: "kills",
+    short: 50,
+    long: 2000,
+    is_beside: false,
+    run,
+};
+
+fn run(trial: &Trial) -> Outcome {
     let mut random = Random::new(trial.seed);
     let (mut tally, mut left, mut starts) = (Tally::default(), trial.amount, 0);
     while left > 0 {

@@ -33,40 +33,8 @@ use std::time::{Duration, Instant};
 use trial::{Outcome, Part, Trial};
 
 /// In the order in which they run, but for those that run beside the others.
-const PARTS: &[Part] = &[
-    Part {
-        name: "kill",
-        what: "SIGKILL under load and during starts; raw clients, idempotent ones that repeat what was not answered",
-        unit: "kills",
-        short: 50,
-        long: 2000,
-        is_beside: false,
-        run: kill::run,
-    },
-    Part {
-        name: "power",
-        what: "power cuts under load, file systems shut down by ioctl without a flush",
-        unit: "cuts",
-        short: 20,
-        long: 1000,
-        is_beside: false,
-        run: power::run,
-    },
-    Part {
-        name: "images",
-        what: "crash images built from recorded runs, journaled and strict, sector by sector",
-        unit: "images",
-        short: 2000,
-        long: 100_000,
-        is_beside: false,
-        run: images::run,
-    },
-    sweep::PART,
-    flips::PART,
-    frames::PART,
-    connections::PART,
-    soak::PART,
-];
+const PARTS: &[Part] =
+    &[kill::PART, power::PART, images::PART, sweep::PART, flips::PART, frames::PART, connections::PART, soak::PART];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 

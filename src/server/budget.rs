@@ -53,8 +53,8 @@ impl Budget {
         }
     }
 
-    /// Waits until that much is free; `None` if the client `is_gone` before. Whoever holds a part must keep reading at a pace,
-    /// so this ends.
+    /// Waits until that much is free; `None` if the client `is_gone` before. Whoever holds a part keeps reading at a
+    /// pace, and then waits no longer than a request may wait for its answer, so this ends.
     pub fn reserve(&self, bytes: usize, is_gone: impl Fn() -> bool) -> Option<Reserved<'_>> {
         if let Some(reserved) = self.try_reserve(bytes) {
             return Some(reserved);

@@ -43,7 +43,7 @@ const PROPERTIES_HEAD: &str = "# Apache Kafka 4.1 on this directory";
 /// The name of its listener.
 const CONTROLLER: &str = "CONTROLLER";
 /// Keys of the broker, beside those that are defaults of topics, that Kafka has too.
-const CARRIED: [&str; 13] = [
+const CARRIED: [&str; 14] = [
     "num.partitions",
     "auto.create.topics.enable",
     "log.retention.check.interval.ms",
@@ -57,6 +57,7 @@ const CARRIED: [&str; 13] = [
     "group.max.size",
     "offset.metadata.max.bytes",
     "offsets.retention.minutes",
+    "producer.id.expiration.ms",
 ];
 
 /// What there is to hand over, and whether it can be: looked at only, nothing is changed.
@@ -261,7 +262,5 @@ impl TopicRegistry {
 
 /// Whether a key of the broker's means the same to Kafka.
 fn is_kafkas(key: &str) -> bool {
-    CARRIED.contains(&key)
-        || key == "producer.id.expiration.ms"
-        || KEYS.iter().any(|k| k.name == key && k.topic_name.is_some())
+    CARRIED.contains(&key) || KEYS.iter().any(|k| k.name == key && k.topic_name.is_some())
 }

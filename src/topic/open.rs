@@ -16,7 +16,6 @@ use std::sync::OnceLock;
 use super::name::{self, Folder};
 use super::registry_file::Contents;
 use super::*;
-use crate::base::seeded;
 use crate::partition::say_offline;
 
 /// A part of the work of a start or a stop.
@@ -84,7 +83,7 @@ impl TopicRegistry {
         let is_clean = data.take_clean_marker()?;
         let is_first = contents.is_none();
         let mut contents = contents.unwrap_or_default();
-        if !is_clean && !is_first && !seeded::is_on("epoch-not-raised") {
+        if !is_clean && !is_first && !is_on("epoch-not-raised") {
             contents.leader_epoch += 1;
         }
         let ids = settle_folders(&root, &folders, &contents)?;

@@ -15,7 +15,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use crate::broker::scratch;
-use crate::trial::{Outcome, Random, Trial};
+use crate::trial::{Outcome, Part, Random, Trial};
 use image::Image;
 use journal::Step;
 use recorded::Recorded;
@@ -24,7 +24,17 @@ use verify::Known;
 /// Images of one recorded run, in CI and in a long run.
 const IMAGES: (u64, u64) = (500, 2000);
 
-pub fn run(trial: &Trial) -> Outcome {
+pub const PART: Part = Part {
+    name: "images",
+    what: "crash images built from recorded runs, journaled and strict, sector by sector",
+    unit: "images",
+    short: 2000,
+    long: 100_000,
+    is_beside: false,
+    run,
+};
+
+fn run(trial: &Trial) -> Outcome {
     // Thousands of starts have thousands of things to say, and nobody here asks.
     crate::flips::take_notes();
     let home = scratch();

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::broker::{scratch, until, Broker};
 use crate::history::check::{judge, Tally};
 use crate::load::{Load, Plan};
-use crate::trial::{Outcome, Random, Trial};
+use crate::trial::{Outcome, Part, Random, Trial};
 use disk::Disk;
 
 const FILE_SYSTEMS: &[&str] = &["ext4", "xfs"];
@@ -28,7 +28,17 @@ const LONG_LIFE_EVERY: u64 = 10;
 const LONG_LIFE_MAX_US: u64 = 2_000_000;
 const SETTINGS: &[&str] = &["--set", "log.flush.offset.checkpoint.interval.ms=1000", "--set", "admin.listener="];
 
-pub fn run(trial: &Trial) -> Outcome {
+pub const PART: Part = Part {
+    name: "power",
+    what: "power cuts under load, file systems shut down by ioctl without a flush",
+    unit: "cuts",
+    short: 20,
+    long: 1000,
+    is_beside: false,
+    run,
+};
+
+fn run(trial: &Trial) -> Outcome {
     let mut random = Random::new(trial.seed);
     let (mut tally, mut seen) = (Tally::default(), Vec::new());
     for (number, kind) in FILE_SYSTEMS.iter().enumerate() {
