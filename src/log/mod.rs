@@ -12,9 +12,11 @@
 //! [`recovery`].
 
 pub mod checkpoint;
+mod copied;
 mod entries;
 pub mod flush;
 mod flush_plan;
+pub mod gaps;
 mod log_start;
 mod offset_index;
 pub mod on_disk;
@@ -109,23 +111,29 @@ impl Log {
     ///
     /// On an error nothing was published; what may have been written of the batches is cut off again.
     pub fn append(&mut self, batches: &mut [Checked], leader_epoch: i32) -> Result<Appended> {
-        let first = self.end_offset;
+        let mut next = self.end_offset;
+        for batch in &mut *batches {
+            header::stamp(batch.bytes, next, leader_epoch);
+            batch.header.base_offset = next;
+            next += batch.header.offset_count();
+        }
+        self.append_placed(batches)
+    }
+
+    /// The same for batches that have their places.
+    fn append_placed(&mut self, batches: &[Checked]) -> Result<Appended> {
         let config = self.config;
-        let mut count = self.active_mut().count_that_fit(batches, first, &config)?;
+        let mut count = self.active_mut().count_that_fit(batches, &config)?;
         let rolled = count == 0;
         if rolled {
             self.roll()?;
-            count = self.active_mut().count_that_fit(batches, first, &config)?;
+            count = self.active_mut().count_that_fit(batches, &config)?;
         }
-        let batches = &mut batches[..count];
-        let mut next = first;
-        for batch in &mut *batches {
-            header::stamp(batch.bytes, next, leader_epoch);
-            next += batch.header.offset_count();
-        }
-        self.active_mut().append(batches, first, config.index_interval_bytes)?;
-        self.end_offset = next;
-        Ok(Appended { first, last: next - 1, batches: count, rolled })
+        let batches = &batches[..count];
+        self.active_mut().append(batches, config.index_interval_bytes)?;
+        let (first, last) = (batches[0].header.base_offset, batches[count - 1].header.last_offset());
+        self.end_offset = last + 1;
+        Ok(Appended { first, last, batches: count, rolled })
     }
 
     /// Closes the active segment and begins the next one at the log end.

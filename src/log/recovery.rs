@@ -17,7 +17,7 @@ use crate::base::{Error, Offset, Position, Result};
 use crate::log::restore::{parse_name, unlink};
 use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
 use crate::log::segment::{file_name, Segment};
-use crate::log::{Log, LogConfig, SegmentView};
+use crate::log::{gaps, Log, LogConfig, SegmentView};
 use crate::os::{fadvise, fs};
 use crate::record::header::{self, BatchHeader};
 
@@ -69,7 +69,8 @@ pub fn open(
 ) -> Result<(Log, Recovered)> {
     let bases = list_segments(folder, names, opening.log_start)?;
     let is_new = bases.is_empty();
-    let mut restore = Restore { folder, config: &config, opening, on_batch, report: Recovered::default() };
+    let gaps_below = gaps::read(folder)?;
+    let mut restore = Restore { folder, config: &config, opening, gaps_below, on_batch, report: Recovered::default() };
     let mut segments = Vec::new();
     let mut end = bases.first().copied().unwrap_or(opening.log_start);
     for (index, base) in bases.iter().enumerate() {
@@ -186,6 +187,7 @@ struct Restore<'a> {
     folder: &'a Path,
     config: &'a LogConfig,
     opening: Opening,
+    gaps_below: Offset,
     on_batch: &'a mut dyn FnMut(&BatchHeader),
     report: Recovered,
 }
@@ -230,13 +232,17 @@ impl Restore<'_> {
             check_end(&segment, next_base)?;
             return Ok((segment, next_base, false));
         }
+        let cut_before = self.report.bytes_cut;
         let (mut segment, end) = self.scan(segment, later)?;
         match self.opening.is_clean {
             true => segment.complete_indexes()?,
             false => segment.finish_indexes(),
         }
-        // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log.
-        let is_last = end != next_base && !is_durable;
+        // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log,
+        // unless it was copied from one that was.
+        let is_whole = self.report.bytes_cut == cut_before;
+        let has_gap = end < next_base && end < self.gaps_below;
+        let is_last = !is_whole || (end != next_base && !is_durable && !has_gap);
         if is_last {
             self.set_aside(later)?;
         }
@@ -255,7 +261,9 @@ impl Restore<'_> {
         let start = self.find_start(&segment)?;
         self.check_durable_part(&segment, start, later.first().copied())?;
         let expected = self.rewind(&mut segment, start)?;
-        let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected).with_window(self.window_bytes());
+        let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected)
+            .with_window(self.window_bytes())
+            .with_gaps_below(self.gaps_below);
         loop {
             let is_durable = scan.expected() < self.opening.recovery_point;
             let next = match is_durable || self.opening.is_clean {

@@ -39,17 +39,25 @@ pub struct Scan<'a> {
     next: Position,
     end: Position,
     expected: Offset,
+    /// Gaps below are no loss.
+    gaps_below: Offset,
     window: Window,
 }
 
 impl<'a> Scan<'a> {
     /// Scans from `start`, where a batch begins, to `end`; its offsets are at least `expected`.
     pub fn new(file: &'a File, path: &'a Path, start: Position, end: Position, expected: Offset) -> Scan<'a> {
-        Scan { file, path, next: start, end, expected, window: Window::new(WINDOW) }
+        Scan { file, path, next: start, end, expected, gaps_below: Offset(0), window: Window::new(WINDOW) }
     }
 
     pub fn with_window(mut self, bytes: usize) -> Scan<'a> {
         self.window = Window::new(bytes);
+        self
+    }
+
+    /// In a log that may have gaps below an offset ([`crate::log::gaps`]).
+    pub fn with_gaps_below(mut self, offset: Offset) -> Scan<'a> {
+        self.gaps_below = offset;
         self
     }
 
@@ -63,7 +71,7 @@ impl<'a> Scan<'a> {
         self.advance(false)
     }
 
-    /// The next batch, which begins with the very offset expected; its checksum is checked as well.
+    /// The next batch, which begins with the very offset expected unless a gap is legal; its checksum is checked as well.
     pub fn next_checked(&mut self) -> Result<Option<Batch>> {
         self.advance(true)
     }
@@ -92,7 +100,7 @@ impl<'a> Scan<'a> {
         if batch.size() > left {
             return Err(self.corrupt("a batch that is longer than the rest of the file"));
         }
-        if with_crc && header.base_offset != self.expected {
+        if with_crc && header.base_offset != self.expected && self.expected >= self.gaps_below {
             return Err(self.corrupt("a gap in the offsets"));
         }
         if with_crc {

@@ -92,28 +92,27 @@ impl Segment {
         }
     }
 
-    /// How many of these batches go into this segment, the first one at `next`, and not into a new one (Kafka's
+    /// How many of these batches, which have their places, go into this segment, and not into a new one (Kafka's
     /// `LogSegment.shouldRoll`). An empty segment takes any.
-    pub fn count_that_fit(&mut self, batches: &[Checked], mut next: Offset, config: &LogConfig) -> Result<usize> {
+    pub fn count_that_fit(&mut self, batches: &[Checked], config: &LogConfig) -> Result<usize> {
         let size_max = config.segment_bytes.min(i32::MAX as u64);
         let mut size = self.size.0;
         let mut first_timestamp_ms = self.first_timestamp()?;
         for (count, Checked { header, .. }) in batches.iter().enumerate() {
             let age_ms =
                 header.max_timestamp_ms.saturating_sub(*first_timestamp_ms.get_or_insert(header.max_timestamp_ms));
-            let last_offset = next + i64::from(header.last_offset_delta);
             let with_it = size + header.size().expect("checked before");
-            let is_far = last_offset - self.base_offset > i64::from(i32::MAX);
+            let is_far = header.last_offset() - self.base_offset > i64::from(i32::MAX);
             if size > 0 && (with_it > size_max || is_far || age_ms > config.segment_ms) {
                 return Ok(count);
             }
-            (size, next) = (with_it, last_offset + 1);
+            size = with_it;
         }
         Ok(batches.len())
     }
 
-    /// Appends stamped batches with one write; the first one's first record gets the offset `next`.
-    pub fn append(&mut self, batches: &[Checked], mut next: Offset, interval: u64) -> Result<()> {
+    /// Appends batches that have their places, with one write.
+    pub fn append(&mut self, batches: &[Checked], interval: u64) -> Result<()> {
         let file = self.log.get()?;
         self.log.hold();
         let mut slices: Vec<IoSlice> = batches.iter().map(|batch| IoSlice::new(batch.bytes)).collect();
@@ -124,8 +123,7 @@ impl Segment {
             });
         }
         for Checked { bytes, header } in batches {
-            next += header.offset_count();
-            self.note_batch(self.size, next - 1, header.max_timestamp_ms, interval);
+            self.note_batch(self.size, header.last_offset(), header.max_timestamp_ms, interval);
             self.add_bytes(bytes.len() as u64);
         }
         Ok(())

@@ -39,7 +39,7 @@ impl Partition {
         let config = self.config();
         let checked: Vec<_> = batches.into_iter().map(|batch| check(batch, &config, now_ms)).collect();
         let mut state = self.lock();
-        let mut places = state.append_all(checked, self.leader_epoch);
+        let mut places = state.append_all(checked, self.leader_epoch());
         let log_start = state.online().map_or(Offset(0), Log::start_offset);
         places = places.into_iter().map(|place| self.check_storage(&mut state, place)).collect();
         if config.flush_mode != FlushMode::Always && places.iter().any(Result::is_ok) {

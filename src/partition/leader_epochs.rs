@@ -71,6 +71,11 @@ impl LeaderEpochs {
         written
     }
 
+    /// The epoch of the last batch; -1 when none is known.
+    pub fn last(&self) -> i32 {
+        self.starts.last().map_or(-1, |(epoch, _)| *epoch)
+    }
+
     /// The epoch of the batch at `offset`; -1 when none is known.
     pub fn at(&self, offset: Offset) -> i32 {
         let after = self.starts.partition_point(|(_, start)| *start <= offset);

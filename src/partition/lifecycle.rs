@@ -49,7 +49,7 @@ impl Partition {
     pub fn begin_epoch(&self) -> Result<()> {
         let mut state = self.lock();
         let end = state.online()?.end_offset();
-        state.epochs.begin(self.leader_epoch, end)
+        state.epochs.begin(self.leader_epoch(), end)
     }
 
     /// A partition that is registered and cannot be read: it answers errors, and nothing touches its folder.
@@ -86,7 +86,8 @@ impl Partition {
         };
         let (config, flush) = (RwLock::new(config), Flush::new(recovery_point));
         let (state, snapshots, given) = (Mutex::new(state), Mutex::default(), Given::default());
-        Partition { name, config, leader_epoch, state, flush, snapshots, given }
+        let (leader_epoch, is_mirrored) = (AtomicI32::new(leader_epoch), AtomicBool::new(false));
+        Partition { name, config, leader_epoch, is_mirrored, state, flush, snapshots, given }
     }
 
     /// Takes another configuration into use; the next append goes by it.

@@ -1,11 +1,27 @@
-//! Questions about a partition: its bounds, where a timestamp is, which leader epoch began and ended where.
+//! Questions about a partition: its bounds, where a timestamp is, which leader epoch began and ended where; and those who
+//! want to hear of its changes.
 //!
 //! Always true: the lock is held to copy what is needed; files are looked into without it.
+
+use std::sync::atomic::Ordering::SeqCst;
 
 use super::*;
 use crate::log::FoundTimestamp;
 
 impl Partition {
+    pub fn leader_epoch(&self) -> i32 {
+        self.leader_epoch.load(SeqCst)
+    }
+
+    /// Calls `waker` at each change, until [`Partition::remove_waker`].
+    pub fn add_waker(&self, waker: Arc<dyn Wake>) {
+        self.lock().wakers.push(waker);
+    }
+
+    pub fn remove_waker(&self, waker: &Arc<dyn Wake>) {
+        self.lock().wakers.retain(|known| !Arc::ptr_eq(known, waker));
+    }
+
     pub fn bounds(&self) -> Result<Bounds> {
         let state = self.lock();
         Ok(self.bounds_of(&state, state.online()?))
@@ -63,7 +79,7 @@ impl Partition {
     pub fn leader_epoch_at(&self, offset: Offset) -> Result<i32> {
         let state = self.lock();
         let log_end = state.online()?.end_offset();
-        Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch })
+        Ok(if offset < log_end { state.epochs.at(offset) } else { self.leader_epoch() })
     }
 
     /// The producers that are remembered, by id: epoch and last batch.
@@ -79,8 +95,8 @@ impl Partition {
     pub fn check_leader_epoch(&self, client_epoch: i32) -> Result<()> {
         match client_epoch {
             -1 => Ok(()),
-            epoch if epoch < self.leader_epoch => Err(ErrorCode::FENCED_LEADER_EPOCH.into()),
-            epoch if epoch > self.leader_epoch => Err(ErrorCode::UNKNOWN_LEADER_EPOCH.into()),
+            epoch if epoch < self.leader_epoch() => Err(ErrorCode::FENCED_LEADER_EPOCH.into()),
+            epoch if epoch > self.leader_epoch() => Err(ErrorCode::UNKNOWN_LEADER_EPOCH.into()),
             _ => Ok(()),
         }
     }
@@ -89,10 +105,10 @@ impl Partition {
     pub fn epoch_end(&self, epoch: i32) -> Result<Option<(i32, Offset)>> {
         let state = self.lock();
         let end = state.online()?.end_offset();
-        if epoch == self.leader_epoch {
+        if epoch == self.leader_epoch() {
             return Ok(Some((epoch, end)));
         }
-        Ok(state.epochs.end_of(epoch, (self.leader_epoch, end)))
+        Ok(state.epochs.end_of(epoch, (self.leader_epoch(), end)))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Not done: no clock and no threads; time is an argument, a waiter is a [`Wake`] to call.
 
 mod append;
+mod copied;
 mod leader_epochs;
 mod lifecycle;
 mod lookup;
@@ -18,6 +19,7 @@ mod undo;
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::sync::Arc;
 
 use crate::base::lock::{Hold, HoldShared};
@@ -29,6 +31,7 @@ use crate::record::check::{self, Rules};
 use crate::record::header::{self, BatchHeader};
 
 pub use append::{Appended, Incoming};
+pub use copied::CopiedEnd;
 use leader_epochs::LeaderEpochs;
 pub use lifecycle::say_offline;
 pub use offline::OfflineAfterPanic;
@@ -64,8 +67,10 @@ pub struct Partition {
     name: TopicPartition,
     /// Guards the configuration, which may change while the partition serves; a leaf, copied out and let go.
     config: RwLock<PartitionConfig>,
-    /// The broker's leader epoch in this run.
-    leader_epoch: i32,
+    /// The broker's leader epoch, which a mirror may raise in the middle of a run: read and raised under `state`'s lock.
+    leader_epoch: AtomicI32,
+    /// It is a copy of another broker's: clients may not produce to it. See [`copied`].
+    is_mirrored: AtomicBool,
     /// Guards the log and the list of wakers. Lock order: registry, group, partition. Taken by [`Partition::lock`].
     /// Never held during a socket write, nor while a flush is waited for.
     state: Mutex<State>,
@@ -118,10 +123,6 @@ pub struct Fetched {
 impl Partition {
     pub fn name(&self) -> &TopicPartition {
         &self.name
-    }
-
-    pub fn leader_epoch(&self) -> i32 {
-        self.leader_epoch
     }
 
     fn config(&self) -> PartitionConfig {
@@ -216,15 +217,6 @@ impl Partition {
         let state = self.lock();
         Ok(self.visible(&state, state.online()?.view(offset)))
     }
-
-    /// Calls `waker` at each change, until [`Partition::remove_waker`].
-    pub fn add_waker(&self, waker: Arc<dyn Wake>) {
-        self.lock().wakers.push(waker);
-    }
-
-    pub fn remove_waker(&self, waker: &Arc<dyn Wake>) {
-        self.lock().wakers.retain(|known| !Arc::ptr_eq(known, waker));
-    }
 }
 
 impl State {
@@ -243,6 +235,8 @@ impl State {
 
 #[cfg(test)]
 mod append_tests;
+#[cfg(test)]
+mod copied_tests;
 #[cfg(test)]
 mod producer_tests;
 #[cfg(test)]
