@@ -15,7 +15,7 @@ impl TopicRegistry {
         self.check_partition_room(name, count as usize - topic.partitions.len())?;
         if !validate_only {
             let record = TopicRecord { partition_count: count, ..topic.record() };
-            self.grow(&mut file, record, topic.partitions.clone())?;
+            self.grow(&mut file, record, topic.partitions.clone(), self.is_mirrored(name))?;
             note!(Info, "partitions_created", [topic = name, partitions = count], "");
         }
         Ok(())

@@ -203,7 +203,7 @@ impl TopicRegistry {
                 key: key.to_string(),
                 value: value.to_string(),
             }));
-            let leader_epoch = self.leader_epoch.max(committed_epoch(&topic.name));
+            let leader_epoch = self.leader_epoch.load(Ordering::SeqCst).max(committed_epoch(&topic.name));
             for (number, partition) in (0..).zip(&topic.partitions) {
                 if partition.is_offline() {
                     return Err(Error::unusable(

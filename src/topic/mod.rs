@@ -12,6 +12,8 @@ mod data_dir;
 pub mod disk;
 pub mod graduate;
 mod kraft;
+mod mirror_file;
+mod mirrored;
 pub mod name;
 pub mod open;
 pub mod registry_file;
@@ -21,6 +23,7 @@ mod space;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
 
 use crate::base::config::{Config, Overrides, Scope, Source};
@@ -37,6 +40,7 @@ use crate::record::check::{Depth, Rules, Timestamps};
 
 pub(crate) use data_dir::{has_right_crc, partition_metadata};
 use data_dir::{new_id, DataDir};
+pub use mirrored::refuse_mirrored;
 use registry_file::{Record, RegistryFile, TopicRecord};
 
 /// Producer ids that are reserved at once.
@@ -55,7 +59,10 @@ pub struct TopicRegistry {
     /// Guards the configuration: replaced as a whole, by who holds `file`.
     config: RwLock<Arc<Config>>,
     data: DataDir,
-    leader_epoch: i32,
+    /// Raised by who holds `file`.
+    leader_epoch: AtomicI32,
+    /// Guards the mirror's file and what it says. A leaf, but for the registry's look-up tables.
+    mirrored: Mutex<mirror_file::Contents>,
     /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`, by
     /// [`TopicRegistry::lock_file`].
     file: Mutex<RegistryFile>,
@@ -150,7 +157,10 @@ impl TopicRegistry {
             let why = format!("the topic {topic} belongs to the broker");
             return Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
         }
-        self.find_partition(topic, partition)
+        match self.find_partition(topic, partition) {
+            Ok(partition) if partition.is_mirrored() => Err(refuse_mirrored(topic)),
+            found => found,
+        }
     }
 
     /// The topic of this name, created with the defaults when it does not exist.
@@ -201,7 +211,7 @@ impl TopicRegistry {
     pub fn create(&self, name: &str, partition_count: i32, config: Overrides) -> Result<Arc<Topic>> {
         let file = self.lock_file();
         self.check_new(name, partition_count, &config)?;
-        self.create_checked(file, name, partition_count, config)
+        self.create_checked(file, TopicRecord { name: name.to_string(), id: new_id(), partition_count, config }, false)
     }
 
     /// A topic of the broker's own, with one partition, created when it is needed first.
@@ -209,30 +219,31 @@ impl TopicRegistry {
         let file = self.lock_file();
         match self.find(name) {
             Some(topic) => Ok(topic),
-            None => self.create_checked(file, name, 1, config),
+            None => {
+                let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count: 1, config };
+                self.create_checked(file, record, false)
+            }
         }
     }
 
     fn create_checked(
         &self,
         mut file: MutexGuard<'_, RegistryFile>,
-        name: &str,
-        partition_count: i32,
-        config: Overrides,
+        record: TopicRecord,
+        is_mirrored: bool,
     ) -> Result<Arc<Topic>> {
-        let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count, config };
-        self.forget_checkpoints(name)?;
+        self.forget_checkpoints(&record.name)?;
         let is_compacted = record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
-        if is_compacted && !name::RESERVED.contains(&name) {
+        if is_compacted && !name::RESERVED.contains(&record.name.as_str()) {
             note!(
                 Warn,
                 "not_compacted",
-                [topic = name],
+                [topic = record.name],
                 "cleanup.policy=compact keeps everything: compaction is not implemented"
             );
         }
-        let topic = self.grow(&mut file, record, Vec::new())?;
-        note!(Info, "topic_created", [topic = name, id = topic.id, partitions = partition_count], "");
+        let topic = self.grow(&mut file, record, Vec::new(), is_mirrored)?;
+        note!(Info, "topic_created", [topic = topic.name, id = topic.id, partitions = topic.partitions.len()], "");
         Ok(topic)
     }
 
@@ -242,6 +253,7 @@ impl TopicRegistry {
         file: &mut RegistryFile,
         record: TopicRecord,
         mut partitions: Vec<Arc<Partition>>,
+        is_mirrored: bool,
     ) -> Result<Arc<Topic>> {
         // Folders of a record that may yet be found are not to be replaced.
         file.check()?;
@@ -250,7 +262,7 @@ impl TopicRegistry {
         if is_on("registry-before-folders") {
             file.append(&Record::Topic(record.clone()))?;
         }
-        let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new));
+        let made = self.make_folders(&record, &new).and_then(|()| self.open_new(&record, &new, is_mirrored));
         partitions.extend(made.inspect_err(|_| self.discard_folders(&record, &new))?);
         if let Err(error) = file.append(&Record::Topic(record.clone())) {
             // If the record may yet be found, its folders must be there; if not, they are strays.
@@ -289,14 +301,23 @@ impl TopicRegistry {
         fs::sync_folders(self.data.root(), &folders)
     }
 
-    fn open_new(&self, record: &TopicRecord, names: &[TopicPartition]) -> Result<Vec<Arc<Partition>>> {
+    /// A copy's first leader epoch is that of its first batch.
+    fn open_new(
+        &self,
+        record: &TopicRecord,
+        names: &[TopicPartition],
+        is_mirrored: bool,
+    ) -> Result<Vec<Arc<Partition>>> {
         let config = partition_config(&self.config(), &record.config, self.segment_bytes_max());
-        let opening =
-            Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
+        let epoch = self.leader_epoch.load(Ordering::SeqCst);
+        let opening = Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch };
         let open = |name: &TopicPartition| {
             let folder = self.data.partition_folder(name);
             let (partition, _) = Partition::open(name.clone(), folder, config, opening)?;
-            partition.begin_epoch()?;
+            match is_mirrored {
+                true => partition.set_mirrored(true),
+                false => partition.begin_epoch()?,
+            }
             Ok(Arc::new(partition))
         };
         names.iter().map(open).collect()

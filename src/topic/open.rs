@@ -68,6 +68,7 @@ impl TopicRegistry {
                 "restore that file, or choose another directory with --data; nothing was changed",
             ));
         }
+        let mirrored = mirror_file::read(&root)?;
         for (source, overrides) in contents.iter().flat_map(|contents| &contents.configs) {
             config.replace(*source, overrides);
         }
@@ -100,7 +101,8 @@ impl TopicRegistry {
         };
         let tables = start.open_all(&contents, run_all);
         let registry = TopicRegistry {
-            leader_epoch: contents.leader_epoch,
+            leader_epoch: AtomicI32::new(contents.leader_epoch),
+            mirrored: Mutex::new(mirrored),
             config: RwLock::new(Arc::new(config)),
             data,
             file: Mutex::new(file),
@@ -110,6 +112,7 @@ impl TopicRegistry {
             space: Default::default(),
             checkpoints: Mutex::default(),
         };
+        registry.take_mirrored();
         registry.take_cap();
         Ok(registry)
     }
