@@ -5,8 +5,9 @@ mod broker;
 use broker::client::batch;
 use broker::http::{address, Family, Metrics, ON_ANY_PORT};
 use broker::member::Member;
-use broker::Broker;
+use broker::{until, Broker};
 use sendlog::wire::api::table_markdown;
+use sendlog::wire::messages::describe_configs::BROKER;
 use sendlog::wire::API_TABLE;
 
 fn read(path: &str) -> String {
@@ -154,7 +155,13 @@ fn metrics_markdown() -> String {
     member.join_twice(5);
     member.sync(3);
     member.commit(1);
-    let metrics = Metrics::scrape(address(&broker));
+    let source = Broker::with(&ON_ANY_PORT);
+    source.connect().create("copied", 1);
+    client.set_config(BROKER, "1", "mirror.from", &source.address.to_string());
+    let metrics = until("the mirror has looked", || {
+        let metrics = Metrics::scrape(address(&broker));
+        (!metrics.labels("sendlog_mirror_lag_records").is_empty()).then_some(metrics)
+    });
     let mut text = String::from("| name | type | labels | what |\n|---|---|---|---|\n");
     for Family { name, kind, help } in &metrics.families {
         let sample = if kind == "histogram" { format!("{name}_count") } else { name.clone() };

@@ -12,8 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("partition", &["log", "record", "os", "base"]),
     ("topic", &["partition", "log", "record", "os", "base"]),
     ("group", &["topic", "partition", "log", "record", "os", "base"]),
-    ("server", &["group", "topic", "partition", "log", "record", "wire", "os", "base"]),
     ("client", &["record", "wire", "os", "base"]),
+    ("server", &["client", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
     ("cli", &["client", "server", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
 ];
 

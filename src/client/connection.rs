@@ -44,6 +44,8 @@ pub struct Connection {
     buffer: Vec<u8>,
     /// What has been read and not yet been asked for.
     ahead: Vec<u8>,
+    /// The allocation of a frame that was given back.
+    spare: Vec<u8>,
 }
 
 /// A request that waits for its answer.
@@ -67,6 +69,7 @@ impl Connection {
             unanswered: VecDeque::new(),
             buffer: Vec::new(),
             ahead: Vec::new(),
+            spare: Vec::new(),
         };
         connection.set_timeout(connection.timeout)?;
         connection.learn_versions()?;
@@ -196,6 +199,11 @@ impl Connection {
         answer
     }
 
+    /// Takes back a frame that is of no more use: the next one is read into its memory.
+    pub fn give_back(&mut self, frame: Vec<u8>) {
+        self.spare = frame;
+    }
+
     fn decode<R: Request>(&mut self, frame: &[u8], version: i16) -> Result<R::Response> {
         let sent = self.unanswered.pop_front().expect("something was asked");
         let garbled = |why: String| Error::Garbled { what: sent.name.to_string(), whom: self.address.clone(), why };
@@ -219,7 +227,9 @@ impl Connection {
             return Err(Error::Garbled { what: name.to_string(), whom: self.address.clone(), why });
         }
         let read = size.min(self.ahead.len() - SIZE_BYTES);
-        let mut frame = Vec::with_capacity(size.min(PROMISED_MAX));
+        let mut frame = std::mem::take(&mut self.spare);
+        frame.clear();
+        frame.reserve(size.min(PROMISED_MAX));
         frame.extend_from_slice(&self.ahead[SIZE_BYTES..SIZE_BYTES + read]);
         self.ahead.drain(..SIZE_BYTES + read);
         // The rest of a large one goes where it stays.

@@ -13,8 +13,8 @@
 //! Not done: no TLS, no SASL, no transactions.
 
 pub mod admin;
-mod cluster;
-mod connection;
+pub(crate) mod cluster;
+pub(crate) mod connection;
 pub mod consumer;
 mod error;
 pub mod producer;

@@ -23,6 +23,7 @@ mod frames;
 mod handlers;
 mod listener;
 pub mod log_lines;
+mod mirror;
 mod panics;
 mod pool;
 mod response;
@@ -46,6 +47,7 @@ use background::Background;
 use budget::Budget;
 use connections::Connections;
 use listener::Listener;
+use mirror::Mirror;
 use response::FetchPath;
 use stranded::Stranded;
 
@@ -66,6 +68,7 @@ pub struct Broker {
     budget: Budget,
     connections: Connections,
     stranded: Stranded,
+    pub(crate) mirror: Mirror,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -128,6 +131,7 @@ impl Server {
             budget,
             connections: Connections::new(descriptors),
             stranded: Stranded::default(),
+            mirror: Mirror::default(),
         });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
@@ -160,6 +164,7 @@ impl Server {
         self.listeners.into_iter().for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
         self.background.stop();
+        self.broker.mirror.halt();
         self.admin.into_iter().for_each(Admin::stop);
         self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
     }

@@ -212,6 +212,25 @@ pub const KEYS: &[Key] = &[
     topic("log.index.size.max.bytes", "segment.index.bytes", Kind::Int(4, INT_MAX), "10485760", RECORDED),
     topic("log.roll.jitter.ms", "segment.jitter.ms", Kind::Int(0, i64::MAX), "0", RECORDED),
     topic("unclean.leader.election.enable", "unclean.leader.election.enable", BOOL, "false", RECORDED),
+    dynamic(
+        "mirror.from",
+        Kind::Text,
+        "",
+        "HOST:PORT of a broker whose topics are copied into this one, and followed; several addresses of one cluster are \
+         separated by commas. Empty: no mirror, and the topics that were copied take records again. `sendlog mirror` sets it.",
+    ),
+    dynamic(
+        "mirror.topics",
+        Kind::Text,
+        "*",
+        "Which topics a mirror copies: names, separated by commas, with * for any letters and ? for one.",
+    ),
+    dynamic(
+        "mirror.groups",
+        Kind::Text,
+        "*",
+        "The groups whose committed offsets a mirror copies, in the same way; empty: none.",
+    ),
     key(
         "socket.request.max.bytes",
         Kind::Int(1024, INT_MAX),

@@ -18,7 +18,7 @@ use crate::log::flush::{FLUSHES, WAITS};
 use crate::os::{fs, process, sendfile};
 use crate::partition::Standing;
 use crate::server::admin::gather::{self, GroupNow, TopicNow, Total};
-use crate::server::{copy_path, counters, now, Broker};
+use crate::server::{copy_path, counters, mirror, now, Broker};
 
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -32,6 +32,7 @@ pub fn render(broker: &Broker) -> String {
     partitions(&mut text, &topics);
     disk(&mut text, broker);
     groups(&mut text, &gather::groups(broker));
+    mirror(&mut text, broker);
     text.0
 }
 
@@ -180,6 +181,25 @@ fn groups(text: &mut Text, groups: &[GroupNow]) {
             text.sample(name, &labels, lag.records);
         }
     }
+}
+
+fn mirror(text: &mut Text, broker: &Broker) {
+    let standing = broker.mirror.standing();
+    let partitions = || standing.iter().flat_map(|standing| &standing.partitions);
+    let mut each = |name: &str, help: &str, get: &dyn Fn(&mirror::PartitionStanding) -> Option<i64>| {
+        text.family(name, "gauge", help);
+        for it in partitions() {
+            let labels = [("topic", it.partition.topic.as_str()), ("partition", &it.partition.partition.to_string())];
+            get(it).into_iter().for_each(|value| text.sample(name, &labels, value));
+        }
+    };
+    let lag = "Records that the source of a mirror has and the copy has not yet, as of the last fetch.";
+    each("sendlog_mirror_lag_records", lag, &|it| it.lag);
+    let stopped = "1 when a partition is not copied any further, for a reason that the log names, 0 otherwise.";
+    each("sendlog_mirror_stopped", stopped, &|it| Some(i64::from(it.stopped.is_some())));
+    let bytes = standing.map_or(0, |standing| standing.copied_bytes);
+    let help = "Bytes of record batches copied since the mirror was started; 0 without one.";
+    text.one("sendlog_mirror_copied_bytes_total", "counter", help, bytes);
 }
 
 fn seconds(ns: u64) -> f64 {

@@ -13,6 +13,7 @@ use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::configs::{broker_source, unknown_type};
 use crate::server::handlers::repeated;
+use crate::server::mirror;
 use crate::wire::messages::alter_configs::AlterConfigsResourceResponse;
 use crate::wire::messages::describe_configs::{BROKER, TOPIC};
 use crate::wire::messages::incremental_alter_configs::{APPEND, DELETE, SET, SUBTRACT};
@@ -107,7 +108,13 @@ fn alter_one(call: &Call, wanted: &Wanted, validate_only: bool) -> Result<()> {
         }
         BROKER => {
             let source = broker_source(call, &wanted.resource_name)?;
-            topics.alter_broker(source, |broker, known| change(Scope::Broker, broker, known), validate_only)
+            let change = |broker: &Config, known| {
+                let config = change(Scope::Broker, broker, known)?;
+                mirror::check_address(config.get("mirror.from").unwrap_or_default())?;
+                Ok(config)
+            };
+            topics.alter_broker(source, change, validate_only)?;
+            call.client.broker.mirror.take_config(topics)
         }
         other => Err(unknown_type(other)),
     }

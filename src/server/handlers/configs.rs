@@ -13,6 +13,7 @@ use crate::base::config::{Config, Key, Kind, Overrides, Scope, Source, KEYS};
 use crate::base::{Error, ErrorCode, Result};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
+use crate::server::mirror::Standing;
 use crate::wire::messages::describe_configs::{
     DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym, BROKER,
     TOPIC,
@@ -77,7 +78,11 @@ fn describe_one(call: &Call, asked: &DescribeConfigsResource) -> Result<Describe
         TOPIC => topic_configs(&broker, &topics.find_named(&asked.resource_name)?.config),
         BROKER => match broker_source(call, &asked.resource_name)? {
             Source::DynamicDefault => cluster_configs(&broker),
-            _ => KEYS.iter().map(|key| broker_config(&broker, key)).collect(),
+            _ => {
+                let mirror = call.client.broker.mirror.standing();
+                let keys = KEYS.iter().map(|key| broker_config(&broker, key));
+                keys.chain(mirror.iter().flat_map(mirror_configs)).collect()
+            }
         },
         other => return Err(unknown_type(other)),
     };
@@ -116,6 +121,22 @@ pub fn topic_configs(broker: &Config, topic: &Overrides) -> Vec<DescribeConfigsR
 
 fn broker_config(broker: &Config, key: &Key) -> DescribeConfigsResourceResult {
     describe_key(key, key.name, broker_values(broker, key).collect(), !key.is_dynamic)
+}
+
+/// How far a mirror is: read only, and there as long as it is.
+fn mirror_configs(standing: &Standing) -> impl Iterator<Item = DescribeConfigsResourceResult> {
+    let described = standing.describe().into_iter();
+    described.map(|(name, value, doc)| DescribeConfigsResourceResult {
+        name: name.to_string(),
+        value: Some(value),
+        read_only: true,
+        is_default: true,
+        config_source: FROM_DEFAULT,
+        is_sensitive: false,
+        config_type: type_number(&Kind::Text),
+        documentation: Some(doc.to_string()),
+        synonyms: Vec::new(),
+    })
 }
 
 /// What clients have set for all brokers.

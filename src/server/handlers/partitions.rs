@@ -4,6 +4,7 @@ use crate::base::{Error, ErrorCode, Result, TopicPartition};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::repeated;
+use crate::topic::refuse_mirrored;
 use crate::wire::messages::create_partitions::{CreatePartitionsTopic, CreatePartitionsTopicResult};
 use crate::wire::messages::elect_leaders::{PartitionResult, ReplicaElectionResult, TopicPartitions};
 use crate::wire::messages::{
@@ -46,6 +47,9 @@ fn check_total(call: &Call, asked: &[CreatePartitionsTopic]) -> Result<()> {
 
 fn create_one(call: &Call, asked: &CreatePartitionsTopic, validate_only: bool) -> Result<()> {
     let topics = &call.client.broker.topics;
+    if topics.is_mirrored(&asked.name) {
+        return Err(refuse_mirrored(&asked.name)); // a copy has as many as its source
+    }
     topics.create_partitions(&asked.name, asked.count, true)?;
     if let Some(assignments) = &asked.assignments {
         let node_id = call.client.broker.settings.node_id;
