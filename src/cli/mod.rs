@@ -15,6 +15,7 @@ mod groups;
 mod harness;
 pub mod kafka_names;
 mod manual;
+mod mirror;
 mod offsets;
 mod options;
 mod place;
@@ -58,6 +59,7 @@ pub const COMMANDS: &[Command] = &[
     groups::COMMAND,
     configs::COMMAND,
     offsets::COMMAND,
+    mirror::COMMAND,
     disk::COMMAND,
     dump_log::COMMAND,
     graduate::COMMAND,
