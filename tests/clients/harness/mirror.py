@@ -46,6 +46,7 @@ class Mirror:
         self.launch = launch
         self.home = home
         self.ending = contextlib.ExitStack()
+        self.was_killed = False
         self.lines = {}  # (topic, partition) -> what was produced there
 
     def check(self, name):
@@ -74,6 +75,7 @@ class Mirror:
             expect_error(POLICY_VIOLATION, lambda: self.here.produce("of-none", "none", "all", self.made("of-none", 0)))
         with self.check("Kafka is killed and goes on; so does the copy"):
             self.source.kill()
+            self.was_killed = True
             self.source = Kafka(self.home / "kafka", self.home / "kafka.log", self.source.bootstrap, CLEANER)
             self.there.broker = self.source
             eventually(lambda: self.there.offset("rolled", 0, "latest") > 0, "it serves")
@@ -171,12 +173,13 @@ class Mirror:
             # Kafka unlinks segments below the log start later, the copy has never had them.
             if not got or not wanted.endswith(got):
                 raise Failure(f"{topic}-{partition}: {len(got)} bytes are not the end of the {len(wanted)} bytes of Kafka's")
-            start = self.there.offset(topic, partition, "earliest")
-            expect_equal(start, self.here.offset(topic, partition, "earliest"))
+            starts = [client.offset(topic, partition, "earliest") for client in [self.there, self.here]]
+            # A Kafka that was killed may have forgotten what was deleted, for a minute after that; the copy has not.
+            if starts[0] > starts[1] or (starts[0] < starts[1] and not self.was_killed):
+                raise Failure(f"{topic}-{partition} starts at {starts}")
         for topic, partition in self.lines:
             self.read(topic, partition)
-        own = {key: value for key, value in self.own_configs(self.there).items()}
-        expect_equal(own, self.own_configs(self.here))
+        expect_equal(self.own_configs(self.there), self.own_configs(self.here))
         ids = [metadata_ids(broker.data, self.lines) for broker in [self.source, self.copy]]
         expect_equal(*ids)
         there = committed(self.there, self.groups.group, self.groups.topic)
