@@ -62,10 +62,9 @@ fn gaps_and_epochs_survive_a_kill_at_any_batch() {
         copy(&copied, std::slice::from_ref(batch));
         // What a power cut may take is the end of the last segment.
         let last: i64 = logs(&folder).last().unwrap().file_stem().unwrap().to_str().unwrap().parse().unwrap();
-        assert!(
-            logs(&folder).len() == 1 || copied.checkpoint().unwrap().0 <= Offset(last),
-            "a segment was left unflushed"
-        );
+        let headers = all[..count].iter().map(|batch| BatchHeader::parse(batch).unwrap());
+        let closed = headers.filter(|header| header.base_offset < Offset(last)).map(|header| header.last_offset() + 1);
+        assert!(closed.max() <= Some(copied.checkpoint().unwrap().0), "a closed segment is not flushed");
         let flushed = copied.checkpoint().unwrap().0;
         let end = copied.copied_end().unwrap();
         for recovery_point in [Offset(0), flushed] {
@@ -93,9 +92,12 @@ fn a_torn_end_of_a_copy_is_cut_at_a_batch_and_comes_again() {
     let whole = tempfile::tempdir().unwrap();
     copy(&partition(&whole, config(FlushMode::Acks)), &all);
     let last = std::fs::read(logs(&whole).last().unwrap()).unwrap();
-    for left in 0..last.len() {
+    for left in (0..last.len()).step_by(7) {
         let folder = tempfile::tempdir().unwrap();
-        copy(&partition(&folder, config(FlushMode::Acks)), &all);
+        for entry in std::fs::read_dir(whole.path()).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
         let path = logs(&folder).pop().unwrap();
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(left as u64).unwrap();
         let (copied, _) = reopen(&folder, Offset(0));
