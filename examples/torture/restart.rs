@@ -14,9 +14,9 @@ use crate::trial::{Outcome, Part, Trial};
 pub const PART: Part = Part {
     name: "restart",
     what: "1,000 partitions, killed with so much unflushed in each, started again",
-    unit: "MB in each partition",
-    short: 0,
-    long: 10,
+    unit: "kB in each partition",
+    short: 100,
+    long: 10_000,
     is_beside: false,
     run,
 };
@@ -38,7 +38,7 @@ fn run(trial: &Trial) -> Outcome {
     client.create("many", PARTITIONS);
     let batch = batch_of_size(BATCH_BYTES);
     let mut batches = 0;
-    fill(&mut client, &batch, (trial.amount as usize * 1_000_000 / BATCH_BYTES).max(1), &mut batches);
+    fill(&mut client, &batch, (trial.amount as usize * 1000 / BATCH_BYTES).max(1), &mut batches);
     broker.kill();
     let mut took = Vec::new();
     for _ in 0..STARTS {
