@@ -34,6 +34,7 @@ impl Partition {
         self.append_all(vec![Incoming { bytes: batch, produce_version }], now_ms).remove(0)
     }
 
+    // tour: four-ideas
     /// Checks, stamps and appends batches; an answer for each.
     pub fn append_all(&self, batches: Vec<Incoming>, now_ms: i64) -> Vec<Result<Appended>> {
         let config = self.config();
@@ -54,6 +55,7 @@ impl Partition {
         let appended = |(first, last)| Appended { first, last, log_append_time_ms, log_start };
         places.into_iter().map(|place| place.map(appended)).collect()
     }
+    // end
 }
 
 fn check<'a>(incoming: Incoming<'a>, config: &PartitionConfig, now_ms: i64) -> Result<Checked<'a>> {

@@ -21,6 +21,7 @@ pub enum FetchPath {
     Copy,
 }
 
+// tour: send
 pub fn send(socket: &TcpStream, response: &Encoded, path: FetchPath) -> io::Result<()> {
     let mut parts = response.parts().peekable();
     while let Some(part) = parts.next() {
@@ -34,3 +35,4 @@ pub fn send(socket: &TcpStream, response: &Encoded, path: FetchPath) -> io::Resu
     }
     Ok(())
 }
+// end
