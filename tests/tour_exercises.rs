@@ -21,7 +21,7 @@ ready() { for _ in {1..400}; do grep -qs listening port && return; sleep 0.05; d
 sendlog() {
     case $1 in
     server) exec "$SENDLOG" "$@" --listen 127.0.0.1:0 --set admin.listener= --exit-with-parent >port ;;
-    dump-log | explain) "$SENDLOG" "$@" ;;
+    dump-log | explain | graduate) "$SENDLOG" "$@" ;;
     *) ready; "$SENDLOG" "$@" -b "$(sed -n 's/listening on //p' port)" ;;
     esac
 }
@@ -53,6 +53,7 @@ fn run(page: &str, blocks: &[Block]) -> Vec<String> {
     for Block { commands, .. } in blocks {
         // A page says when the next broker is to be waited for by beginning a new block.
         let starts = if commands.contains("sendlog server") { "rm -f port\n" } else { "" };
+        let commands = commands.replace("127.0.0.1/9092", "127.0.0.1/$(sed -n 's/.*://p' port)");
         let waits = if starts.is_empty() { "" } else { "ready\n" };
         script += &format!("{starts}{commands}{waits}echo '{SEPARATOR}'\n");
     }
@@ -161,6 +162,12 @@ pages! {
     finding: "04-finding.md",
     durable: "05-durable.md",
     sending: "06-sending.md",
+    protocol: "07-protocol.md",
+    request: "08-request.md",
+    waiting: "09-waiting.md",
+    groups: "10-groups.md",
+    exactly_once: "11-exactly-once.md",
+    left_out: "13-left-out.md",
 }
 
 #[test]

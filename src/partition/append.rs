@@ -87,6 +87,7 @@ impl State {
         places
     }
 
+    // tour: place
     /// The place of a batch; one that is new joins the run of those to be written.
     fn place<'a>(&mut self, batch: Checked<'a>, next: &mut Offset, run: &mut Vec<Checked<'a>>) -> Result<Place> {
         self.online()?;
@@ -99,6 +100,7 @@ impl State {
         run.push(batch);
         Ok((first, *next - 1))
     }
+    // end
 
     fn write(&mut self, mut run: &mut [Checked], leader_epoch: i32) -> Result<()> {
         while !run.is_empty() {
