@@ -24,6 +24,13 @@ pub struct Bar {
     pub mark: Option<f64>,
 }
 
+/// The length of each bar, as a share of the longest that the axis has room for; and whether the axis is logarithmic.
+#[allow(dead_code)] // for a terminal; pictures measure in pixels
+pub fn shares(bars: &[Bar]) -> (Vec<f64>, bool) {
+    let axis = Axis::of(bars, false);
+    (bars.iter().map(|bar| axis.share(bar.value)).collect(), axis.logarithmic)
+}
+
 /// Title, and what the bars show.
 pub fn svg(title: &str, shown: &str, bars: &[Bar], ratios: bool) -> String {
     let axis = Axis::of(bars, ratios);
@@ -65,7 +72,9 @@ impl Axis {
         let values = || bars.iter().flat_map(|bar| [Some(bar.low), Some(bar.high), bar.mark]).flatten();
         let high = values().fold(f64::MIN, f64::max).max(f64::MIN_POSITIVE);
         let low = values().filter(|value| *value > 0.0).fold(high, f64::min);
-        if !ratios && high / low <= LINEAR_UP_TO {
+        // A logarithm has no place for nothing.
+        let has_nothing = bars.iter().any(|bar| bar.value == 0.0);
+        if !ratios && (high / low <= LINEAR_UP_TO || has_nothing) {
             return Axis { left, logarithmic: false, low: 0.0, high, origin: 0.0 };
         }
         let (low, high) = (10f64.powf(low.log10().floor()), 10f64.powf(high.log10().ceil()));
@@ -74,11 +83,14 @@ impl Axis {
     }
 
     fn x(&self, value: f64) -> f64 {
-        let share = match self.logarithmic {
+        self.left + self.share(value) * (WIDTH - FIGURES - self.left)
+    }
+
+    fn share(&self, value: f64) -> f64 {
+        match self.logarithmic {
             true => (value.max(self.low) / self.low).ln() / (self.high / self.low).ln(),
             false => value / self.high,
-        };
-        self.left + share * (WIDTH - FIGURES - self.left)
+        }
     }
 
     /// The powers of ten of a logarithmic axis; the origin of a linear one.
