@@ -126,6 +126,11 @@ impl Broker {
         self.log().into_iter().filter(|line| !line.contains(" INFO ")).collect()
     }
 
+    /// Whether it warns of anything that is not known; what it has just said may still be on its way.
+    pub fn warns_beyond(&self, known: &str) -> bool {
+        self.stderr.find(|line| !line.contains(" INFO ") && !line.contains(known)).is_some()
+    }
+
     /// The first line of its log that contains this, as soon as it is there.
     pub fn wait_for_line(&self, part: &str) -> String {
         let line = self.stderr.wait_for(part);
