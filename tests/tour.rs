@@ -219,7 +219,7 @@ fn links_lead_somewhere() {
 /// System calls as the kernel names them, and a program.
 const OUTSIDE: &[&str] = &["sendto", "writev", "pread64", "strace"];
 
-/// The code of the crate, comments left out: where names are looked for.
+/// The code of the crate and of the examples, comments left out: where names are looked for.
 struct Source {
     words: BTreeSet<String>,
     text: String,
@@ -227,7 +227,7 @@ struct Source {
 
 impl Source {
     fn read() -> Source {
-        let files = rust_files(&root().join("src"));
+        let files = ["src", "examples"].map(|folder| rust_files(&root().join(folder))).concat();
         let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
         let code = |text: String| {
             let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -272,9 +272,9 @@ impl Source {
         } else if parts.len() > 1 || call.is_some() {
             let known = parts.iter().all(|part| self.defines(part) || self.words.contains(*part));
             let last_defined = call.is_none() || self.defines(parts[parts.len() - 1]);
-            (!known || !last_defined).then_some("nothing in src has that name")
+            (!known || !last_defined).then_some("nothing has that name")
         } else {
-            (!self.words.contains(quoted) && !OUTSIDE.contains(&quoted)).then_some("nothing in src has that name")
+            (!self.words.contains(quoted) && !OUTSIDE.contains(&quoted)).then_some("nothing has that name")
         }
     }
 }
@@ -296,7 +296,7 @@ fn names_in_code_quotes_are_ours_and_exist() {
         ("WaitCell", true),
         ("LogCleaner", false),
         ("wait", true),
-        ("weight", false),
+        ("waite", false),
         ("fdatasync", true),
     ] {
         assert_eq!(source.objects_to(name).is_none(), is_known, "{name}");
