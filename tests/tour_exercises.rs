@@ -61,7 +61,8 @@ fn run(page: &str, blocks: &[Block]) -> Vec<String> {
     shell.args(["-c", &script]).env("SENDLOG", binary()).current_dir(folder.path());
     let output = std::fs::File::create(folder.path().join("output")).unwrap();
     let errors = std::fs::File::create(folder.path().join("errors")).unwrap();
-    let mut child = shell.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().unwrap();
+    let mut child =
+        shell.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().expect("the commands are for bash");
     let deadline = Instant::now() + Duration::from_secs(120);
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {

@@ -150,6 +150,19 @@ impl Broker {
         assert!(sent.success(), "SIG{name} could not be sent");
     }
 
+    /// SIGSTOP, and no thread of it runs or waits for the disk any more.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        until("every thread of the broker has stopped", || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it has not been waited for");
+            let has_stopped = threads.flatten().all(|thread| {
+                let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+            });
+            has_stopped.then_some(())
+        });
+    }
+
     /// SIGKILL: no flush, no goodbye.
     pub fn kill(mut self) -> Arc<TempDir> {
         self.child.kill().unwrap();
