@@ -41,18 +41,16 @@ fn the_config_page_shows_the_table_of_keys() {
 /// The pages that show whole files, between a line `<!-- FILE -->` and the end of the code that follows.
 #[test]
 fn programs_that_the_documents_show_are_the_files() {
-    let page = read("docs/testing.md");
-    let mut shown = 0;
-    for part in page.split("<!-- ").skip(1) {
-        let (path, rest) = part.split_once(" -->\n").unwrap();
-        let code = rest.split_once('\n').unwrap().1.split("```\n").next().unwrap();
-        assert!(
-            rest.starts_with("```") && code == read(path),
-            "REWRITE: docs/testing.md does not show {path} as it is"
-        );
-        shown += 1;
+    for (page, count) in [("docs/testing.md", 5), ("docs/dump-log.md", 1)] {
+        let text = read(page);
+        let parts: Vec<&str> = text.split("<!-- ").skip(1).collect();
+        for part in &parts {
+            let (path, rest) = part.split_once(" -->\n").unwrap();
+            let code = rest.split_once('\n').unwrap().1.split("```\n").next().unwrap();
+            assert!(rest.starts_with("```") && code == read(path), "REWRITE: {page} does not show {path} as it is");
+        }
+        assert_eq!(parts.len(), count, "{page}");
     }
-    assert_eq!(shown, 5, "a program for each language");
 }
 
 #[test]
@@ -64,6 +62,7 @@ fn files_that_the_documents_name_exist() {
         "docs/protocol.md",
         "docs/config.md",
         "docs/testing.md",
+        "docs/dump-log.md",
         "docs/operations.md",
         "docs/space.md",
         "docs/metrics.md",

@@ -1,6 +1,6 @@
 //! The command line: one file per command, and their table, from which `--help`, the manual and shell completions come.
 //!
-//! `server`, `disk`, `dump-log` and `graduate` work on this machine's files; the others ask a broker, through [`crate::client`]
+//! `server`, `disk`, `dump-log`, `explain` and `graduate` work on this machine's files; the others ask a broker, through [`crate::client`]
 //! ([`remote`] has what they share).
 
 mod completions;
@@ -8,6 +8,7 @@ mod configs;
 mod consume;
 pub mod disk;
 pub mod dump_log;
+mod explain;
 mod flags;
 mod format;
 pub mod graduate;
@@ -60,6 +61,7 @@ pub const COMMANDS: &[Command] = &[
     offsets::COMMAND,
     disk::COMMAND,
     dump_log::COMMAND,
+    explain::COMMAND,
     graduate::COMMAND,
     completions::COMMAND,
     manual::COMMAND,

@@ -84,7 +84,7 @@ impl DataDir {
     }
 
     pub fn recovery_points(&self) -> Result<Offsets> {
-        checkpoint::read_offsets(&self.root.join(RECOVERY_POINTS))
+        recovery_points(&self.root)
     }
 
     pub fn write_recovery_points(&self, offsets: &Offsets) -> Result<()> {
@@ -125,6 +125,11 @@ pub fn directory_id(root: &Path) -> Result<Uuid> {
             format!("add a line such as directory.id={}", new_id()),
         )
     })
+}
+
+/// Below which offset each log is on the disk, as the checkpoint says it.
+pub fn recovery_points(root: &Path) -> Result<Offsets> {
+    checkpoint::read_offsets(&root.join(RECOVERY_POINTS))
 }
 
 /// Where each log starts, as the checkpoint says it, if its bytes are those that were written. A directory without

@@ -47,6 +47,16 @@ impl Fields {
         self.0 += &format!(",\"{name}\":{}", quoted(text));
         self
     }
+
+    /// Fields of their own under a name; null without.
+    pub fn object(self, name: &str, fields: Option<Fields>) -> Fields {
+        let object = fields.map_or("null".to_string(), Fields::into_object);
+        self.number(name, object)
+    }
+
+    pub fn into_object(self) -> String {
+        format!("{{{}}}", self.0.trim_start_matches(','))
+    }
 }
 
 impl Out {

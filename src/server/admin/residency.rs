@@ -71,7 +71,7 @@ fn look_at(shape: &SegmentShape, look: u64) -> Option<Seen> {
     while position < shape.size {
         let length = piece.min(shape.size - position);
         let Cached { bytes, dirty_bytes } = cached(&file, position, length)?;
-        seen.cells.push((percent(bytes, length), percent(dirty_bytes, length)));
+        seen.cells.push((percent(bytes, length), percent(dirty_bytes.unwrap_or(0), length)));
         seen.bytes += bytes;
         position += length;
     }
