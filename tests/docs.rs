@@ -76,7 +76,7 @@ fn files_that_the_documents_name_exist() {
             is_path && ["src/", "tests/", "docs/", "examples/"].iter().any(|folder| word.starts_with(folder))
         });
         for path in named {
-            let path = path.trim_end_matches('/');
+            let path = path.split('#').next().unwrap().trim_end_matches('/');
             let exists = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path).exists();
             assert!(exists, "{page} names {path}");
         }

@@ -23,6 +23,7 @@ mod produce;
 mod remote;
 pub mod server;
 mod table;
+mod tap;
 mod topics;
 mod units;
 
@@ -60,6 +61,7 @@ pub const COMMANDS: &[Command] = &[
     configs::COMMAND,
     offsets::COMMAND,
     disk::COMMAND,
+    tap::COMMAND,
     dump_log::COMMAND,
     explain::COMMAND,
     graduate::COMMAND,
