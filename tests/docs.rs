@@ -68,6 +68,7 @@ fn files_that_the_documents_name_exist() {
         "docs/metrics.md",
         "docs/moving-to-kafka.md",
         "docs/bench/notes.md",
+        "docs/questions.md",
     ];
     for page in pages {
         let text = read(page);
@@ -81,6 +82,27 @@ fn files_that_the_documents_name_exist() {
             assert!(exists, "{page} names {path}");
         }
     }
+}
+
+/// `[name](../src/file.rs)`: the file has a function or a type of that name, or it is the file's own.
+#[test]
+fn functions_that_the_documents_link_to_exist() {
+    let page = read("docs/questions.md");
+    let mut links = 0;
+    for part in page.split("[`").skip(1) {
+        let Some((name, rest)) = part.split_once("`](../") else { continue };
+        let path = rest.split(')').next().unwrap();
+        let text = read(path);
+        let defines = |kind: &str| {
+            text.split(&format!("{kind} {name}"))
+                .skip(1)
+                .any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        };
+        let is_there = ["fn", "struct", "enum", "trait", "type", "const"].iter().any(|kind| defines(kind));
+        assert!(is_there || path.ends_with(&format!("/{name}")), "docs/questions.md links to {name} in {path}");
+        links += 1;
+    }
+    assert!(links > 20, "only {links} links were found");
 }
 
 /// Lines of code: no blank lines, no comments, no tests.
