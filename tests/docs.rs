@@ -105,6 +105,35 @@ fn functions_that_the_documents_link_to_exist() {
     assert!(links > 20, "only {links} links were found");
 }
 
+/// What opens otherwise: tests, whose names are promises; messages, of which `messages/mod.rs` says what they have in common;
+/// the two roots.
+fn opens_in_its_own_way(path: &str) -> bool {
+    let is_test = path.contains("tests") || path.starts_with("src/schedules/");
+    let is_message = path.starts_with("src/wire/messages/") && !path.ends_with("/mod.rs");
+    is_test || is_message || ["src/lib.rs", "src/main.rs"].contains(&path)
+}
+
+#[test]
+fn every_source_file_says_what_it_is_what_is_always_true_and_what_is_not_done() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let all = rust_files(root.join("src"));
+    assert!(all.len() > 250, "only {} files were found", all.len());
+    for path in all {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+        let path = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let at = |mark: &str| head.iter().position(|line| line.contains(mark));
+        let what = head.first().is_some_and(|first| !first.is_empty() && !first.contains("Always true:"));
+        let order = at("Always true:").zip(at("Not done:")).is_some_and(|(always, not)| 0 < always && always <= not);
+        if !what || !(order || opens_in_its_own_way(path)) {
+            wrong.push(path.to_string());
+        }
+    }
+    let mend = "open it with what it is, a line `//! Always true:`, a line `//! Not done:`, in this order";
+    assert!(wrong.is_empty(), "{mend}: {wrong:#?}");
+}
+
 /// Lines of code: no blank lines, no comments, no tests.
 fn code_lines(path: &str) -> usize {
     let text = read(path);
@@ -140,7 +169,8 @@ fn noted(text: &str) -> Vec<(String, String, String)> {
 fn the_operations_page_has_a_row_for_each_event() {
     let page = read("docs/operations.md");
     let mut events = 0;
-    for path in rust_files(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+    let files = rust_files(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    for path in files.into_iter().filter(|path| !path.ends_with("base/note.rs")) {
         for (level, event, keys) in noted(&std::fs::read_to_string(&path).unwrap()) {
             events += 1;
             let row = page.lines().find(|line| line.starts_with(&format!("| `{event}` |")));
@@ -160,9 +190,7 @@ fn rust_files(folder: std::path::PathBuf) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let own = files.into_iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "rs"));
-    own.chain(folders.into_iter().flat_map(rust_files))
-        .filter(|path| !path.ends_with("base/note.rs"))
-        .collect()
+    own.chain(folders.into_iter().flat_map(rust_files)).collect()
 }
 
 /// Every family of `/metrics` as docs/metrics.md lists it, from a broker on which each has a sample.

@@ -2,6 +2,9 @@
 //!
 //! `server`, `disk`, `dump-log`, `explain` and `graduate` work on this machine's files; the others ask a broker, through [`crate::client`]
 //! ([`remote`] has what they share).
+//!
+//! Always true: a command that is not in the table does not exist; help, manual and completions cannot forget one.
+//! Not done: nothing is asked back: a command does what its words say, or ends and says why not.
 
 mod completions;
 mod configs;

@@ -1,4 +1,7 @@
 //! A request on its way: who asks, and which API in which version.
+//!
+//! Always true: a request is decoded and its response encoded in one version of one API, whoever handles it.
+//! Not done: it neither waits nor sends.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;

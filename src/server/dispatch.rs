@@ -2,6 +2,7 @@
 //!
 //! Always true: an unknown key, a version that is not served or bytes that do not decode close the connection, as
 //! Kafka does; ApiVersions alone is answered in any version.
+//! Not done: no authorization: there are no users.
 
 use std::ops::Range;
 

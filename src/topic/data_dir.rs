@@ -7,6 +7,7 @@
 //! Always true: one process at a time. The marker is a promise: written last at a clean stop, removed durably before
 //! the first write of the next life. There is no folder in the root that is not a partition. Log starts whose checksum is
 //! not there are not believed: every log then begins with its first segment, and nothing is unlinked.
+//! Not done: one directory: several `log.dirs` are not shared out.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

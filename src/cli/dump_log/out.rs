@@ -2,6 +2,7 @@
 //!
 //! Always true: each thing that is found is one row with a name, fields and a sentence; both formats come from it.
 //! Whoever closes our stdout wants no more: nothing is said about that, and the reading ends.
+//! Not done: no totals over files but the count of what is damaged.
 
 use std::fmt::Display;
 use std::io::Write;

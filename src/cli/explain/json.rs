@@ -1,6 +1,7 @@
 //! What is known of a record as one JSON object: the same facts as [`super::text`], without its sentences.
 //!
 //! Always true: what is not known is null. Keys and values are cut after 60 bytes, as `dump-log` has them.
+//! Not done: a record's headers are not in it.
 
 use super::{Explained, InBatch};
 use crate::cli::dump_log::out::Fields;

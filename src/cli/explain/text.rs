@@ -1,6 +1,7 @@
 //! What is known of a record, for people: a paragraph for each step of its way.
 //!
 //! Always true: the header's fields are shown in their order in the file, each with its place.
+//! Not done: nothing is cut to the width of a terminal.
 
 use super::{Explained, InBatch};
 use crate::base::{quoted, utc};

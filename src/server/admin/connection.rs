@@ -12,6 +12,7 @@
 //! Always true: nothing here waits; what cannot go on is taken up again when its socket is ready. Each state has a
 //! deadline that no slow client moves: [`REQUEST`] for a head, [`ANSWER`] for an answer, [`QUIET`] in between, [`DRAIN`] at
 //! the end.
+//! Not done: one request at a time: what is sent ahead waits its turn.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};

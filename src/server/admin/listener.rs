@@ -3,6 +3,7 @@
 //! Always true: the thread sleeps in one `poll(2)` until a connection, a byte, a deadline or the stop comes, or [`TAP`] is over while somebody taps. At most
 //! [`CONNECTIONS_MAX`] are open; for one more the quiet one that would end first makes room, and while none is quiet
 //! the next one waits to be accepted.
+//! Not done: no answer is made here ([`super::Pages`] makes them), and a slow page keeps the others waiting.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::{SocketAddr, TcpListener};

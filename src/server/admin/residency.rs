@@ -4,6 +4,7 @@
 //!
 //! Always true: a look costs [`PATIENCE`] at most, however much there is; what is not looked at this time keeps what
 //! was seen last, and is first in line the next time. Nobody looks while nobody asks.
+//! Not done: a segment that is being written is seen as it was at the look, not now.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -5,6 +5,7 @@
 //!
 //! Always true: the batch is never unpacked or copied; it goes from the connection's buffer to the file.
 //! With `acks=0` there is no answer, and an error closes the connection, which is the only way to say so.
+//! Not done: no transactions and no followers: nobody else has to have it.
 
 use std::sync::Arc;
 
