@@ -69,6 +69,7 @@ fn files_that_the_documents_name_exist() {
         "docs/moving-to-kafka.md",
         "docs/bench/notes.md",
         "docs/questions.md",
+        "docs/lab/README.md",
     ];
     for page in pages {
         let text = read(page);

@@ -17,7 +17,7 @@ use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
 use crate::cli::{options, say, Command};
-use crate::os::{fs, signals};
+use crate::os::{fs, memory, signals};
 use crate::server::{log_lines, threads, Server, WantedTopic};
 
 pub const COMMAND: Command = Command {
@@ -94,6 +94,7 @@ fn main(matches: &Matches) -> ExitCode {
         say(&format!("sendlog {}\n", env!("CARGO_PKG_VERSION")));
         return ExitCode::SUCCESS;
     }
+    memory::limit_arenas();
     match plan(matches) {
         Ok(plan) => match plan.print {
             None => run(plan),

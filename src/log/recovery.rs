@@ -257,6 +257,7 @@ impl Restore<'_> {
         self.check_durable_part(&segment, start, later.first().copied())?;
         let expected = self.rewind(&mut segment, start)?;
         let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected).with_window(self.window_bytes());
+        // tour: recover
         loop {
             let is_durable = scan.expected() < self.opening.recovery_point;
             let next = match is_durable || self.opening.is_clean {
@@ -275,6 +276,7 @@ impl Restore<'_> {
                 Err(error) => return Err(error),
             }
         }
+        // end
     }
 
     fn accept(&mut self, segment: &mut Segment, batch: &Batch, is_durable: bool) -> Result<()> {

@@ -13,6 +13,7 @@ pub mod faults;
 pub mod fs;
 pub mod journal;
 pub mod limits;
+pub mod memory;
 pub mod page_cache;
 pub mod parent;
 pub mod poll;

@@ -28,6 +28,7 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
     let mut at = position as libc::off_t;
     let mut left = length;
     let mut room = faults::room(Operation::Sendfile, Path::new(""), length as usize)?;
+    // tour: sendfile
     while left > 0 {
         let chunk = room.min(1 << 30);
         metrics::note_call();
@@ -39,6 +40,7 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
             _ => retry_interrupted()?,
         }
     }
+    // end
     SENT_BYTES.add(length);
     Ok(())
 }

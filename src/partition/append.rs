@@ -35,6 +35,7 @@ impl Partition {
         self.append_all(vec![Incoming { bytes: batch, produce_version }], now_ms).remove(0)
     }
 
+    // tour: four-ideas
     /// Checks, stamps and appends batches; an answer for each.
     pub fn append_all(&self, batches: Vec<Incoming>, now_ms: i64) -> Vec<Result<Appended>> {
         let config = self.config();
@@ -55,6 +56,7 @@ impl Partition {
         let appended = |(first, last)| Appended { first, last, log_append_time_ms, log_start };
         places.into_iter().map(|place| place.map(appended)).collect()
     }
+    // end
 }
 
 fn check<'a>(incoming: Incoming<'a>, config: &PartitionConfig, now_ms: i64) -> Result<Checked<'a>> {
@@ -86,6 +88,7 @@ impl State {
         places
     }
 
+    // tour: place
     /// The place of a batch; one that is new joins the run of those to be written.
     fn place<'a>(&mut self, batch: Checked<'a>, next: &mut Offset, run: &mut Vec<Checked<'a>>) -> Result<Place> {
         self.online()?;
@@ -98,6 +101,7 @@ impl State {
         run.push(batch);
         Ok((first, *next - 1))
     }
+    // end
 
     fn write(&mut self, mut run: &mut [Checked], leader_epoch: i32) -> Result<()> {
         while !run.is_empty() {

@@ -77,6 +77,7 @@ struct Owed<'a> {
 
 impl<'a> Connection<'a> {
     fn run(&mut self) -> Result<(), Closed> {
+        // tour: connection
         loop {
             let (frame, reserved) = self.next_frame()?;
             let (size, arrived_ns) = (frame.len(), self.frames.arrived_ns());
@@ -97,6 +98,7 @@ impl<'a> Connection<'a> {
                 counters::answered(key, [(arrived_ns, 1)]);
             }
         }
+        // end
     }
 
     /// Executes a produce request, together with those behind it that have arrived as well.

@@ -22,6 +22,7 @@ pub enum FetchPath {
     Copy,
 }
 
+// tour: send
 pub fn send(socket: &TcpStream, response: &Encoded, path: FetchPath) -> io::Result<()> {
     let mut parts = response.parts().peekable();
     while let Some(part) = parts.next() {
@@ -35,3 +36,4 @@ pub fn send(socket: &TcpStream, response: &Encoded, path: FetchPath) -> io::Resu
     }
     Ok(())
 }
+// end

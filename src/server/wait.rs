@@ -29,6 +29,7 @@ impl WaitCell {
         is_woken
     }
 
+    // tour: wait
     fn wait(&self, deadline: Instant) -> bool {
         let mut woken = self.woken.hold();
         *woken &= !is_on("wakeup-lost");
@@ -42,6 +43,7 @@ impl WaitCell {
         *woken = false;
         true
     }
+    // end
 }
 
 impl Wake for WaitCell {
