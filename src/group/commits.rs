@@ -2,6 +2,7 @@
 //!
 //! Always true: what a committed offset points past is on the disk before its record is, and its record before anybody
 //! is told (`flush.mode`). A key's records are appended under its group's lock, and published in log order.
+//! Not done: no transactions: a commit is published or it is not.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

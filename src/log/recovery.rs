@@ -7,6 +7,7 @@
 //! ends the log, and what is cut off is first copied to `<segment>.cut-<epoch>`. Anything bad below the recovery point
 //! changes nothing and returns `Corrupt`: the partition stays offline. The same start, stopped anywhere and begun again,
 //! ends the same. Files that nobody here has written are left alone.
+//! Not done: no repair below the recovery point: that needs somebody who knows what is missing.
 
 use std::fmt;
 use std::fs::File;

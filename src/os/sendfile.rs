@@ -5,6 +5,7 @@
 //! Always true: after `Ok` exactly the promised bytes have been handed to the socket.
 //! The kernel keeps references to the pages after the call returns: whoever changes those bytes of the file
 //! changes what the receiver gets. The log never does.
+//! Not done: pages that are not in memory are read by the kernel meanwhile: the thread waits for the disk.
 
 use std::fs::File;
 use std::io;

@@ -5,6 +5,7 @@
 //!
 //! Always true: batches are appended in the order in which they came, and each has its own answer. What could not be
 //! written left no trace: neither in the log nor in what is remembered of producers.
+//! Not done: no flush: whoever has asked for one waits for it afterwards.
 
 use super::*;
 use crate::log::Checked;

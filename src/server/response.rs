@@ -5,6 +5,7 @@
 //!
 //! Always true: no lock is held while bytes go to a socket. The size in front of a response is final: a file that
 //! comes up short closes the connection. The last part never carries `MSG_MORE`.
+//! Not done: nothing is cached, and no thread of its own sends: a slow reader holds its own connection's thread.
 
 use std::io;
 use std::net::TcpStream;

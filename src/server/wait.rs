@@ -1,6 +1,7 @@
 //! Waiting without spinning: a cell that a partition wakes, and a place on the lists of those it waits for.
 //!
 //! Always true: a wake that comes before the wait is not lost; a waiter looks again after each wake.
+//! Not done: no timers: a wait ends by a wake or at its deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
