@@ -17,6 +17,7 @@ pub mod kafka_names;
 mod manual;
 mod offsets;
 mod options;
+mod perf;
 mod place;
 mod produce;
 mod remote;
@@ -58,6 +59,7 @@ pub const COMMANDS: &[Command] = &[
     groups::COMMAND,
     configs::COMMAND,
     offsets::COMMAND,
+    perf::COMMAND,
     disk::COMMAND,
     dump_log::COMMAND,
     graduate::COMMAND,
