@@ -10,22 +10,37 @@
 
 mod configs;
 mod console;
+mod dump_log;
 mod groups;
+mod java;
 mod offsets;
+mod perf;
 mod topics;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use getopts::Matches;
 
+use crate::base::config::properties;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::remote::{end, Done, Failure};
 use crate::cli::Command;
 use crate::client::{Admin, ClientSettings, Error};
+use crate::os::fs;
 
 /// By the names that Kafka's scripts have.
-pub const TOOLS: &[Command] =
-    &[topics::COMMAND, console::PRODUCER, console::CONSUMER, groups::COMMAND, configs::COMMAND, offsets::COMMAND];
+pub const TOOLS: &[Command] = &[
+    topics::COMMAND,
+    console::PRODUCER,
+    console::CONSUMER,
+    groups::COMMAND,
+    configs::COMMAND,
+    offsets::COMMAND,
+    perf::PRODUCER,
+    perf::CONSUMER,
+    dump_log::COMMAND,
+];
 
 /// The tool that a program's name asks for, with or without a folder and `.sh`.
 pub fn tool(program: &str) -> Option<&'static Command> {
@@ -63,6 +78,24 @@ fn settings(matches: &Matches) -> Result<ClientSettings, Failure> {
         Some(address) => Ok(ClientSettings::new(address)),
         None => Err(Failure::Usage(String::from("Missing required argument \"[bootstrap-server]\""))),
     }
+}
+
+/// The settings of a properties file that a flag names; a name that `set` does not know is an error.
+fn config_file(
+    matches: &Matches,
+    flag: &str,
+    mut set: impl FnMut(&str, &str) -> crate::client::Result<()>,
+) -> Result<(), Failure> {
+    let Some(path) = matches.opt_str(flag) else { return Ok(()) };
+    let bytes = fs::read_following(Path::new(&path)).map_err(|error| Failure::Usage(format!("--{flag}: {error}")))?;
+    for (name, value) in properties::parse(&String::from_utf8_lossy(&bytes)) {
+        let value = value.unwrap_or_default();
+        // What has no encryption and no login, which is all that is known here.
+        if (name.as_str(), value.as_str()) != ("security.protocol", "PLAINTEXT") {
+            set(&name, &value).map_err(|error| Failure::Usage(format!("--{flag} {path}: {error}")))?;
+        }
+    }
+    Ok(())
 }
 
 fn connect(matches: &Matches) -> Result<Admin, Failure> {

@@ -70,7 +70,12 @@ struct Between<'a> {
 
 impl Load<'_> {
     /// Sends all of it until `stop` is set, and tells of each window as it ends.
-    pub fn send(self, settings: ProducerSettings, stop: &AtomicBool, tell: impl FnMut(&Window)) -> Result<Sent, Failure> {
+    pub fn send(
+        self,
+        settings: ProducerSettings,
+        stop: &AtomicBool,
+        tell: impl FnMut(&Window),
+    ) -> Result<Sent, Failure> {
         let producer = Producer::new(settings).map_err(|error| Failure::Usage(error.to_string()))?;
         let every = self.every;
         let between = Between { runs: Mutex::new(Vec::new()), is_over: AtomicBool::new(false), stop };
@@ -97,7 +102,8 @@ impl Load<'_> {
         let mut open: Option<Run> = None;
         let mut batch: Option<Delivery> = None;
         for number in 0..self.records {
-            if self.throughput.is_some_and(|rate| wait_for_turn(start, number, rate, between)) || number == self.warmup {
+            if self.throughput.is_some_and(|rate| wait_for_turn(start, number, rate, between)) || number == self.warmup
+            {
                 between.push(open.take());
                 sent_at = Instant::now();
             }
@@ -174,7 +180,8 @@ fn watch(between: &Between, every: Duration, mut tell: impl FnMut(&Window)) -> S
                     if is_first {
                         sent.steady.began = run.sent_at;
                     }
-                    let counted = [Some(&mut sent.all), Some(&mut window), Some(&mut sent.steady).filter(|_| !run.is_warmup)];
+                    let counted =
+                        [Some(&mut sent.all), Some(&mut window), Some(&mut sent.steady).filter(|_| !run.is_warmup)];
                     counted.into_iter().flatten().for_each(|window| window.add(&run, known_at));
                 }
             }

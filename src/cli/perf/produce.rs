@@ -32,12 +32,7 @@ Without --payload-file a record is letters by chance. -X has the producer's sett
 };
 
 const FLAGS: &[Flag] = &[
-    Flag {
-        short: "n",
-        name: "num-records",
-        takes: Takes::One("N"),
-        doc: "send so many; 1000000 if left out",
-    },
+    Flag { short: "n", name: "num-records", takes: Takes::One("N"), doc: "send so many; 1000000 if left out" },
     Flag {
         short: "s",
         name: "record-size",
@@ -68,12 +63,7 @@ const FLAGS: &[Flag] = &[
         takes: Takes::One("0|1|all"),
         doc: "when a record counts as sent: when it has left, is written, or is durable; all if left out",
     },
-    Flag {
-        short: "",
-        name: "warmup-records",
-        takes: Takes::One("N"),
-        doc: "leave the first N out of the last lines",
-    },
+    Flag { short: "", name: "warmup-records", takes: Takes::One("N"), doc: "leave the first N out of the last lines" },
 ];
 
 fn produce(matches: &Matches) -> Done {
@@ -116,7 +106,9 @@ fn load(matches: &Matches) -> Result<Load<'_>, Failure> {
     }
     let size = number(matches, "record-size")?;
     let payloads = match (matches.opt_str("payload-file"), size) {
-        (Some(_), Some(_)) => return Err(usage("--record-size and --payload-file exclude each other", "leave out one")),
+        (Some(_), Some(_)) => {
+            return Err(usage("--record-size and --payload-file exclude each other", "leave out one"))
+        }
         (Some(path), None) => {
             let delimiter = matches.opt_str("payload-delimiter").unwrap_or_else(|| String::from("\n"));
             Payloads::file(&path, &delimiter.replace("\\n", "\n").replace("\\t", "\t"))?
@@ -130,7 +122,9 @@ fn load(matches: &Matches) -> Result<Load<'_>, Failure> {
 fn record_size(size: usize) -> Result<usize, Failure> {
     match size {
         0 => Err(usage("--record-size 0: records without bytes are not sent here", "write 1 or more")),
-        size if size > 1 << 30 => Err(usage(format!("--record-size {size}: no request holds that"), "write 1 GiB or less")),
+        size if size > 1 << 30 => {
+            Err(usage(format!("--record-size {size}: no request holds that"), "write 1 GiB or less"))
+        }
         size => Ok(size),
     }
 }
