@@ -71,6 +71,7 @@ fn a_wrong_word_is_answered_with_the_right_ones() {
             &["topics", "lst"],
             "sendlog topics has no command 'lst': write one of list, create, describe, alter, delete",
         ),
+        (&["perf"], "sendlog perf needs the name of a command: write one of produce, consume"),
         (&["groups", "list", "--no"], "Unrecognized option: 'no': --help lists the options"),
     ] {
         let ran = run_words(words, "");

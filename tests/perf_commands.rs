@@ -186,7 +186,6 @@ fn what_cannot_be_measured_is_told() {
         ("perf consume orders --from 5", 2, "--from"),
         ("perf consume nowhere", 1, "UNKNOWN_TOPIC_OR_PARTITION"),
         ("perf consume orders --fetch-size big", 2, "max.partition.fetch.bytes=big"),
-        ("perf", 2, "write one of produce, consume"),
     ] {
         let said = fails(&broker, line, code);
         assert!(said.contains(says), "{line}: {said}");
