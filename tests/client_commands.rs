@@ -45,7 +45,7 @@ fn what_cannot_be_done_with_a_topic_is_said_and_the_rest_is_done() {
     assert_eq!(ok(&broker, "topics create orders --if-not-exists", ""), "");
     assert_eq!(ok(&broker, "topics delete nowhere --if-exists", ""), "");
     for (line, code, says) in [
-        ("topics delete nowhere", 1, "UNKNOWN_TOPIC_OR_PARTITION"),
+        ("topics delete nowhere", 1, "answers UNKNOWN_TOPIC_OR_PARTITION, code 3; create the topic first"),
         ("topics alter orders -p 2", 1, "INVALID_PARTITIONS"),
         ("topics alter orders", 2, "give --partitions, --config or --delete-config"),
         ("topics create x -c y", 2, "--config y: there is no =; write NAME=VALUE"),
