@@ -224,3 +224,21 @@ impl Wrong {
         tell("Non-consecutive offsets in ", &self.gaps);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_values_are_shown_by_the_decoder_that_is_named() {
+        for (name, shown) in [
+            ("org.apache.kafka.tools.api.StringDecoder", Some("\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{1}\u{2}")),
+            ("kafka.serializer.IntegerDecoder", Some("0")),
+            ("LongDecoder", Some("258")),
+        ] {
+            let decoder = Decoder::named("value-decoder-class", name).unwrap();
+            assert_eq!(decoder.show(&[0, 0, 0, 0, 0, 0, 1, 2]).as_deref(), shown, "{name}");
+            assert_eq!(decoder.show(&[7]).is_some(), decoder == Decoder::Text, "{name}");
+        }
+    }
+}
