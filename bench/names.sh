@@ -14,7 +14,7 @@ part_names() {
     put note names "One topic of 3 partitions with 10,000 records, and a group. $answers runs of sendlog's commands."
     start_sendlog names
     mkdir "$scratch/names"
-    ln -s "$PWD/$release/sendlog" "$scratch/names/sendlog"
+    ln -s "$(realpath "$release/sendlog")" "$scratch/names/sendlog"
     furnish_names
     write_commands
     while IFS='|' read -r name _; do put row names "$name" "$name"; done <"$scratch/commands"
@@ -48,7 +48,7 @@ kafka-consumer-perf-test.sh, in a group|kafka-consumer-perf-test.sh $broker --to
 kafka-console-consumer.sh, in a group|kafka-console-consumer.sh $broker --topic orders --from-beginning --group others --max-messages 1
 END
     while IFS='|' read -r _ words; do
-        ln -sf "$PWD/$release/sendlog" "$scratch/names/${words%% *}"
+        ln -sf "$(realpath "$release/sendlog")" "$scratch/names/${words%% *}"
     done <"$scratch/commands"
 }
 

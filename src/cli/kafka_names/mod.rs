@@ -5,8 +5,7 @@
 //!
 //! Always true: a flag that is not known here is refused, never ignored. The exit code is 1 for whatever goes wrong, as
 //! Kafka's, and 0 for what Kafka's tools complain of and call done.
-//! Not done: patterns of topics, files of client settings (`--command-config`), what belongs to several brokers; stderr has
-//! a line where Kafka's tools show a stack.
+//! Not done: patterns of topics, what belongs to several brokers; stderr has a line where Kafka's tools show a stack.
 
 mod configs;
 mod console;
@@ -64,6 +63,9 @@ const fn several(name: &'static str, value: &'static str, doc: &'static str) -> 
 const BROKER: &[Flag] =
     &[one("bootstrap-server", "HOST:PORT", "a broker to begin with, or several separated by commas"), HELP];
 
+/// Of the tools that administer.
+const ADMIN: &[Flag] = &[one("command-config", "FILE", "a file with settings of the client")];
+
 /// Kafka's tools know one exit code for what goes wrong.
 fn end_as_kafka(done: Done) -> ExitCode {
     match end(done) {
@@ -72,12 +74,13 @@ fn end_as_kafka(done: Done) -> ExitCode {
     }
 }
 
-/// Kafka's tools have no default for this one.
+/// Kafka's tools have no default for the broker's address.
 fn settings(matches: &Matches) -> Result<ClientSettings, Failure> {
-    match matches.opt_str("bootstrap-server") {
-        Some(address) => Ok(ClientSettings::new(address)),
-        None => Err(Failure::Usage(String::from("Missing required argument \"[bootstrap-server]\""))),
-    }
+    let address = required(matches, "bootstrap-server")?;
+    let mut client = ClientSettings::default();
+    config_file(matches, "command-config", |name, value| client.set(name, value))?;
+    client.set("bootstrap.servers", &address)?;
+    Ok(client)
 }
 
 /// The settings of a properties file that a flag names; a name that `set` does not know is an error.

@@ -25,7 +25,7 @@ use crate::client::{Delivery, Producer, ProducerSettings, Record, Result as Answ
 /// Records whose sending counts as one moment.
 const RUN: u64 = 64;
 /// How soon an answer is looked at; when it came is known exactly.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(2);
 /// The longest time in which nobody looks whether it is over.
 const PAUSE: Duration = Duration::from_millis(100);
 
