@@ -106,6 +106,7 @@ impl Log {
         LogEnd { offset: self.end_offset, segment: active.base_offset(), position: active.size() }
     }
 
+    // tour: append
     /// Stamps checked batches with their places and appends them with one write: as many as go into one segment, and at
     /// least one.
     ///
@@ -135,6 +136,7 @@ impl Log {
         self.end_offset = last + 1;
         Ok(Appended { first, last, batches: count, rolled })
     }
+    // end
 
     /// Closes the active segment and begins the next one at the log end.
     ///

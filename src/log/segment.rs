@@ -111,6 +111,7 @@ impl Segment {
         Ok(batches.len())
     }
 
+    // tour: append-bytes
     /// Appends batches that have their places, with one write.
     pub fn append(&mut self, batches: &[Checked], interval: u64) -> Result<()> {
         let file = self.log.get()?;
@@ -128,6 +129,7 @@ impl Segment {
         }
         Ok(())
     }
+    // end
 
     /// Indexes a batch that starts at `position`, when `interval` bytes have passed since the last entry.
     pub(super) fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {

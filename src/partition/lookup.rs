@@ -2,6 +2,7 @@
 //! want to hear of its changes.
 //!
 //! Always true: the lock is held to copy what is needed; files are looked into without it.
+//! Not done: nothing is changed here.
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -29,6 +29,7 @@ mod pool;
 mod response;
 pub mod sites;
 mod stranded;
+mod tap;
 pub mod threads;
 pub(crate) mod wait;
 
@@ -50,6 +51,7 @@ use listener::Listener;
 use mirror::Mirror;
 use response::FetchPath;
 use stranded::Stranded;
+use tap::Taps;
 
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -69,6 +71,7 @@ pub struct Broker {
     connections: Connections,
     stranded: Stranded,
     pub(crate) mirror: Mirror,
+    taps: Arc<Taps>,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -132,6 +135,7 @@ impl Server {
             connections: Connections::new(descriptors),
             stranded: Stranded::default(),
             mirror: Mirror::default(),
+            taps: Arc::default(),
         });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();
