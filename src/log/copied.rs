@@ -1,15 +1,14 @@
 //! Appending what another broker has appended: base offsets, their gaps and leader epochs stay.
 //!
-//! Always true: a segment is flushed before the next one gets its first byte. A log that has gaps is marked as such
-//! ([`crate::log::gaps`]), and a start that reads it after a power cut could not tell a gap from the lost end of a segment
+//! Always true: a log that has gaps is marked as such ([`crate::log::gaps`]), and in a marked log a segment is flushed before the
+//! next one gets its first byte: a start that reads it after a power cut could not tell a gap from the lost end of a segment
 //! otherwise.
 //! Not done: nothing is checked here; the caller has looked at CRCs and offsets.
 
 use super::*;
 
 impl Log {
-    /// How many of these batches one append takes: those that go into the active segment. None: a new one has to begin, after
-    /// a flush.
+    /// How many of these batches one append takes: those that go into the active segment. None: a new one has to begin.
     pub fn count_copied_that_fit(&mut self, batches: &[Checked]) -> Result<usize> {
         let config = self.config;
         let active = self.active_mut();
@@ -28,8 +27,8 @@ impl Log {
         Ok(appended)
     }
 
-    /// Begins a new segment at `offset`, at the log's end or behind it: nothing follows that lies between. What there was has
-    /// been flushed.
+    /// Begins a new segment at `offset`, at the log's end or behind it: nothing follows that lies between. In a marked log what
+    /// there was has been flushed.
     pub fn skip_to(&mut self, offset: Offset) -> Result<()> {
         let end = std::mem::replace(&mut self.end_offset, offset);
         assert!(offset >= end, "offset {offset} in a log that ends at {end}");

@@ -83,9 +83,12 @@ impl Partition {
         Ok(count)
     }
 
-    /// Flushes what there is, then begins a new segment.
+    /// Begins a new segment; in a log with gaps what there is is flushed before.
     fn begin_segment(&self, base: Offset) -> Result<()> {
-        self.flush_to(self.with_log(Log::end_offset)?)?;
+        let (folder, end) = self.with_log(|log| (log.folder().to_path_buf(), log.end_offset()))?;
+        if gaps::read(&folder)? > Offset(0) {
+            self.flush_to(end)?;
+        }
         let mut state = self.lock();
         state.online()?;
         let Storage::Online(log) = &mut state.log else { unreachable!("seen to be online") };
@@ -108,13 +111,15 @@ impl Partition {
         Ok(())
     }
 
-    /// On the disk when this returns.
+    /// On the disk when this returns. So is what was copied before: until now a segment that had lost its end would have been
+    /// seen by the gap.
     fn mark_as_gapped(&self) -> Result<()> {
-        let folder = self.with_log(|log| log.folder().to_path_buf())?;
-        match gaps::read(&folder)? {
-            Offset(i64::MAX) => Ok(()),
-            _ => gaps::write(&folder, Offset(i64::MAX)),
+        let (folder, end) = self.with_log(|log| (log.folder().to_path_buf(), log.end_offset()))?;
+        if gaps::read(&folder)? == Offset(i64::MAX) {
+            return Ok(());
         }
+        self.flush_to(end)?;
+        gaps::write(&folder, Offset(i64::MAX))
     }
 
     fn with_log<T>(&self, look: impl FnOnce(&Log) -> T) -> Result<T> {
