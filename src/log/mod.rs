@@ -107,10 +107,8 @@ impl Log {
     }
 
     // tour: append
-    /// Stamps checked batches with their places and appends them with one write: as many as go into one segment, and at
-    /// least one.
-    ///
-    /// On an error nothing was published; what may have been written of the batches is cut off again.
+    /// Finds checked batches their places and appends, with one write, those that go into one segment; at least one. On an
+    /// error nothing was published; what may have been written of them is cut off again.
     pub fn append(&mut self, batches: &mut [Checked], leader_epoch: i32) -> Result<Appended> {
         let mut next = self.end_offset;
         for batch in &mut *batches {
@@ -121,7 +119,6 @@ impl Log {
         self.append_placed(batches)
     }
 
-    /// The same for batches that have their places.
     fn append_placed(&mut self, batches: &[Checked]) -> Result<Appended> {
         let config = self.config;
         let mut count = self.active_mut().count_that_fit(batches, &config)?;
@@ -132,9 +129,8 @@ impl Log {
         }
         let batches = &batches[..count];
         self.active_mut().append(batches, config.index_interval_bytes)?;
-        let (first, last) = (batches[0].header.base_offset, batches[count - 1].header.last_offset());
-        self.end_offset = last + 1;
-        Ok(Appended { first, last, batches: count, rolled })
+        self.end_offset = batches[count - 1].header.last_offset() + 1;
+        Ok(Appended { first: batches[0].header.base_offset, last: self.end_offset - 1, batches: count, rolled })
     }
     // end
 
