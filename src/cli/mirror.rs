@@ -4,6 +4,7 @@
 //! `mirror.groups`, and what is shown here is what DescribeConfigs answers beside them.
 //!
 //! Always true: that this command ends changes nothing in the broker; `--stop` does.
+//! Not done: one broker is asked, that which copies; the source is not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@
 //!
 //! Always true: it is replaced as a whole, durably. Kafka leaves it alone. One that cannot be read refuses the start, since
 //! clients might produce to a copy otherwise.
+//! Not done: no record for each change; a mirror begins and ends rarely.
 
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 //!
 //! Always true: a batch that is copied has the CRC that its producer computed, lies at the copy's end or behind it, and is of
 //! the last batch's leader epoch or a later one. What is not whole at the end of an answer is left: it comes again.
+//! Not done: records are not looked at, compressed or not.
 
 use crate::base::Offset;
 use crate::log::Checked;

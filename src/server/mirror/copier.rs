@@ -10,6 +10,7 @@
 //!
 //! Always true: one answer is in memory at a time, in one buffer that is used again and again; it is at most some MiB, or one
 //! batch. An answer to a question that was not the right one after all (the append before it failed) is dropped.
+//! Not done: no fetch sessions (KIP-227); each request names all its partitions. No thread of its own for the appends.
 
 use std::collections::HashMap;
 use std::sync::Arc;

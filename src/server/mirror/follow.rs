@@ -2,6 +2,7 @@
 //!
 //! Always true: the broker's leader epoch is raised before a batch of a higher one is written; the log start follows the
 //! source's; a partition that went another way than the source's stops, and says how it was seen.
+//! Not done: nothing is ever cut off a copy to follow a source that went back.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::SeqCst;

@@ -1,6 +1,7 @@
 //! What the threads of a mirror share: what is to be copied, which broker leads it, how far it is, what is in the way.
 //!
 //! Always true: nobody holds the lock while a socket or a file is used.
+//! Not done: nothing of this is kept over a restart, which finds out again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Shutdown, TcpStream};

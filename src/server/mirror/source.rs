@@ -1,4 +1,7 @@
 //! What a mirror asks of its source, beside records: whom it talks to, and whether a copy is still one.
+//!
+//! Always true: nothing that is asked changes the source; no topic is made there by asking for it.
+//! Not done: the errors of partitions are handed on, and judged in [`super::follow`].
 
 use std::time::Duration;
 

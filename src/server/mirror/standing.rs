@@ -1,4 +1,7 @@
 //! How far a mirror is, for those who look: read where configs are read, and on `/metrics`.
+//!
+//! Always true: it is a copy of one moment; reading it holds nobody up.
+//! Not done: no history; the lag is that of the last fetch.
 
 use crate::base::TopicPartition;
 

@@ -3,6 +3,7 @@
 //! Always true: a topic whose id is another one than the copy's is not the copied one any more, and its partitions stop. A
 //! leader epoch that is lower than the copy's last one stops its partition too; a higher one is an election. What is
 //! wrong with one topic keeps no other from being copied.
+//! Not done: the configs of the source's brokers are not copied, nor quotas or ACLs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
