@@ -21,6 +21,7 @@ pub const EXPERIMENT: Experiment = Experiment {
                a batch. Both have five requests in flight. How many times as many records does the second one get \
                stored in a second?",
     choices: &["less than 5 times", "5 to 25 times", "25 to 75 times", "more than 75 times"],
+    needs_disk: false,
     run,
 };
 

@@ -14,6 +14,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     question: "A producer has just sent data, and nobody has read it yet. Now the first consumer fetches all of it. \
                How much of that has the disk to read?",
     choices: &["nothing", "a part", "all of it"],
+    needs_disk: true,
     run,
 };
 

@@ -21,6 +21,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "it loses throughput, less than half of it",
         "it loses half of its throughput, or more",
     ],
+    needs_disk: true,
     run,
 };
 

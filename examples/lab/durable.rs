@@ -23,6 +23,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     question: "A producer with acks=1 has been sending for half a second, and has an answer for each record. Then the \
                power fails. How many of the acknowledged records are gone?",
     choices: &["none", "those of the last moments, less than a tenth", "a good part", "all of them, or nearly"],
+    needs_disk: false,
     run,
 };
 

@@ -10,6 +10,8 @@ pub struct Experiment {
     pub question: &'static str,
     /// What may be predicted.
     pub choices: &'static [&'static str],
+    /// Data that lies in memory anyway (tmpfs) would show nothing.
+    pub needs_disk: bool,
     pub run: fn(&Lab) -> Result<Findings>,
 }
 
@@ -26,6 +28,11 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// None of it can be tried.
+    pub fn skipped(reason: impl Into<String>) -> Findings {
+        Findings { skipped: vec![reason.into()], ..Findings::default() }
+    }
+
     pub fn is_undecided(&self) -> bool {
         self.answer.is_none() && self.skipped.is_empty()
     }

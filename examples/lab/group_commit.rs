@@ -19,6 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "8 to 32 times as many",
         "more than 32 times as many",
     ],
+    needs_disk: true,
     run,
 };
 

@@ -16,6 +16,7 @@ pub const EXPERIMENT: Experiment = Experiment {
                from the disk, after all pages have been dropped. What loses more than half of its throughput with \
                1,000?",
     choices: &["neither producing nor reading", "producing", "reading from the disk", "both"],
+    needs_disk: true,
     run,
 };
 

@@ -25,6 +25,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "neither, by that much",
         "the one that waits, in less than half the time",
     ],
+    needs_disk: false,
     run,
 };
 

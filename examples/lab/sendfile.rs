@@ -15,6 +15,7 @@ pub const EXPERIMENT: Experiment = Experiment {
                broker answers with sendfile(2), once it copies through a buffer of its own (--set fetch.path=copy). \
                Who moves more bytes a second?",
     choices: &["sendfile, clearly", "neither, clearly", "the copy, clearly"],
+    needs_disk: false,
     run,
 };
 

@@ -28,6 +28,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "it takes the whole fourth batch out of the log",
         "it leaves the file as it is, and consumers meet the half",
     ],
+    needs_disk: false,
     run,
 };
 
