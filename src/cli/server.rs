@@ -3,6 +3,7 @@
 //! Always true: `listening on HOST:PORT` is printed on stdout when the broker is ready to serve, and only then; it is the
 //! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
+//! Not done: it does not become a daemon; that is for whoever starts it.
 
 use std::io;
 use std::process::ExitCode;

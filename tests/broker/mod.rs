@@ -9,6 +9,7 @@ pub mod http;
 pub mod lines;
 pub mod member;
 pub mod proxy;
+pub mod shell;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -276,7 +277,7 @@ fn prepared(mut command: Command, data: &TempDir, arguments: &[&str]) -> Command
 
 /// The broker that is tried: the one that Cargo built for the test; for an example, `SENDLOG_BINARY` or the release build
 /// that lies beside it.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let named = std::env::var_os("SENDLOG_BINARY").map(PathBuf::from);
     let built = option_env!("CARGO_BIN_EXE_sendlog").map(PathBuf::from);
     let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("sendlog");
