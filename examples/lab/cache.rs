@@ -1,4 +1,7 @@
 //! The page cache: what a fetch finds there, and what it costs when it does not.
+//!
+//! Always true: looking at the cache brings nothing into it. What was read is the kernel's count for the broker's process.
+//! Not done: no read-ahead is tuned.
 
 use crate::broker::Broker;
 use crate::experiment::{percent, step, Experiment, Findings, Lab};

@@ -1,4 +1,8 @@
 //! A consumer that reads old data from the disk, and a producer that must not suffer from it.
+//!
+//! Always true: the cold reader has a control, one that reads the same from memory; only the difference between the two
+//! tells of the disk.
+//! Not done: no second disk.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

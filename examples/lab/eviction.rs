@@ -1,4 +1,7 @@
 //! What the kernel evicts first when memory is short.
+//!
+//! Always true: the limit is that of a control group which only the broker is in. Without root it is skipped.
+//! Not done: no swap, and no second kind of LRU.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

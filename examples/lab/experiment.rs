@@ -1,4 +1,7 @@
 //! What an experiment is, and what comes out of it.
+//!
+//! Always true: an answer is one of the choices, or there is none.
+//! Not done: no expected figures.
 
 use crate::number::brief;
 use crate::table::Table;

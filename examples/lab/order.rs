@@ -1,4 +1,7 @@
 //! In order and at random places; one file and a thousand.
+//!
+//! Always true: all of it is read back from the disk; pages are dropped first, when nothing is dirty.
+//! Not done: where the file system puts the blocks of a file is not looked at.
 
 use std::time::Instant;
 

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Always true: what stands outside of the marks is not touched; an experiment that found nothing leaves its part as it is.
+//! Not done: the page is never made; its prose is written by hand.
 
 use std::path::Path;
 use std::process::Command;

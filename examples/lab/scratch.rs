@@ -5,6 +5,7 @@
 //! (`--exit-with-parent`).
 //!
 //! Always true: only what was made here is removed; everything that tempfile and the brokers make lies in it ($TMPDIR).
+//! Not done: what a broker that is stopped (SIGSTOP) still holds in that moment stays mounted.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,8 @@
 //! System calls for 1,000 records, counted from outside (`strace -c`).
+//!
+//! Always true: the tracer is attached before the load begins, and to every thread. Where there is no strace, or it may
+//! not attach, this is skipped.
+//! Not done: no time is told of a run under strace.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
