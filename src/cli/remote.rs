@@ -4,6 +4,7 @@
 //! wrong and nobody was asked.
 //!
 //! Always true: whatever is not done has a line on stderr that says why and, where that is known, what to do.
+//! Not done: no secrets: there is no authentication to have them for.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};

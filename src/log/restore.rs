@@ -1,6 +1,7 @@
 //! What [`crate::log::recovery`] does to a segment before anyone else sees it: found, set back, fed batch by batch, cut.
 //!
 //! Always true: a batch is taken in only at the place where the one before it ends.
+//! Not done: it does not judge bytes; the scan that feeds it has.
 
 use std::path::Path;
 

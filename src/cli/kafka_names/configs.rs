@@ -1,4 +1,7 @@
 //! `kafka-configs.sh` (Kafka's `ConfigCommand`).
+//!
+//! Always true: it changes one key at a time, as Kafka's does, and leaves the others alone.
+//! Not done: users, clients, ips and broker loggers, which have no configs here.
 
 use getopts::Matches;
 

@@ -1,5 +1,6 @@
 //! `kafka-console-producer.sh` and `kafka-console-consumer.sh`: Kafka's flags, read for `sendlog produce` and `consume`.
 //!
+//! Always true: a flag of Kafka's either does what Kafka's does or is refused.
 //! Not done: serializers, readers and formatters of one's own; compression.
 
 use std::time::Duration;

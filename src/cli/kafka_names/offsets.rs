@@ -1,4 +1,7 @@
 //! `kafka-get-offsets.sh` (Kafka's `GetOffsetShell`).
+//!
+//! Always true: a line for each partition, sorted, `topic:partition:offset`, as Kafka prints it.
+//! Not done: patterns of topics, and tiered storage's times.
 
 use getopts::Matches;
 

@@ -1,4 +1,7 @@
 //! `kafka-topics.sh` (Kafka's `TopicCommand`).
+//!
+//! Always true: exactly one action is asked for; what it prints is what Kafka's prints, line by line.
+//! Not done: patterns of topics, and reassignments.
 
 use getopts::Matches;
 

@@ -46,7 +46,7 @@
 
 mod assignor;
 mod batches;
-mod codecs;
+pub(crate) mod codecs;
 mod fetcher;
 mod member;
 mod settings;

@@ -5,6 +5,7 @@
 //!
 //! Always true: each outcome is completed exactly once, with offsets or with an error, `delivery.timeout.ms` (and a
 //! request's timeout) after the batch began at the latest.
+//! Not done: no callbacks: who wants to know waits or asks.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

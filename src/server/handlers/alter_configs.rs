@@ -4,6 +4,7 @@
 //!
 //! Always true: a resource's changes are taken whole or not at all. What one broker cannot keep (more replicas) is
 //! taken as the nearest thing with a log line, or refused with `strict=true`. Unknown keys are refused by name.
+//! Not done: groups and clients have no configs here.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,7 @@
 //! ApiVersions, DescribeCluster and FindCoordinator: what this broker is.
+//!
+//! Always true: a client is told the address of the listener that it came in by.
+//! Not done: no second broker, no controllers and no transaction coordinator to be found.
 
 use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;

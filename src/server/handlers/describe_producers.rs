@@ -1,5 +1,6 @@
 //! DescribeProducers: which idempotent producers a partition remembers (KIP-664).
 //!
+//! Always true: what is told is what a duplicate would be recognized by.
 //! Not done: no transactions, so none is open and no coordinator has an epoch.
 
 use std::collections::{BTreeMap, BTreeSet};

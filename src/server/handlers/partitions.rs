@@ -1,4 +1,7 @@
 //! CreatePartitions, ElectLeaders and DescribeTopicPartitions: what tools ask about partitions.
+//!
+//! Always true: a topic named twice is refused, and `validate_only` changes nothing.
+//! Not done: partitions only become more; nothing moves, since there is one broker.
 
 use crate::base::{Error, ErrorCode, Result, TopicPartition};
 use crate::server::call::Call;

@@ -1,6 +1,7 @@
 //! What a produce answers for one partition (Kafka's `PartitionResponse`).
 //!
 //! Always true: a batch that was refused has the offset -1, and a sentence that says why.
+//! Not done: no hint at another leader: there is one broker.
 
 use crate::base::Error;
 use crate::partition::Appended;

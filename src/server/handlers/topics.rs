@@ -2,6 +2,7 @@
 //!
 //! Always true: each topic of a request succeeds or fails alone. Partitions and replication factor may be left to the
 //! broker with -1 (KIP-464). A replication factor above 1 is accepted as 1, with a log line: there is one broker.
+//! Not done: the broker's own topics are not made here; the group coordinator makes its own.
 
 use std::sync::Arc;
 

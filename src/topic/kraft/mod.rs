@@ -8,6 +8,7 @@
 //! is the door through which it takes over a directory that another program has written ([`super::graduate`]).
 //!
 //! Always true: what is written here is what Kafka 4.1 (metadata version 27) writes itself, field by field.
+//! Not done: other records than those that a directory needs to be taken over.
 
 mod fields;
 mod snapshot;
