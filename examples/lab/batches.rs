@@ -70,6 +70,10 @@ fn run(lab: &Lab) -> Result<Findings> {
 fn what_size_does(runs: &[Runs]) -> String {
     let times = |larger: usize, smaller: usize| runs[larger].times(&runs[smaller], "records/s");
     let last = match times(4, 3) {
+        gain if gain < 0.8 => {
+            "makes it slower: a request of a megabyte leaves the caches before it is written, and whoever shares the \
+             processors gets in between"
+        }
         gain if gain < 1.1 => "adds nothing: what is left is the price of the bytes, which no batch makes smaller",
         gain if gain < 2.0 => "adds little: what is left is mostly the price of the bytes",
         _ => "still helps",

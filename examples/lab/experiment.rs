@@ -17,12 +17,18 @@ pub struct Experiment {
 pub struct Findings {
     /// None where all of it was skipped.
     pub tables: Vec<Table>,
-    /// Which of the choices came true.
+    /// Which of the choices came true; none if it was skipped, or if the runs contradict each other.
     pub answer: Option<usize>,
     /// What happened and why, in paragraphs.
     pub why: Vec<String>,
     /// What was not tried, and for what reason.
     pub skipped: Vec<String>,
+}
+
+impl Findings {
+    pub fn is_undecided(&self) -> bool {
+        self.answer.is_none() && self.skipped.is_empty()
+    }
 }
 
 /// How much is done.

@@ -41,6 +41,9 @@ pub fn write(folder: &Path, number: usize, experiment: &Experiment, findings: &F
         }
     }
     findings.skipped.iter().for_each(|reason| new += &format!("\nSkipped: {reason}\n"));
+    if findings.is_undecided() {
+        new += "\n**In this run: no verdict, the runs contradict each other.**\n";
+    }
     if let Some(answer) = findings.answer {
         new += &format!("\n**In this run: {}, {}.**\n", letter(answer), experiment.choices[answer]);
     }

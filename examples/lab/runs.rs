@@ -60,11 +60,16 @@ impl Runs {
         self.median(key) / other.median(key)
     }
 
-    /// How the medians relate, for where nothing is clear.
+    /// Nothing is clear, but the medians do not agree either.
+    pub fn is_in_doubt(&self, other: &Runs, key: &str) -> bool {
+        self.against(other, key).is_eq() && !(0.8..1.25).contains(&self.times(other, key))
+    }
+
+    /// What to say where nothing is clear.
     pub fn doubt(&self, other: &Runs, key: &str) -> &'static str {
-        match self.times(other, key) {
-            times if (0.8..1.25).contains(&times) => "which is no clear difference",
-            _ => "but single runs say the opposite: too much else went on for a verdict",
+        match self.is_in_doubt(other, key) {
+            true => "but single runs say the opposite: too much else went on for a verdict",
+            false => "which is no clear difference",
         }
     }
 

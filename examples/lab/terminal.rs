@@ -44,6 +44,9 @@ pub fn show(experiment: &Experiment, findings: &Findings, predicted: Option<usiz
     for reason in &findings.skipped {
         println!("{}\n", wrapped(&format!("Skipped: {reason}")));
     }
+    if findings.is_undecided() {
+        println!("No verdict: the runs contradict each other. Try again on a machine that is less busy.\n");
+    }
     if let Some(answer) = findings.answer {
         let right = match predicted {
             Some(choice) if choice == answer => "As you predicted: ".to_string(),

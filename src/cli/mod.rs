@@ -21,6 +21,7 @@ pub mod kafka_names;
 mod manual;
 mod offsets;
 mod options;
+mod perf;
 mod place;
 mod produce;
 mod remote;
@@ -63,6 +64,7 @@ pub const COMMANDS: &[Command] = &[
     groups::COMMAND,
     configs::COMMAND,
     offsets::COMMAND,
+    perf::COMMAND,
     disk::COMMAND,
     tap::COMMAND,
     dump_log::COMMAND,

@@ -9,6 +9,7 @@ pub mod http;
 pub mod lines;
 pub mod member;
 pub mod proxy;
+pub mod shell;
 
 use std::io::Read;
 use std::net::SocketAddr;

@@ -6,7 +6,7 @@
 
 use getopts::Matches;
 
-use super::{action, connect, end_as_kafka, nothing, one, several, BROKER};
+use super::{action, connect, end_as_kafka, nothing, one, several, ADMIN, BROKER};
 use crate::base::{write_line, ErrorCode, TopicPartition};
 use crate::cli::groups::find;
 use crate::cli::place::{partitions, Place};
@@ -42,6 +42,7 @@ stand.",
             nothing("dry-run", "reset-offsets: only show it"),
             nothing("execute", "reset-offsets: do it"),
         ],
+        ADMIN,
         BROKER,
     ],
     examples: &["kafka-consumer-groups.sh --bootstrap-server 127.0.0.1:9092 --describe --group billing"],

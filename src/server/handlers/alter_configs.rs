@@ -82,7 +82,7 @@ fn alter_all(call: &Call, wanted: Vec<Wanted>, validate_only: bool) -> Vec<Alter
         }
         AlterConfigsResourceResponse {
             error_code: result.as_ref().err().map_or(ErrorCode::NONE, Error::code),
-            error_message: result.err().map(|error| error.for_client()),
+            error_message: result.err().and_then(|error| error.for_client()),
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
         }

@@ -59,11 +59,11 @@ pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<
         host: String::new(),
         port: -1,
         error_code: error.code(),
-        error_message: Some(error.to_string()),
+        error_message: error.for_client(),
     };
     Ok(FindCoordinatorResponse {
         error_code: error.code(),
-        error_message: Some(error.to_string()),
+        error_message: error.for_client(),
         node_id: -1,
         port: -1,
         coordinators: keys.into_iter().map(nowhere).collect(),

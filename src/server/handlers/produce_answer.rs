@@ -24,7 +24,7 @@ pub fn failed(index: i32, error: &Error) -> PartitionProduceResponse {
         error_code: error.code(),
         base_offset: -1,
         record_errors: error.records().iter().map(record_error).collect(),
-        error_message: Some(error.for_client()),
+        error_message: error.for_client(),
         ..PartitionProduceResponse::default()
     }
 }
