@@ -93,9 +93,14 @@ pub struct RegistryFile {
 
 impl RegistryFile {
     /// Reads the file in `root`; `None` when there is none.
+    ///
+    /// What is read is on the disk before anything follows from it: the last record may be one whose sync a kill forestalled,
+    /// and if the power failed after its topic's folders went, but before it came to the disk, the topic would be named, and
+    /// gone.
     pub fn read(root: &Path) -> Result<Option<Contents>> {
         let path = root.join(FILE_NAME);
         let Some(bytes) = fs::read(&path)? else { return Ok(None) };
+        fs::sync_data(&fs::open_append(&path)?, &path)?;
         let (contents, at) = parse(&bytes);
         if at < bytes.len() {
             set_aside_tail(root, &path, &bytes, at)?;
@@ -371,6 +376,14 @@ mod tests {
         RegistryFile::rewrite(folder.path(), &contents).unwrap();
         let rewritten = RegistryFile::read(folder.path()).unwrap().unwrap();
         assert_eq!(rewritten, Contents { deleted: vec![], ..contents });
+    }
+
+    #[test]
+    fn what_was_read_is_on_the_disk_before_anything_follows_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        sample(folder.path());
+        let (_, steps) = fs::faults::record(|| RegistryFile::read(folder.path()).unwrap());
+        assert!(steps.contains(&"sync sendlog.registry".to_string()), "{steps:?}");
     }
 
     #[test]
