@@ -6,6 +6,7 @@
 //! ```
 //!
 //! Always true: an offset lies between a log's start and its end; nothing is changed without `--execute`.
+//! Not done: years and months in a duration, which Java's `Duration` does not have either.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};

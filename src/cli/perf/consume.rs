@@ -1,4 +1,7 @@
 //! `sendlog perf consume`.
+//!
+//! Always true: it ends by itself: at the count, at the end of the topic, or by a signal.
+//! Not done: no latency but with `--from end`: what lies there already says nothing of how long it took.
 
 use std::time::Duration;
 

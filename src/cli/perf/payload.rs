@@ -2,6 +2,7 @@
 //!
 //! Always true: the same command sends the same values. Letters are made once and then cut at other places for each
 //! record, so that making them costs nothing; a codec finds little to save in them, as in Kafka's tool.
+//! Not done: no sizes that vary, but for lines of a file.
 
 use std::path::Path;
 

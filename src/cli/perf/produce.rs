@@ -1,4 +1,7 @@
 //! `sendlog perf produce`.
+//!
+//! Always true: records of the warm-up are in no total.
+//! Not done: no schemas and no keys: values alone.
 
 use getopts::Matches;
 
