@@ -22,7 +22,7 @@ use crate::os::{fadvise, fs};
 use crate::record::header::{self, BatchHeader};
 
 /// What a start knows about a log before it opens it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Opening {
     /// The clean-shutdown marker was there.
     pub is_clean: bool,
@@ -32,6 +32,8 @@ pub struct Opening {
     pub log_start: Offset,
     /// The leader epoch of this start, for the names of what is cut off.
     pub epoch: i32,
+    /// Kafka wrote it last, which compacts logs: a gap in the offsets is no loss, wherever it is.
+    pub has_gaps: bool,
 }
 
 /// What opening a log did beyond looking.
@@ -67,7 +69,7 @@ pub fn open(
     opening: Opening,
     on_batch: &mut dyn FnMut(&BatchHeader),
 ) -> Result<(Log, Recovered)> {
-    let bases = list_segments(folder, names, opening.log_start)?;
+    let bases = list_segments(folder, names, opening)?;
     let is_new = bases.is_empty();
     let mut restore = Restore { folder, config: &config, opening, on_batch, report: Recovered::default() };
     let mut segments = Vec::new();
@@ -126,7 +128,7 @@ impl SegmentView {
     }
 
     /// Shows the header of each batch that ends at or behind `from`, in order.
-    fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
+    pub fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
         let file = self.log.get()?;
         let found = self.offset_index.find(self.base_offset, from)?;
         let start = self.hint(&file, found)?.filter(|batch| batch.header.base_offset <= from);
@@ -141,11 +143,14 @@ impl SegmentView {
 }
 
 /// The base offsets of the segments that still count: not of those that lie below the log start. Changes nothing.
-fn list_segments(folder: &Path, names: &[fs::Entry], log_start: Offset) -> Result<Vec<Offset>> {
+fn list_segments(folder: &Path, names: &[fs::Entry], opening: Opening) -> Result<Vec<Offset>> {
     let mut bases: Vec<Offset> = names.iter().filter_map(|entry| parse_name(&entry.name, "log")).collect();
-    let below = bases.iter().skip(1).take_while(|next| **next <= log_start).count();
+    let below = bases.iter().skip(1).take_while(|next| **next <= opening.log_start).count();
     bases.drain(..below);
     let (Some(first), Some(last)) = (bases.first(), bases.last()) else { return Ok(bases) };
+    if opening.has_gaps {
+        return Ok(bases); // Kafka renames each file for itself when it has compacted
+    }
     // Segments go from either end alone, and their logs before their indexes: in the middle a log was lost.
     let index = |entry: &fs::Entry| parse_name(&entry.name, "index").or(parse_name(&entry.name, "timeindex"));
     let indexed = names.iter().filter_map(index);
@@ -172,10 +177,11 @@ fn remove_leftovers(folder: &Path, names: &[fs::Entry], segments: &[Segment], en
     Ok(())
 }
 
-/// Whether this is the name of one of our files before it was renamed into place, or after it was renamed to be deleted.
+/// Whether this is the name of one of our files before it was renamed into place, or after it was renamed to be deleted;
+/// `.cleaned` are Kafka's, which it was writing when it ended.
 fn is_on_its_way(name: &str) -> bool {
     const KINDS: &[&str] = &["log", "index", "timeindex", "snapshot", "batches", "txnindex"];
-    let stem = name.strip_suffix(".tmp").or(name.strip_suffix(".deleted"));
+    let stem = [".tmp", ".deleted", ".cleaned"].iter().find_map(|suffix| name.strip_suffix(suffix));
     stem.is_some_and(|stem| {
         KINDS.iter().any(|kind| parse_name(stem, kind).is_some())
             || ["leader-epoch-checkpoint", "partition.metadata"].contains(&stem)
@@ -230,13 +236,15 @@ impl Restore<'_> {
             check_end(&segment, next_base)?;
             return Ok((segment, next_base, false));
         }
+        let file_end = segment.size();
         let (mut segment, end) = self.scan(segment, later)?;
         match self.opening.is_clean {
             true => segment.complete_indexes()?,
             false => segment.finish_indexes(),
         }
-        // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log.
-        let is_last = end != next_base && !is_durable;
+        // Above the recovery point nothing was compacted here: a gap is a loss, and what lies behind it no part of the log.
+        let is_cut = segment.size() < file_end || (end != next_base && !self.opening.has_gaps);
+        let is_last = is_cut && !is_durable;
         if is_last {
             self.set_aside(later)?;
         }
@@ -255,7 +263,9 @@ impl Restore<'_> {
         let start = self.find_start(&segment)?;
         self.check_durable_part(&segment, start, later.first().copied())?;
         let expected = self.rewind(&mut segment, start)?;
-        let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected).with_window(self.window_bytes());
+        let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected)
+            .with_window(self.window_bytes())
+            .with_gaps(self.opening.has_gaps);
         loop {
             let is_durable = scan.expected() < self.opening.recovery_point;
             let next = match is_durable || self.opening.is_clean {

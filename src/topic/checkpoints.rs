@@ -72,14 +72,7 @@ impl TopicRegistry {
     /// What `pick` takes of each partition's recovery point and log start, where it is not 0. A partition that is
     /// offline keeps what is `known`: its next start must not take what was flushed for a torn tail.
     fn offsets(&self, known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
-        let topics = self.all();
-        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let offsets = partitions.map(|partition| {
-            let name = partition.name();
-            let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
-            (name.clone(), offset.unwrap_or_default())
-        });
-        offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
+        picked(&self.all(), known, pick)
     }
 
     /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
@@ -109,4 +102,15 @@ impl TopicRegistry {
         run_all(partitions.map(|partition| Box::new(move || take(partition)) as Job).collect());
         failed.into_inner().unwrap()
     }
+}
+
+/// See [`TopicRegistry::offsets`].
+pub(super) fn picked(topics: &[Arc<Topic>], known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let offsets = partitions.map(|partition| {
+        let name = partition.name();
+        let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
+        (name.clone(), offset.unwrap_or_default())
+    });
+    offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
 }

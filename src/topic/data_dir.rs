@@ -16,9 +16,11 @@ use crate::base::{Error, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::{self, Offsets};
 use crate::os::{fs, random};
 
+const IDENTITY: &str = "meta.properties";
 const LOCK: &str = ".lock";
 const MARKER: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
 const LOG_STARTS_CRC: &str = "log-start-offset-checkpoint.crc";
 
@@ -95,6 +97,16 @@ impl DataDir {
         log_starts(&self.root)
     }
 
+    /// Where each log starts, of a directory that Kafka has written last, which writes no checksums.
+    pub fn kafkas_log_starts(&self) -> Result<Offsets> {
+        checkpoint::read_offsets(&self.root.join(LOG_STARTS))
+    }
+
+    /// How far each log of Kafka's was visible: every partition that it served for some seconds is named.
+    pub fn kafkas_high_watermarks(&self) -> Result<Offsets> {
+        checkpoint::read_offsets(&self.root.join(HIGH_WATERMARKS))
+    }
+
     /// The checksum first, with the one of what is there: a start in between finds either.
     pub fn write_log_starts(&self, offsets: &Offsets) -> Result<()> {
         let path = self.root.join(LOG_STARTS);
@@ -115,16 +127,19 @@ fn lock(root: &Path) -> Result<File> {
 
 /// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).
 pub fn directory_id(root: &Path) -> Result<Uuid> {
-    let path = root.join("meta.properties");
-    let bytes = fs::read(&path)?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let found = property(&text, "directory.id").and_then(Uuid::parse);
+    let found = identity(root, "directory.id")?.as_deref().and_then(Uuid::parse);
     found.ok_or_else(|| {
         Error::unusable(
-            format!("{} has no directory.id", path.display()),
+            format!("{} has no directory.id", root.join(IDENTITY).display()),
             format!("add a line such as directory.id={}", new_id()),
         )
     })
+}
+
+/// What `meta.properties` says of the directory, if it says it.
+pub fn identity(root: &Path, key: &str) -> Result<Option<String>> {
+    let bytes = fs::read(&root.join(IDENTITY))?.unwrap_or_default();
+    Ok(property(&String::from_utf8_lossy(&bytes), key).map(str::to_string))
 }
 
 /// Where each log starts, as the checkpoint says it, if its bytes are those that were written. A directory without
@@ -157,7 +172,7 @@ fn crc_of(bytes: Option<&[u8]>) -> String {
 
 /// The cluster id in `meta.properties`, which is written on the first start.
 fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
-    let path = root.join("meta.properties");
+    let path = root.join(IDENTITY);
     let Some(bytes) = fs::read(&path)? else {
         let cluster_id = match wanted_id {
             "" => new_id().to_string(),
@@ -233,6 +248,11 @@ pub mod partition_metadata {
         let path = folder.join(FILE_NAME);
         let file = fs::create_append(&path)?;
         fs::append(&file, &path, text.as_bytes())
+    }
+
+    /// In place of one that was not finished.
+    pub fn replace(folder: &Path, topic_id: Uuid) -> Result<()> {
+        fs::replace_contents(&folder.join(FILE_NAME), format!("version: 0\ntopic_id: {topic_id}").as_bytes())
     }
 
     /// `None` when the file is missing or says nothing.

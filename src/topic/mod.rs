@@ -18,6 +18,7 @@ pub mod registry_file;
 mod retention;
 mod room;
 mod space;
+mod takeover;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -291,8 +292,7 @@ impl TopicRegistry {
 
     fn open_new(&self, record: &TopicRecord, names: &[TopicPartition]) -> Result<Vec<Arc<Partition>>> {
         let config = partition_config(&self.config(), &record.config, self.segment_bytes_max());
-        let opening =
-            Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
+        let opening = Opening { epoch: self.leader_epoch, ..Opening::default() };
         let open = |name: &TopicPartition| {
             let folder = self.data.partition_folder(name);
             let (partition, _) = Partition::open(name.clone(), folder, config, opening)?;

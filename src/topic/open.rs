@@ -1,7 +1,7 @@
 //! A start: the data directory is brought in line with the registry, then its partitions are opened.
 //!
-//! Order: a look whether Kafka has started here, and this registry is no longer the truth; the lock; the registry, read to
-//! its end; the clean-shutdown marker, removed; folders of deleted topics unlinked, folders nobody knows renamed to strays;
+//! Order: a look whether Kafka has run here, and its metadata is the truth ([`super::takeover`]); the lock; the registry, read
+//! to its end, or that metadata; the clean-shutdown marker, removed; folders of deleted topics unlinked, folders nobody knows renamed to strays;
 //! the registry rewritten, after an unclean stop with the next leader epoch; the partitions.
 //!
 //! Partitions are opened several at a time, if the caller has threads for that: most of a start is waiting for names.
@@ -34,6 +34,8 @@ struct Start<'a> {
     /// The topic id that each folder carries.
     ids: HashMap<TopicPartition, Uuid>,
     is_clean: bool,
+    /// Kafka wrote it last.
+    is_kafkas: bool,
     leader_epoch: i32,
     recovery_points: Offsets,
     log_starts: Offsets,
@@ -58,10 +60,11 @@ impl TopicRegistry {
     /// The same, with someone to run the jobs of a start.
     pub fn open_with(mut config: Config, run_all: RunAll) -> Result<TopicRegistry> {
         let root = PathBuf::from(config.text("log.dirs"));
-        graduate::refuse_what_is_kafkas(&root)?;
+        let node = i32::try_from(config.int("node.id")).expect("checked when it was set");
+        let surveyed = takeover::survey(&root, node)?;
         let data = DataDir::open(&root, config.int("node.id"), config.text("cluster.id"))?;
         let folders = partition_folders(&root)?;
-        let contents = RegistryFile::read(&root)?;
+        let (contents, is_kafkas) = takeover::settle(&root, node, &surveyed)?;
         if contents.is_none() && !folders.is_empty() {
             return Err(Error::unusable(
                 format!("{} holds partitions, but no {}", root.display(), registry_file::FILE_NAME),
@@ -83,22 +86,30 @@ impl TopicRegistry {
         let is_clean = data.take_clean_marker()?;
         let is_first = contents.is_none();
         let mut contents = contents.unwrap_or_default();
-        if !is_clean && !is_first && !is_on("epoch-not-raised") {
+        if !is_clean && !is_first && !is_kafkas && !is_on("epoch-not-raised") {
             contents.leader_epoch += 1;
         }
-        let ids = settle_folders(&root, &folders, &contents)?;
-        let file = RegistryFile::rewrite(&root, &contents)?;
+        let mut ids = settle_folders(&root, &folders, &contents)?;
+        let file = match is_kafkas {
+            true => takeover::make_missing(&data, &contents, &mut ids).map(|()| None)?,
+            false => Some(RegistryFile::rewrite(&root, &contents)?),
+        };
         let start = Start {
             config: &config,
             segment_max,
             data: &data,
             ids,
             is_clean,
+            is_kafkas,
             leader_epoch: contents.leader_epoch,
             recovery_points: data.recovery_points()?,
-            log_starts: data.log_starts()?,
+            log_starts: if is_kafkas { data.kafkas_log_starts()? } else { data.log_starts()? },
         };
         let tables = start.open_all(&contents, run_all);
+        let file = match file {
+            Some(file) => file,
+            None => takeover::finish(&data, &tables.by_name.values().cloned().collect::<Vec<_>>(), &contents)?,
+        };
         let registry = TopicRegistry {
             leader_epoch: contents.leader_epoch,
             config: RwLock::new(Arc::new(config)),
@@ -177,6 +188,7 @@ impl Start<'_> {
             recovery_point: offset(&self.recovery_points),
             log_start: offset(&self.log_starts),
             epoch: self.leader_epoch,
+            has_gaps: self.is_kafkas,
         };
         let (partition, recovered) = Partition::open(name.clone(), folder, *config, opening)?;
         if recovered.bytes_cut > 0 || recovered.indexes_rebuilt > 0 {

@@ -8,6 +8,7 @@
 //! delete <id>
 //! producer-ids <next>
 //! config cluster|broker [<config>=<value>]...
+//! kafka <end of its metadata log> <CRC of its last batch, in hex>
 //! ```
 //! Values are percent-encoded, so that no blank and no line end lies in one.
 //!
@@ -19,8 +20,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::base::config::{Overrides, Scope, Source};
-use crate::base::{Error, ErrorCode, Result, Uuid};
+use crate::base::{Error, ErrorCode, Offset, Result, Uuid};
 use crate::os::fs;
+use crate::topic::kraft::Mark;
 
 pub const FILE_NAME: &str = "sendlog.registry";
 
@@ -48,6 +50,8 @@ pub enum Record {
     ProducerIds(i64),
     /// All that clients have set on the broker, or for all brokers.
     Config(Source, Overrides),
+    /// What Kafka's metadata says up to there, this file says too.
+    Kafka(Mark),
 }
 
 /// What all records together say.
@@ -58,6 +62,8 @@ pub struct Contents {
     pub topics: Vec<TopicRecord>,
     pub deleted: Vec<Uuid>,
     pub configs: Vec<(Source, Overrides)>,
+    /// How far Kafka's metadata had come when it was taken over, if it lies here.
+    pub kafka: Option<Mark>,
 }
 
 impl Contents {
@@ -65,6 +71,7 @@ impl Contents {
         match record {
             Record::Epoch(epoch) => self.leader_epoch = epoch,
             Record::ProducerIds(next) => self.next_producer_id = next,
+            Record::Kafka(mark) => self.kafka = Some(mark),
             Record::Config(source, overrides) => {
                 self.configs.retain(|(known, _)| *known != source);
                 self.configs.push((source, overrides));
@@ -113,7 +120,9 @@ impl RegistryFile {
         let numbers = [Record::Epoch(contents.leader_epoch), Record::ProducerIds(contents.next_producer_id)];
         let configs = contents.configs.iter().cloned().map(|(source, overrides)| Record::Config(source, overrides));
         let topics = contents.topics.iter().cloned().map(Record::Topic);
-        let text: String = numbers.into_iter().chain(configs).chain(topics).map(|record| line(&record)).collect();
+        let kafka = contents.kafka.map(Record::Kafka);
+        let records = numbers.into_iter().chain(kafka).chain(configs).chain(topics);
+        let text: String = records.map(|record| line(&record)).collect();
         fs::replace(&path, text.as_bytes())?;
         Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64, is_broken: false })
     }
@@ -238,6 +247,7 @@ fn line(record: &Record) -> String {
         Record::Epoch(epoch) => format!("epoch {epoch}"),
         Record::Delete(id) => format!("delete {id}"),
         Record::ProducerIds(next) => format!("producer-ids {next}"),
+        Record::Kafka(Mark { end, crc }) => format!("kafka {end} {crc:08x}"),
         Record::Topic(topic) => {
             format!("topic {} {} {}{}", topic.name, topic.id, topic.partition_count, config_words(&topic.config))
         }
@@ -270,6 +280,10 @@ fn parse_payload(payload: &str) -> Option<Record> {
         "epoch" => Record::Epoch(words.next()?.parse().ok()?),
         "producer-ids" => Record::ProducerIds(words.next()?.parse().ok()?),
         "delete" => Record::Delete(Uuid::parse(words.next()?)?),
+        "kafka" => {
+            let end = Offset(words.next()?.parse().ok()?);
+            Record::Kafka(Mark { end, crc: u32::from_str_radix(words.next()?, 16).ok()? })
+        }
         "topic" => {
             let name = words.next()?.to_string();
             let id = Uuid::parse(words.next()?)?;
@@ -365,8 +379,10 @@ mod tests {
                 topics: vec![topic("b", 2)],
                 deleted: vec![Uuid([1; 16])],
                 configs: vec![(Source::Dynamic, broker_config())],
+                kafka: None,
             }
         );
+        let contents = Contents { kafka: Some(Mark { end: Offset(246), crc: 0xbadc0de }), ..contents };
         RegistryFile::rewrite(folder.path(), &contents).unwrap();
         let rewritten = RegistryFile::read(folder.path()).unwrap().unwrap();
         assert_eq!(rewritten, Contents { deleted: vec![], ..contents });

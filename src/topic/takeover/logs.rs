@@ -1,0 +1,80 @@
+//! Whether the logs that Kafka has left hold what cannot be served: transactions, and segments that it was about to replace.
+//!
+//! Always true: nothing is changed. Where `__transaction_state` holds nothing, there was never a transaction, and no log is read.
+//! Not done: no record is unpacked; a batch's header says whether it is of a transaction.
+
+use std::path::Path;
+
+use super::super::data_dir::partition_metadata;
+use super::super::name::{self, Folder};
+use super::{listed, refusal, Image};
+use crate::base::{Error, Offset, Result, TopicPartition, Uuid};
+use crate::log::on_disk::LogOnDisk;
+use crate::os::fs;
+
+const TRANSACTIONS: &str = "__transaction_state";
+
+/// Says which partitions cannot be served as they are; changes nothing.
+pub fn check_logs(root: &Path, image: &Image) -> Result<()> {
+    let mut found = Vec::new();
+    for entry in fs::list(root)?.into_iter().filter(|entry| entry.is_folder) {
+        let Folder::Partition(name) = name::parse_folder(&entry.name) else { continue };
+        let folder = root.join(entry.name);
+        let id = partition_metadata::read(&folder)?;
+        if is_live(image, &name, id) {
+            found.push((name, folder));
+        }
+    }
+    let mut half_replaced = Vec::new();
+    let mut has_transactions = false;
+    for (name, folder) in &found {
+        let names = fs::list(folder)?;
+        if names.iter().any(|entry| entry.name.ends_with(".swap")) {
+            half_replaced.push(name.to_string());
+        }
+        let mut logs = names.iter().filter(|entry| entry.name.ends_with(".log"));
+        has_transactions |= name.topic == TRANSACTIONS
+            && logs.any(|log| fs::size(&folder.join(&log.name)).is_ok_and(|size| size.is_some_and(|bytes| bytes > 0)));
+    }
+    if let Some(names) = listed(half_replaced.into_iter()) {
+        let what = format!("it was ended while it replaced segments of {names}");
+        return Err(refusal(root, what, "have Kafka start on it once more, and stop it"));
+    }
+    let mut of_transactions = Vec::new();
+    for (name, folder) in found.iter().filter(|(name, _)| has_transactions && name.topic != TRANSACTIONS) {
+        if holds_transactions(folder)? {
+            of_transactions.push(name.to_string());
+        }
+    }
+    match listed(of_transactions.into_iter()) {
+        None => Ok(()),
+        Some(names) => {
+            let what = format!("there are no transactions here, and records of some are in {names}");
+            Err(refusal(root, what, "serve it with Kafka"))
+        }
+    }
+}
+
+fn is_live(image: &Image, name: &TopicPartition, id: Option<Uuid>) -> bool {
+    let topic = id.and_then(|id| image.topics.get(&id));
+    topic.is_some_and(|topic| topic.name == name.topic && topic.partitions.contains_key(&name.partition))
+}
+
+fn holds_transactions(folder: &Path) -> Result<bool> {
+    let Some(log) = LogOnDisk::read(folder, Offset(0))? else { return Ok(false) };
+    let mut is_there = false;
+    for view in &log.views {
+        let looked = view.for_each_header(view.base_offset(), |header| {
+            is_there |= header.is_transactional() || header.is_control();
+        });
+        match looked {
+            // A damaged log is another matter: recovery says what becomes of it.
+            Ok(()) | Err(Error::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if is_there {
+            break;
+        }
+    }
+    Ok(is_there)
+}
