@@ -271,7 +271,7 @@ impl GroupCoordinator {
         let group = &entry.group;
         let key = Key::Group { group: group.id.clone() };
         let value = group.record(now.wall_ms).encode();
-        match self.log.append(&[(key.encode(), Some(value.clone()))], now.wall_ms) {
+        match self.log.append(&group.id, &[(key.encode(), Some(value.clone()))], now.wall_ms) {
             Ok(_) => entry.saved = Some(value),
             Err(error) => note!(Error, "group_not_written", [group = group.id], "{error}"),
         }
@@ -357,7 +357,7 @@ impl GroupCoordinator {
         let id = &entry.group.id;
         let mut records: Vec<_> = entry.offsets.keys().map(|key| tombstone(id, key)).collect();
         records.extend(entry.saved.iter().map(|_| (Key::Group { group: id.clone() }.encode(), None)));
-        let first = self.log.append(&records, now.wall_ms).map_err(|error| code_of(&error))?;
+        let first = self.log.append(id, &records, now.wall_ms).map_err(|error| code_of(&error))?;
         entry.group.delete()?;
         entry.offsets.clear();
         entry.saved = None;
@@ -405,7 +405,7 @@ impl GroupCoordinator {
         });
         let end = ended?.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
         self.bury(id);
-        self.log.flush_to(end).map_err(|error| code_of(&error))
+        self.log.flush_to(id, end).map_err(|error| code_of(&error))
     }
 }
 
