@@ -49,7 +49,8 @@ impl GroupCoordinator {
         commits: &[Commit],
         now: Now,
     ) -> std::result::Result<OnItsWay, Outcomes> {
-        self.log.ensure(topics).map_err(|error| vec![Err(code_of(&error)); commits.len()])?;
+        let ready = self.log.check_writable().and_then(|()| self.log.ensure(topics));
+        ready.map_err(|error| vec![Err(code_of(&error)); commits.len()])?;
         let targets: Vec<_> = commits.iter().map(|commit| flush_target(topics, commit)).collect();
         let refuse = |error: ErrorCode| -> Outcomes {
             let code = |target: &Result<_>| Err(target.as_ref().err().map_or(error, |error| error.code()));
@@ -111,7 +112,7 @@ impl GroupCoordinator {
         keys: &[SlotKey],
         now: Now,
     ) -> std::result::Result<Vec<ErrorCode>, ErrorCode> {
-        self.log.check().map_err(|error| error.code())?;
+        self.log.check_writable().map_err(|error| error.code())?;
         let deleted = self.with(id, false, |_, entry| {
             if entry.group.state() != State::Empty && !entry.group.is_of_consumers() {
                 return Err(ErrorCode::NON_EMPTY_GROUP);
@@ -131,6 +132,10 @@ impl GroupCoordinator {
 
     /// Appends tombstones and takes the offsets out of the table; the log offset to flush to.
     fn forget(&self, entry: &mut Entry, keys: &[SlotKey], now: Now) -> Result<Offset> {
+        if self.log.is_read_only() {
+            keys.iter().for_each(|key| entry.offsets.forget(key));
+            return Ok(Offset(0));
+        }
         let records: Vec<_> = keys.iter().map(|key| tombstone(&entry.group.id, key)).collect();
         let first = self.log.append(&entry.group.id, &records, now.wall_ms)?;
         keys.iter().for_each(|key| entry.offsets.forget(key));

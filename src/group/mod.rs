@@ -268,6 +268,9 @@ impl GroupCoordinator {
 
     /// Writes a group down; one that cannot be written lives on, and rebalances after a restart.
     fn save(&self, entry: &mut Entry, now: Now) {
+        if self.log.is_read_only() {
+            return;
+        }
         let group = &entry.group;
         let key = Key::Group { group: group.id.clone() };
         let value = group.record(now.wall_ms).encode();
@@ -355,6 +358,10 @@ impl GroupCoordinator {
     /// Ends a group that nobody is in, with its offsets; the log offset to flush to.
     fn end(&self, entry: &mut Entry, now: Now) -> std::result::Result<Offset, ErrorCode> {
         let id = &entry.group.id;
+        if self.log.is_read_only() {
+            entry.group.delete()?;
+            return Ok(Offset(0));
+        }
         let mut records: Vec<_> = entry.offsets.keys().map(|key| tombstone(id, key)).collect();
         records.extend(entry.saved.iter().map(|_| (Key::Group { group: id.clone() }.encode(), None)));
         let first = self.log.append(id, &records, now.wall_ms).map_err(|error| code_of(&error))?;
@@ -395,7 +402,7 @@ impl GroupCoordinator {
 
     /// Deletes a group that nobody is in, with its offsets.
     pub fn delete(&self, id: &str, now: Now) -> std::result::Result<(), ErrorCode> {
-        self.log.check().map_err(|error| error.code())?;
+        self.log.check_writable().map_err(|error| error.code())?;
         let ended = self.with(id, false, |_, entry| {
             self.tick_entry(entry, now);
             match entry.group.state() {

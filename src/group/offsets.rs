@@ -20,6 +20,7 @@ use crate::partition::{Incoming, Partition};
 use crate::record::header::{self, BatchHeader, HEADER_SIZE};
 use crate::record::records::Records;
 use crate::record::{BatchBuilder, Codec};
+use crate::topic::registry_file::READ_ONLY;
 use crate::topic::TopicRegistry;
 
 use super::records::{Committed, GroupRecord, Key, Record};
@@ -44,6 +45,8 @@ pub struct OffsetsLog {
     parts: OnceLock<Vec<Part>>,
     /// The log is there and could not be read: no group is served, since nobody knows what it had committed.
     is_unreadable: bool,
+    /// What groups do is in memory alone.
+    is_read_only: bool,
 }
 
 /// A partition of the log.
@@ -71,7 +74,7 @@ pub struct Reach(BTreeMap<usize, Offset>);
 impl OffsetsLog {
     /// Reads the log, if there is one.
     pub fn open(topics: &TopicRegistry, monotonic_ms: i64) -> (OffsetsLog, Contents) {
-        let mut log = OffsetsLog::default();
+        let mut log = OffsetsLog { is_read_only: topics.is_read_only(), ..OffsetsLog::default() };
         let mut contents = Contents::default();
         let Some(topic) = topics.find(TOPIC) else { return (log, contents) };
         let mut parts = Vec::new();
@@ -102,7 +105,7 @@ impl OffsetsLog {
     /// Makes the topic, when it is needed for the first time. Called without any lock.
     pub fn ensure(&self, topics: &TopicRegistry) -> Result<()> {
         self.check()?;
-        if self.parts.get().is_some() {
+        if self.parts.get().is_some() || self.is_read_only {
             return Ok(());
         }
         let mut config = Overrides::new(Scope::Topic);
@@ -112,6 +115,18 @@ impl OffsetsLog {
         let topic = topics.find_or_create_internal(TOPIC, config)?;
         let _ = self.parts.set(topic.partitions.iter().map(|partition| Part::new(partition, 0)).collect());
         Ok(())
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Whether a client may change what is remembered of a group.
+    pub fn check_writable(&self) -> Result<()> {
+        match self.is_read_only {
+            true => Err(Error::rejected(ErrorCode::POLICY_VIOLATION, READ_ONLY)),
+            false => self.check(),
+        }
     }
 
     fn parts(&self) -> &[Part] {

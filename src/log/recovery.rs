@@ -34,6 +34,8 @@ pub struct Opening {
     pub epoch: i32,
     /// Kafka wrote it last, which compacts logs: a gap in the offsets is no loss, wherever it is.
     pub has_gaps: bool,
+    /// Nothing on the disk is changed: what would be cut off is not served.
+    pub is_read_only: bool,
 }
 
 /// What opening a log did beyond looking.
@@ -91,16 +93,24 @@ pub fn open(
         // Nothing readable is left: the log starts anew, never lower than it did.
         let old: Vec<Offset> = segments.iter().map(Segment::base_offset).collect();
         restore.set_aside(&old)?;
+        if opening.is_read_only {
+            return Err(Error::corrupt(folder, "no segment reaches the log start: another start would begin it anew"));
+        }
         segments = vec![Segment::create(folder, opening.log_start)?];
         fs::sync_dir(folder)?;
         end = opening.log_start;
-    } else if !opening.is_clean && segments.last().is_some_and(|last| last.size() == Position(0)) {
+    } else if !opening.is_read_only
+        && !opening.is_clean
+        && segments.last().is_some_and(|last| last.size() == Position(0))
+    {
         // A roll may have been killed between the new name and its sync, and nothing else makes it durable.
         fs::sync_dir(folder)?;
     }
     let report = restore.report;
     let start_offset = opening.log_start.max(segments[0].base_offset());
-    remove_leftovers(folder, names, &segments, end)?;
+    if !opening.is_read_only {
+        remove_leftovers(folder, names, &segments, end)?;
+    }
     let recovery_point = if opening.is_clean { end } else { opening.recovery_point.min(end) };
     let folder = folder.to_path_buf();
     Ok((Log { folder, config, segments, start_offset, end_offset: end, recovery_point }, report))
@@ -222,7 +232,7 @@ impl Restore<'_> {
 
     /// Opens one segment: it, its end offset, and whether the log ends with it.
     fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
-        let segment = Segment::load(self.folder, base)?;
+        let segment = Segment::load(self.folder, base, self.opening.is_read_only)?;
         let Some(next_base) = later.first().copied() else {
             let (mut segment, end) = self.scan(segment, later)?;
             match self.opening.is_clean {
@@ -374,6 +384,9 @@ impl Restore<'_> {
         let (file, path) = (segment.log_file().get()?, segment.log_file().path().to_path_buf());
         let aside = self.aside(segment.base_offset());
         let bytes = file_end - segment.size();
+        if self.opening.is_read_only {
+            return Ok(());
+        }
         self.report.bytes_cut += bytes;
         self.report.has_batches_behind_cut |= holds_a_batch(&file, &path, segment.size(), file_end)?;
         if !is_on("cut-not-kept") {
@@ -390,12 +403,15 @@ impl Restore<'_> {
         for base in bases.iter().rev() {
             let log = self.folder.join(file_name(*base, "log"));
             let Some(bytes) = fs::size(&log)? else { continue };
+            if self.opening.is_read_only {
+                continue;
+            }
             self.report.bytes_cut += bytes;
             self.report.has_batches_behind_cut |= bytes > 0;
             fs::rename(&log, &self.free_aside(*base))?;
             unlink(self.folder, *base)?;
         }
-        if bases.is_empty() {
+        if bases.is_empty() || self.opening.is_read_only {
             Ok(())
         } else {
             fs::sync_dir(self.folder)

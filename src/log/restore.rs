@@ -28,12 +28,20 @@ pub fn unlink(folder: &Path, base_offset: Offset) -> Result<()> {
 }
 
 impl Segment {
-    /// A segment that lies on the disk, its indexes as they are; empty where they cannot be read.
-    pub fn load(folder: &Path, base_offset: Offset) -> Result<Segment> {
+    /// A segment that lies on the disk, its indexes as they are; empty where they cannot be read. With `is_read_only` no file
+    /// is changed, whatever is done to the segment.
+    pub fn load(folder: &Path, base_offset: Offset, is_read_only: bool) -> Result<Segment> {
         let path = |suffix| folder.join(file_name(base_offset, suffix));
         let size = fs::size(&path("log"))?.unwrap_or(0);
         if size > u64::from(u32::MAX) {
             return Err(Error::corrupt(path("log"), format!("a segment of {size} bytes")));
+        }
+        if is_read_only {
+            let (offset_index, time_index) = (OffsetIndex::look(path("index"))?, TimeIndex::look(path("timeindex"))?);
+            let mut segment =
+                Segment::new(folder, base_offset, LazyFile::readable(path("log")), offset_index, time_index);
+            segment.size = Position(size);
+            return Ok(segment);
         }
         let offset_index = match OffsetIndex::load(path("index"))? {
             Some(index) => index,

@@ -12,6 +12,7 @@ impl TopicRegistry {
     /// Order: flush up to the new start (not in `os` mode), checkpoint it, take it into use, unlink segments later. A
     /// start in between finds the checkpoint and does the rest.
     pub fn delete_records(&self, partition: &Partition, offset: Offset) -> Result<Offset> {
+        self.check_writable()?;
         let bounds = partition.bounds()?;
         if offset < Offset(0) || offset > bounds.high_watermark {
             let why = format!("offset {offset} is not within 0 to {}", bounds.high_watermark);
@@ -82,6 +83,9 @@ impl TopicRegistry {
 
     /// The same, with someone to run the jobs of a stop.
     pub fn close_with(&self, run_all: RunAll) -> Result<()> {
+        if self.is_read_only {
+            return Ok(());
+        }
         self.remove_deleted(i64::MAX);
         let flushed = self.for_each_partition(run_all, |partition| partition.flush_all());
         self.write_checkpoints()?;

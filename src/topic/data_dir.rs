@@ -27,8 +27,8 @@ const LOG_STARTS_CRC: &str = "log-start-offset-checkpoint.crc";
 pub struct DataDir {
     root: PathBuf,
     cluster_id: String,
-    /// Holds the lock for as long as it lives.
-    _lock: File,
+    /// Holds the lock for as long as it lives. One who only looks takes no lock where there is no file to lock.
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -38,7 +38,23 @@ impl DataDir {
         fs::make_folders(root)?;
         let lock = lock(root)?;
         let cluster_id = read_identity(root, node_id, cluster_id)?;
-        Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: lock })
+        Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: Some(lock) })
+    }
+
+    /// The directory as it is, for one who changes nothing in it; whoever might is kept out, as far as a lock is there.
+    pub fn look(root: &Path, node_id: i64) -> Result<DataDir> {
+        if identity(root, "cluster.id")?.is_none() {
+            return Err(Error::unusable(
+                format!("{} holds no {IDENTITY}", root.display()),
+                "give the data directory of a broker with --data",
+            ));
+        }
+        let path = root.join(LOCK);
+        let lock = match fs::exists(&path) {
+            true => Some(fs::lock_shared(&path)?.ok_or_else(|| is_held(root))?),
+            false => None,
+        };
+        Ok(DataDir { root: root.to_path_buf(), cluster_id: read_identity(root, node_id, "")?, _lock: lock })
     }
 
     pub fn root(&self) -> &Path {
@@ -117,12 +133,14 @@ impl DataDir {
 }
 
 fn lock(root: &Path) -> Result<File> {
-    fs::lock(&root.join(LOCK))?.ok_or_else(|| {
-        Error::unusable(
-            format!("another process holds the data directory {}", root.display()),
-            "stop it, or choose another with --data",
-        )
-    })
+    fs::lock(&root.join(LOCK))?.ok_or_else(|| is_held(root))
+}
+
+fn is_held(root: &Path) -> Error {
+    Error::unusable(
+        format!("another process holds the data directory {}", root.display()),
+        "stop it, or choose another with --data",
+    )
 }
 
 /// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).

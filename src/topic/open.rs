@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 
 use super::name::{self, Folder};
 use super::registry_file::Contents;
+use super::takeover::Unservable;
 use super::*;
 use crate::partition::say_offline;
 
@@ -27,18 +28,21 @@ pub type RunAll<'r> = &'r dyn for<'a> Fn(Vec<Job<'a>>);
 const PARTITIONS_PER_JOB: usize = 16;
 
 /// What the partitions of one start share.
-struct Start<'a> {
-    config: &'a Config,
-    segment_max: u64,
-    data: &'a DataDir,
+pub(super) struct Start<'a> {
+    pub config: &'a Config,
+    pub segment_max: u64,
+    pub data: &'a DataDir,
     /// The topic id that each folder carries.
-    ids: HashMap<TopicPartition, Uuid>,
-    is_clean: bool,
+    pub ids: HashMap<TopicPartition, Uuid>,
+    pub is_clean: bool,
     /// Kafka wrote it last.
-    is_kafkas: bool,
-    leader_epoch: i32,
-    recovery_points: Offsets,
-    log_starts: Offsets,
+    pub is_kafkas: bool,
+    pub is_read_only: bool,
+    /// What stays offline, and why.
+    pub unservable: HashMap<TopicPartition, Unservable>,
+    pub leader_epoch: i32,
+    pub recovery_points: Offsets,
+    pub log_starts: Offsets,
 }
 
 /// A partition to open.
@@ -101,6 +105,8 @@ impl TopicRegistry {
             ids,
             is_clean,
             is_kafkas,
+            is_read_only: false,
+            unservable: HashMap::new(),
             leader_epoch: contents.leader_epoch,
             recovery_points: data.recovery_points()?,
             log_starts: if is_kafkas { data.kafkas_log_starts()? } else { data.log_starts()? },
@@ -112,6 +118,7 @@ impl TopicRegistry {
         };
         let registry = TopicRegistry {
             leader_epoch: contents.leader_epoch,
+            is_read_only: false,
             config: RwLock::new(Arc::new(config)),
             data,
             file: Mutex::new(file),
@@ -127,7 +134,7 @@ impl TopicRegistry {
 }
 
 impl Start<'_> {
-    fn open_all(&self, contents: &Contents, run_all: RunAll) -> Tables {
+    pub fn open_all(&self, contents: &Contents, run_all: RunAll) -> Tables {
         let wanted: Vec<Wanted> = contents.topics.iter().flat_map(|topic| self.wanted(topic)).collect();
         let opened: Vec<OnceLock<Opened>> = wanted.iter().map(|_| OnceLock::new()).collect();
         let parts = wanted.chunks(PARTITIONS_PER_JOB).zip(opened.chunks(PARTITIONS_PER_JOB));
@@ -182,6 +189,9 @@ impl Start<'_> {
         if self.ids.get(name) != Some(&topic.id) {
             return Err(Error::corrupt(folder, format!("no folder with topic id {}", topic.id)));
         }
+        if let Some(why) = self.unservable.get(name) {
+            return Err(Error::corrupt(folder, why.to_string()));
+        }
         let offset = |offsets: &Offsets| offsets.get(name).copied().unwrap_or(Offset(0));
         let opening = Opening {
             is_clean: self.is_clean,
@@ -189,19 +199,20 @@ impl Start<'_> {
             log_start: offset(&self.log_starts),
             epoch: self.leader_epoch,
             has_gaps: self.is_kafkas,
+            is_read_only: self.is_read_only,
         };
         let (partition, recovered) = Partition::open(name.clone(), folder, *config, opening)?;
         if recovered.bytes_cut > 0 || recovered.indexes_rebuilt > 0 {
             note!(Warn, "partition_recovered", [partition = name], "{recovered}");
         }
-        if config.flush_mode == FlushMode::Always {
+        if config.flush_mode == FlushMode::Always && !self.is_read_only {
             partition.flush_all()?; // consumers see durable records only
         }
         Ok((partition, recovered.bytes_read))
     }
 }
 
-fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
+pub(super) fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
     let entries = fs::list(root)?.into_iter().filter(|entry| entry.is_folder);
     let folders = entries.map(|entry| {
         let folder = name::parse_folder(&entry.name);

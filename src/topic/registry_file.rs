@@ -26,6 +26,9 @@ use crate::topic::kraft::Mark;
 
 pub const FILE_NAME: &str = "sendlog.registry";
 
+/// What clients are told who want to change something.
+pub const READ_ONLY: &str = "this broker is read-only";
+
 /// Bytes in front of a record's payload.
 pub const HEAD: usize = 16;
 /// What six digits can count.
@@ -91,7 +94,8 @@ impl Contents {
 /// The open file.
 pub struct RegistryFile {
     path: PathBuf,
-    file: File,
+    /// `None`: nothing is to be changed.
+    file: Option<File>,
     size: u64,
     /// A sync failed, or a change ended by a panic: nobody can say what a start would read, so nothing more is added.
     is_broken: bool,
@@ -124,7 +128,12 @@ impl RegistryFile {
         let records = numbers.into_iter().chain(kafka).chain(configs).chain(topics);
         let text: String = records.map(|record| line(&record)).collect();
         fs::replace(&path, text.as_bytes())?;
-        Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64, is_broken: false })
+        Ok(RegistryFile { file: Some(fs::open_append(&path)?), path, size: text.len() as u64, is_broken: false })
+    }
+
+    /// One that takes no record.
+    pub fn read_only(root: &Path) -> RegistryFile {
+        RegistryFile { path: root.join(FILE_NAME), file: None, size: 0, is_broken: false }
     }
 
     /// Adds a record; it is on the disk when this returns.
@@ -132,17 +141,17 @@ impl RegistryFile {
     /// A record that could not be written is cut off again. After a failed sync the file takes no more records until
     /// the next start, which reads what is really there.
     pub fn append(&mut self, record: &Record) -> Result<()> {
-        self.check()?;
+        let file = self.check()?;
         let line = line(record);
         if line.len() - HEAD - 1 > PAYLOAD_MAX {
             let why = "these configs are longer than a record of the registry can be";
             return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
         }
-        if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
-            let is_cut = fs::truncate(&self.file, &self.path, self.size).is_ok();
+        if let Err(error) = fs::append(file, &self.path, line.as_bytes()) {
+            let is_cut = fs::truncate(file, &self.path, self.size).is_ok();
             return Err(if is_cut { error } else { self.give_up(error) });
         }
-        if let Err(error) = fs::sync_data(&self.file, &self.path) {
+        if let Err(error) = fs::sync_data(file, &self.path) {
             return Err(self.give_up(error));
         }
         self.size += line.len() as u64;
@@ -163,13 +172,14 @@ impl RegistryFile {
     }
 
     /// Whether it takes records: to be asked before a change touches anything else.
-    pub fn check(&self) -> Result<()> {
-        match self.is_broken {
-            true => Err(Error::corrupt(
+    pub fn check(&self) -> Result<&File> {
+        match (&self.file, self.is_broken) {
+            (None, _) => Err(Error::rejected(ErrorCode::POLICY_VIOLATION, READ_ONLY)),
+            (Some(_), true) => Err(Error::corrupt(
                 &self.path,
                 "a change of this file failed; no other one until the broker starts again",
             )),
-            false => Ok(()),
+            (Some(file), false) => Ok(file),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Always true: nothing is changed. Where `__transaction_state` holds nothing, there was never a transaction, and no log is read.
 //! Not done: no record is unpacked; a batch's header says whether it is of a transaction.
 
+use std::fmt;
 use std::path::Path;
 
 use super::super::data_dir::partition_metadata;
@@ -14,44 +15,65 @@ use crate::os::fs;
 
 const TRANSACTIONS: &str = "__transaction_state";
 
+/// Why a partition cannot be served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unservable {
+    HalfReplaced,
+    OfTransactions,
+}
+
 /// Says which partitions cannot be served as they are; changes nothing.
 pub fn check_logs(root: &Path, image: &Image) -> Result<()> {
-    let mut found = Vec::new();
+    let found = unservable(root, image)?;
+    let of = |kind| listed(found.iter().filter(|(_, why)| *why == kind).map(|(name, _)| name.to_string()));
+    if let Some(names) = of(Unservable::HalfReplaced) {
+        let what = format!("it was ended while it replaced segments of {names}");
+        return Err(refusal(root, what, "have Kafka start on it once more, and stop it"));
+    }
+    match of(Unservable::OfTransactions) {
+        None => Ok(()),
+        Some(names) => {
+            let what = format!("there are no transactions here, and records of some are in {names}");
+            Err(refusal(root, what, "serve it with Kafka, or the rest of it with --read-only"))
+        }
+    }
+}
+
+/// The partitions that cannot be served as they are.
+pub fn unservable(root: &Path, image: &Image) -> Result<Vec<(TopicPartition, Unservable)>> {
+    let mut partitions = Vec::new();
     for entry in fs::list(root)?.into_iter().filter(|entry| entry.is_folder) {
         let Folder::Partition(name) = name::parse_folder(&entry.name) else { continue };
         let folder = root.join(entry.name);
-        let id = partition_metadata::read(&folder)?;
-        if is_live(image, &name, id) {
-            found.push((name, folder));
+        if is_live(image, &name, partition_metadata::read(&folder)?) {
+            partitions.push((name, folder));
         }
     }
-    let mut half_replaced = Vec::new();
+    let mut found = Vec::new();
     let mut has_transactions = false;
-    for (name, folder) in &found {
+    for (name, folder) in &partitions {
         let names = fs::list(folder)?;
         if names.iter().any(|entry| entry.name.ends_with(".swap")) {
-            half_replaced.push(name.to_string());
+            found.push((name.clone(), Unservable::HalfReplaced));
         }
         let mut logs = names.iter().filter(|entry| entry.name.ends_with(".log"));
         has_transactions |= name.topic == TRANSACTIONS
             && logs.any(|log| fs::size(&folder.join(&log.name)).is_ok_and(|size| size.is_some_and(|bytes| bytes > 0)));
     }
-    if let Some(names) = listed(half_replaced.into_iter()) {
-        let what = format!("it was ended while it replaced segments of {names}");
-        return Err(refusal(root, what, "have Kafka start on it once more, and stop it"));
-    }
-    let mut of_transactions = Vec::new();
-    for (name, folder) in found.iter().filter(|(name, _)| has_transactions && name.topic != TRANSACTIONS) {
+    for (name, folder) in partitions.iter().filter(|(name, _)| has_transactions && name.topic != TRANSACTIONS) {
         if holds_transactions(folder)? {
-            of_transactions.push(name.to_string());
+            found.push((name.clone(), Unservable::OfTransactions));
         }
     }
-    match listed(of_transactions.into_iter()) {
-        None => Ok(()),
-        Some(names) => {
-            let what = format!("there are no transactions here, and records of some are in {names}");
-            Err(refusal(root, what, "serve it with Kafka"))
-        }
+    Ok(found)
+}
+
+impl fmt::Display for Unservable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unservable::HalfReplaced => "Kafka was ended while it replaced segments: have it start once more, and stop",
+            Unservable::OfTransactions => "it holds records of transactions, which are not known here",
+        })
     }
 }
 

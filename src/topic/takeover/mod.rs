@@ -24,7 +24,7 @@ use std::path::Path;
 
 pub(super) use finish::finish;
 pub(super) use folders::make_missing;
-pub(super) use logs::check_logs;
+pub(super) use logs::{check_logs, unservable, Unservable};
 
 use super::kraft::image::{self, Image};
 use super::kraft::metadata_log::{self, Reading};
@@ -131,12 +131,8 @@ fn broker_configs(image: &Image, node: i32) -> Vec<(Source, Overrides)> {
 
 /// Says what of Kafka's directory cannot be served; changes nothing.
 pub(super) fn check(root: &Path, image: &Image, node: i32) -> Result<()> {
+    check_version(root, image)?;
     let directory = data_dir::identity(root, "directory.id")?.as_deref().and_then(Uuid::parse);
-    let level = image.features.get("metadata.version").copied().unwrap_or(0);
-    if level > METADATA_VERSION {
-        let what = format!("its metadata.version is {level}, and that of Kafka {NEWEST_KAFKA} is {METADATA_VERSION}");
-        return Err(refusal(root, what, "start Kafka on it"));
-    }
     refuse_topics(root, image, "is tiered", "set remote.storage.enable=false with Kafka first", |name, _| {
         let configs = image.configs.get(&(image::TOPIC, name.to_string()));
         configs
@@ -157,6 +153,16 @@ pub(super) fn check(root: &Path, image: &Image, node: i32) -> Result<()> {
     refuse_topics(root, image, "lacks a partition", mend, |_, topic| {
         !topic.partitions.keys().copied().eq(0..topic.partitions.len() as i32)
     })
+}
+
+/// Says that a newer Kafka has been here, whose metadata may mean anything.
+pub(super) fn check_version(root: &Path, image: &Image) -> Result<()> {
+    let level = image.features.get("metadata.version").copied().unwrap_or(0);
+    if level <= METADATA_VERSION {
+        return Ok(());
+    }
+    let what = format!("its metadata.version is {level}, and that of Kafka {NEWEST_KAFKA} is {METADATA_VERSION}");
+    Err(refusal(root, what, "start Kafka on it"))
 }
 
 fn refuse_topics(
