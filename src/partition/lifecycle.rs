@@ -333,8 +333,8 @@ fn read_producers(folder: &Path, names: &[fs::Entry], log: &Log) -> Result<Produ
     let found = snapshot::read(folder, names, log.end_offset())?;
     let (from, mut producers) = match found {
         None => (first, ProducerState::default()),
-        Some(snapshot::Found { offset, state, is_whole: true }) => (offset, state),
-        Some(snapshot::Found { offset, mut state, is_whole: false }) => {
+        Some(snapshot::Found { offset, state, is_whole }) if is_whole || state.len() == 0 => (offset, state),
+        Some(snapshot::Found { offset, mut state, .. }) => {
             let mut walked = ProducerState::default();
             log.for_each_header(first, |header| {
                 if header.base_offset < offset {

@@ -203,13 +203,7 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
     };
     let text = String::from_utf8_lossy(&bytes);
     let value = |key| property(&text, key);
-    let known = value("node.id").or(value("broker.id"));
-    if known.is_some_and(|known| known != node_id.to_string()) {
-        return Err(Error::unusable(
-            format!("{} belongs to node.id {}, not {node_id}", path.display(), known.unwrap_or_default()),
-            "set node.id to that number",
-        ));
-    }
+    check_node(root, node_id)?;
     let cluster_id = value("cluster.id").map(str::to_string).ok_or_else(|| {
         Error::unusable(format!("{} has no cluster.id", path.display()), "restore it, or remove the file")
     })?;
@@ -222,6 +216,18 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
         );
     }
     Ok(cluster_id)
+}
+
+/// Whether the directory belongs to the node of this id, as far as it says that.
+pub fn check_node(root: &Path, node_id: i64) -> Result<()> {
+    let known = identity(root, "node.id")?.or(identity(root, "broker.id")?);
+    match known.filter(|known| *known != node_id.to_string()) {
+        None => Ok(()),
+        Some(known) => Err(Error::unusable(
+            format!("{} belongs to node.id {known}, not {node_id}", root.join(IDENTITY).display()),
+            "set node.id to that number",
+        )),
+    }
 }
 
 /// A value of a properties file.

@@ -231,3 +231,90 @@ fn damaged(path: impl Into<PathBuf>, what: String) -> Error {
         "restore it from a backup, or have Kafka start on it; nothing was changed",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::image;
+    use super::*;
+
+    /// What Kafka 4.1.0 wrote, over two starts, under the load of `tests/clients/harness/graduate.py`.
+    fn kafkas() -> tempfile::TempDir {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka-metadata").join(METADATA_FOLDER);
+        let root = tempfile::tempdir().unwrap();
+        let to = root.path().join(METADATA_FOLDER);
+        std::fs::create_dir(&to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        root
+    }
+
+    fn shape(reading: &Reading) -> Vec<(String, usize)> {
+        let topics = reading.image.topics.values();
+        let mut shape: Vec<_> = topics.map(|topic| (topic.name.clone(), topic.partitions.len())).collect();
+        shape.sort();
+        shape
+    }
+
+    #[test]
+    fn what_kafka_wrote_is_read_from_its_snapshot_and_from_its_log_alone() {
+        let root = kafkas();
+        let reading = read(root.path(), None).unwrap().unwrap();
+        let expected = [
+            ("__consumer_offsets", 50),
+            ("again", 1),
+            ("empty", 2),
+            ("flooded", 1),
+            ("java-grouped", 3),
+            ("of-gzip", 3),
+            ("of-lz4", 3),
+            ("of-none", 3),
+            ("of-snappy", 3),
+            ("of-zstd", 3),
+            ("rolled", 1),
+        ];
+        assert_eq!(shape(&reading), expected.map(|(name, count)| (name.to_string(), count)));
+        let set =
+            |kind, name: &str| reading.image.configs[&(kind, name.to_string())].clone().into_iter().collect::<Vec<_>>();
+        let pair = |key: &str, value: &str| (key.to_string(), value.to_string());
+        let again = [pair("max.message.bytes", "2000000"), pair("retention.ms", "777600000")];
+        assert_eq!(set(image::TOPIC, "again"), again);
+        assert_eq!(set(image::BROKER, "1"), [pair("log.retention.ms", "864000000")]);
+        assert_eq!(reading.image.features["metadata.version"], super::super::METADATA_VERSION);
+        assert!(reading.has_broker && reading.image.next_producer_id >= 1000);
+        assert_eq!(reading.image.leader_epoch(), 2, "of the second start");
+        let folder = root.path().join(METADATA_FOLDER);
+        for (_, name) in names(root.path(), ".checkpoint").unwrap() {
+            std::fs::remove_file(folder.join(name)).unwrap();
+        }
+        let log_alone = read(root.path(), None).unwrap().unwrap();
+        // A snapshot leaves out what was deleted again; what is there is the same.
+        assert_eq!((&log_alone.image.topics, log_alone.mark), (&reading.image.topics, reading.mark));
+        assert_eq!(log_alone.image.next_producer_id, reading.image.next_producer_id);
+        let no_news = read(root.path(), Some(reading.mark)).unwrap().unwrap();
+        assert!(!no_news.has_broker, "no broker has come since");
+    }
+
+    #[test]
+    fn a_log_that_is_cut_anywhere_says_what_its_whole_batches_say() {
+        let root = kafkas();
+        let folder = root.path().join(METADATA_FOLDER);
+        for (_, name) in names(root.path(), ".checkpoint").unwrap() {
+            std::fs::remove_file(folder.join(name)).unwrap();
+        }
+        let log = folder.join("00000000000000000000.log");
+        let whole = std::fs::read(&log).unwrap();
+        let mut ends = Vec::new();
+        let mut last = Offset(0);
+        for length in (0..whole.len()).step_by(61) {
+            std::fs::write(&log, &whole[..length]).unwrap();
+            let reading = read(root.path(), None).unwrap().unwrap();
+            assert!(reading.mark.end >= last, "{length} bytes");
+            last = reading.mark.end;
+            ends.push(last);
+        }
+        ends.dedup();
+        assert!(ends.len() > 50, "{} different ends", ends.len());
+    }
+}

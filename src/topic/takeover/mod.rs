@@ -131,6 +131,7 @@ fn broker_configs(image: &Image, node: i32) -> Vec<(Source, Overrides)> {
 
 /// Says what of Kafka's directory cannot be served; changes nothing.
 pub(super) fn check(root: &Path, image: &Image, node: i32) -> Result<()> {
+    data_dir::check_node(root, node.into())?;
     check_version(root, image)?;
     let directory = data_dir::identity(root, "directory.id")?.as_deref().and_then(Uuid::parse);
     refuse_topics(root, image, "is tiered", "set remote.storage.enable=false with Kafka first", |name, _| {
@@ -194,3 +195,6 @@ pub(super) fn listed(names: impl Iterator<Item = String>) -> Option<String> {
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!names.is_empty()).then(|| names.join(", ") + &rest)
 }
+
+#[cfg(test)]
+mod tests;
