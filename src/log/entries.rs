@@ -158,7 +158,8 @@ impl<const N: usize> EntryView<N> {
     ///
     /// A block of entries around `guess` is read, then one in the middle of what is left, until one holds the answer.
     pub fn partition_point(&self, guess: u32, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
-        if self.tail.first().is_some_and(|entry| wanted(*entry)) {
+        // Of a file that is only looked at, there may be none.
+        if self.written == 0 || self.tail.first().is_some_and(|entry| wanted(*entry)) {
             return Ok(self.written + self.tail.partition_point(|entry| wanted(*entry)) as u32);
         }
         let half = (BLOCK / N / 2) as u32;

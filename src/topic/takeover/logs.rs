@@ -1,6 +1,6 @@
 //! Whether the logs that Kafka has left hold what cannot be served: transactions, and segments that it was about to replace.
 //!
-//! Always true: nothing is changed. Where `__transaction_state` holds nothing, there was never a transaction, and no log is read.
+//! Always true: nothing is changed. Where there is no `__transaction_state`, there was never a transaction, and no log is read.
 //! Not done: no record is unpacked; a batch's header says whether it is of a transaction.
 
 use std::fmt;
@@ -50,16 +50,13 @@ pub fn unservable(root: &Path, image: &Image) -> Result<Vec<(TopicPartition, Uns
         }
     }
     let mut found = Vec::new();
-    let mut has_transactions = false;
     for (name, folder) in &partitions {
-        let names = fs::list(folder)?;
-        if names.iter().any(|entry| entry.name.ends_with(".swap")) {
+        if fs::list(folder)?.iter().any(|entry| entry.name.ends_with(".swap")) {
             found.push((name.clone(), Unservable::HalfReplaced));
         }
-        let mut logs = names.iter().filter(|entry| entry.name.ends_with(".log"));
-        has_transactions |= name.topic == TRANSACTIONS
-            && logs.any(|log| fs::size(&folder.join(&log.name)).is_ok_and(|size| size.is_some_and(|bytes| bytes > 0)));
     }
+    // Kafka makes it for the first transaction.
+    let has_transactions = image.topics.values().any(|topic| topic.name == TRANSACTIONS);
     for (name, folder) in partitions.iter().filter(|(name, _)| has_transactions && name.topic != TRANSACTIONS) {
         if holds_transactions(folder)? {
             found.push((name.clone(), Unservable::OfTransactions));

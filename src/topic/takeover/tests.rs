@@ -289,11 +289,7 @@ fn partitions_with_transactions_are_named() {
     std::fs::write(root.join("recovery-point-offset-checkpoint"), "0\n0\n").unwrap();
     let twin = twin_of(root);
     assert_eq!(end(&open(twin.path()).unwrap(), "old", 1), Offset(2), "nobody has ever begun a transaction here");
-    let id = Uuid([9; 16]);
-    metadata.add_records(&topic_records("__transaction_state", id, 1, directory(root)));
-    std::fs::create_dir(root.join("__transaction_state-0")).unwrap();
-    partition_metadata::write(&root.join("__transaction_state-0"), id).unwrap();
-    std::fs::write(root.join("__transaction_state-0/00000000000000000000.log"), "something").unwrap();
+    metadata.add_records(&topic_records("__transaction_state", Uuid([9; 16]), 1, directory(root)));
     refused(root, &["no transactions here", "old-1", "--read-only"]);
 }
 
