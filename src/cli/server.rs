@@ -3,6 +3,7 @@
 //! Always true: `listening on HOST:PORT` is printed on stdout when the broker is ready to serve, and only then; it is the
 //! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
+//! Not done: it does not become a daemon; that is for whoever starts it.
 
 use std::io;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
 use crate::cli::{options, say, Command};
-use crate::os::{fs, signals};
+use crate::os::{fs, memory, signals};
 use crate::server::{log_lines, threads, Server, WantedTopic};
 
 pub const COMMAND: Command = Command {
@@ -99,6 +100,7 @@ fn main(matches: &Matches) -> ExitCode {
         say(&format!("sendlog {}\n", env!("CARGO_PKG_VERSION")));
         return ExitCode::SUCCESS;
     }
+    memory::limit_arenas();
     match plan(matches) {
         Ok(plan) => match plan.print {
             None => run(plan),

@@ -2,6 +2,7 @@
 //!
 //! Always true: what a committed offset points past is on the disk before its record is, and its record before anybody
 //! is told (`flush.mode`). A key's records are appended under its group's lock, and published in log order.
+//! Not done: no transactions: a commit is published or it is not.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub struct Commit {
 }
 
 impl GroupCoordinator {
+    // tour: commit
     /// Commits offsets: what they point at is flushed, then the offsets, then they are published.
     pub fn commit(&self, topics: &TopicRegistry, id: &str, who: Who, commits: &[Commit], now: Now) -> Outcomes {
         let on_its_way = match self.begin_commit(topics, id, who, commits, now) {
@@ -39,6 +41,7 @@ impl GroupCoordinator {
         let flushed = on_its_way.end().and_then(|end| self.log.flush_to(id, end));
         on_its_way.publish(flushed)
     }
+    // end
 
     /// As far as the append; or what is wrong with every one of them.
     pub(super) fn begin_commit(

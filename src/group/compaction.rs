@@ -3,6 +3,7 @@
 //! Always true: each group is written under its lock, with the last record of each key that the log holds, on the disk
 //! or not; the log start moves when all of that is on the disk, and to where the log ended before the first group was
 //! looked at. A group that comes in the meantime has all its records behind that.
+//! Not done: no second engine: topics with `cleanup.policy=compact` of clients are not compacted.
 
 use super::offsets::Reach;
 use super::*;

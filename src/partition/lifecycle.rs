@@ -1,6 +1,7 @@
 //! A partition's life: opened or found offline, flushed in the background, closed cleanly or deleted.
 //!
 //! Always true: a clean stop of a partition that is offline is an error, so that no clean-shutdown marker is written.
+//! Not done: no thread and no clock: the server says when.
 
 use std::path::Path;
 

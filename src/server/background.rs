@@ -4,6 +4,7 @@
 //! `log.flush.offset.checkpoint.interval.ms` and each 256 MiB of a partition, so that the next recovery is short.
 //! A roll has the closed segment flushed here. A failure in one partition touches no other,
 //! and a panic in one step no other step.
+//! Not done: nothing that somebody waits for; one thread, one step after the other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;

@@ -28,6 +28,7 @@ mod pool;
 mod response;
 pub mod sites;
 mod stranded;
+mod tap;
 pub mod threads;
 pub(crate) mod wait;
 
@@ -49,6 +50,7 @@ use connections::Connections;
 use listener::Listener;
 use response::FetchPath;
 use stranded::Stranded;
+use tap::Taps;
 
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -67,6 +69,7 @@ pub struct Broker {
     budget: Budget,
     connections: Connections,
     stranded: Stranded,
+    taps: Arc<Taps>,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -128,6 +131,7 @@ impl Server {
             budget,
             connections: Connections::new(descriptors),
             stranded: Stranded::default(),
+            taps: Arc::default(),
         });
         let background = Background::start(broker.clone())?;
         let pool = pool::Pool::new();

@@ -2,6 +2,7 @@
 //!
 //! Always true: a log start is in its checkpoint, durably, before anybody is told. A partition that is offline keeps the
 //! entries it has.
+//! Not done: no thread: the server's background says when.
 
 use super::*;
 use crate::topic::open::{Job, RunAll};

@@ -7,6 +7,7 @@
 //! Always true: one process at a time. The marker is a promise: written last at a clean stop, removed durably before
 //! the first write of the next life. There is no folder in the root that is not a partition. Log starts whose checksum is
 //! not there are not believed: every log then begins with its first segment, and nothing is unlinked.
+//! Not done: one directory: several `log.dirs` are not shared out.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -102,7 +103,7 @@ impl DataDir {
     }
 
     pub fn recovery_points(&self) -> Result<Offsets> {
-        checkpoint::read_offsets(&self.root.join(RECOVERY_POINTS))
+        recovery_points(&self.root)
     }
 
     pub fn write_recovery_points(&self, offsets: &Offsets) -> Result<()> {
@@ -158,6 +159,11 @@ pub fn directory_id(root: &Path) -> Result<Uuid> {
 pub fn identity(root: &Path, key: &str) -> Result<Option<String>> {
     let bytes = fs::read(&root.join(IDENTITY))?.unwrap_or_default();
     Ok(property(&String::from_utf8_lossy(&bytes), key).map(str::to_string))
+}
+
+/// Below which offset each log is on the disk, as the checkpoint says it.
+pub fn recovery_points(root: &Path) -> Result<Offsets> {
+    checkpoint::read_offsets(&root.join(RECOVERY_POINTS))
 }
 
 /// Where each log starts, as the checkpoint says it, if its bytes are those that were written. A directory without

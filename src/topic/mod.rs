@@ -11,6 +11,7 @@ mod checkpoints;
 mod data_dir;
 pub mod disk;
 pub mod graduate;
+pub mod inspect;
 mod kraft;
 pub mod name;
 pub mod open;

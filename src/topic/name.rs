@@ -2,6 +2,7 @@
 //!
 //! Always true: a name that passes [`check`] is a safe file name: no separator, no dot alone, at most 249 bytes.
 //! No path ever comes from a client in another way.
+//! Not done: what a name is for is not known here.
 
 use crate::base::{Error, ErrorCode, Result, TopicPartition, Uuid};
 

@@ -8,6 +8,7 @@
 //!
 //! Always true: a folder is adopted only under the topic id that it carries, a registered partition without a
 //! folder stays offline, and no folder is renamed when the registry could not be read.
+//! Not done: no folder that nobody knows is deleted.
 
 use std::collections::HashMap;
 use std::path::Path;

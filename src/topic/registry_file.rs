@@ -15,6 +15,7 @@
 //! Always true: a record is on the disk before anyone is told. Each start rewrites the file as a whole.
 //! A bad last record is a torn write: copied aside and dropped, loudly. A bad one before a good one is not, and
 //! refuses the start.
+//! Not done: no index and no cache: the file is small, and read once.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 //!
 //! Always true: names are Kafka's where Kafka has the key (`KafkaConfig`, `Overrides`), and so are the ranges of
 //! topic configs, since a Kafka that takes over the directory refuses to start on a value outside them.
+//! Not done: no value is kept here; [`super::Config`] has those that are set.
 
 use super::{Key, Kind};
 use crate::base::Level;

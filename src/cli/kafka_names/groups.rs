@@ -2,10 +2,11 @@
 //!
 //! Always true: what Kafka's tool complains of on stdout and calls done (a group that is not there, one that has members) is
 //! complained of there, in Kafka's words, and called done.
+//! Not done: `--from-file`, `--export` and patterns of names.
 
 use getopts::Matches;
 
-use super::{action, connect, end_as_kafka, nothing, one, several, BROKER};
+use super::{action, connect, end_as_kafka, nothing, one, several, ADMIN, BROKER};
 use crate::base::{write_line, ErrorCode, TopicPartition};
 use crate::cli::groups::find;
 use crate::cli::place::{partitions, Place};
@@ -41,6 +42,7 @@ stand.",
             nothing("dry-run", "reset-offsets: only show it"),
             nothing("execute", "reset-offsets: do it"),
         ],
+        ADMIN,
         BROKER,
     ],
     examples: &["kafka-consumer-groups.sh --bootstrap-server 127.0.0.1:9092 --describe --group billing"],

@@ -2,6 +2,7 @@
 //!
 //! Always true: buffers in use and buffers kept are never more than `buffer.memory` together. A buffer that is used again
 //! has its pages already: a fresh megabyte costs 256 page faults.
+//! Not done: nothing waits here; the accumulator does, with its lock let go.
 
 #[derive(Debug)]
 pub struct Memory {

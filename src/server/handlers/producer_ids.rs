@@ -1,4 +1,7 @@
 //! InitProducerId: an id for an idempotent producer, never given out twice.
+//!
+//! Always true: an id is answered only after its block was reserved durably.
+//! Not done: no transactional ids.
 
 use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;

@@ -3,6 +3,7 @@
 //!
 //! Always true: a record that may speak of topics and cannot be read is an error with its name and version, and never
 //! passed over. Those that speak of quotas, users, controllers and the like are [`Change::Other`].
+//! Not done: who leads a partition and who is in sync: there is one broker.
 
 use super::reader::Reader;
 use crate::base::Uuid;

@@ -1,4 +1,7 @@
 //! Kafka's metadata put together: which topics there are, as far as one broker cares.
+//!
+//! Always true: changes are taken in, in the order of their log, and one that speaks of a topic that is gone changes nothing.
+//! Not done: nothing is judged; [`crate::topic`] says what of it can be served.
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@
 //! Where Kafka has run, its metadata is read back from its log ([`metadata_log`]): the way in ([`super::takeover`]).
 //!
 //! Always true: what is written here is what Kafka 4.1 (metadata version 27) writes itself, field by field.
+//! Not done: other records than those that a directory needs to be taken over.
 
 mod change;
 mod fields;

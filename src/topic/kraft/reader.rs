@@ -1,6 +1,7 @@
 //! The fields of a flexible message, read one behind the other: the inverse of [`super::fields`].
 //!
 //! Always true: nothing is read past the bytes given, whatever their lengths claim; `None` is a torn message.
+//! Not done: no reserve is made for what a count claims; elements are read one by one.
 
 use crate::base::Uuid;
 

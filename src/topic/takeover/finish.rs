@@ -2,6 +2,9 @@
 //!
 //! Order: every log flushed, since a start that finds our registry takes a gap above the recovery point for a loss, and what
 //! Kafka has compacted has gaps; the checkpoints; what the registry was before, kept beside it; the registry.
+//!
+//! Always true: as long as the registry is not written, the next start takes over again, and finds the same.
+//! Not done: a log that cannot be flushed holds nobody up: it is offline, and says so.
 
 use super::super::checkpoints::picked;
 use super::super::registry_file::{self, Contents, RegistryFile};

@@ -2,6 +2,7 @@
 //!
 //! Always true: a partition of which Kafka's checkpoints know an offset is not made anew: what it held is gone, and it stays
 //! offline.
+//! Not done: no folder is renamed or removed here; the start has done that ([`crate::topic::open`]).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,19 +1,23 @@
 """The binary under the names of Kafka's tools against those tools: the same flags, the same lines on stdout, the same exit code.
 
 Kafka's tools ask a Kafka 4.1; sendlog's under the same names ask that broker's twin, the broker under test. Commands go to
-both in the same order. What must differ between two brokers is replaced by a word, as in differential.py.
+both in the same order. What must differ between two brokers is replaced by a word, as in differential.py. Files are shown by
+both tools as well: what either broker has written, each file by Kafka's tool and by ours.
 By hand: tests/clients/run names
 
 Always true: stderr is not compared, as Kafka's has stacks and the lines of a logger.
 """
 
 import contextlib
+import difflib
+import re
 import shlex
 import subprocess
 
 from harness import install
 from harness.differential import TOOLS, Both, Side, comparable
 from harness.kafka import Kafka
+from harness.report import Failure
 from harness.tools import TOOL_SECONDS
 from harness.transcript import by_partition
 
@@ -43,14 +47,18 @@ def compare_names(report, launch, binary, home):
         offsets(both)
         groups(both)
         configs(both)
+        perf(both)
+        dump_logs(report, theirs, ours)
 
 
 class Theirs(Side):
     """Kafka and its tools in a JVM; what is printed on stdout."""
 
     def run(self, command, stdin, files):
-        tool, *args = shlex.split(command)
-        code, out, _ = self.execute(tool, [*args, "--bootstrap-server", self.broker.bootstrap], stdin)
+        tool, *args = shlex.split(command.replace("BROKER", self.broker.bootstrap))
+        if "BROKER" not in command:
+            args += ["--bootstrap-server", self.broker.bootstrap]
+        code, out, _ = self.execute(tool, args, stdin)
         return [f"exit code {code}", *sorted(comparable(out))]
 
     def execute(self, tool, args, stdin):
@@ -157,3 +165,84 @@ def configs(both):
     both(f"{default} --describe")
     both(f"{broker} --alter --delete-config log.retention.ms")
     both(f"{default} --alter --delete-config log.retention.ms")
+
+
+def perf(both):
+    produce = "kafka-producer-perf-test --topic perf --throughput -1"
+    props = "--producer-props bootstrap.servers=BROKER acks=1 linger.ms=5"
+    read = "kafka-consumer-perf-test --topic perf --messages 20003"
+    both("kafka-topics --create --topic perf")
+    both(f"{produce} --num-records 20000 --record-size 30 {props}", clean=without_rates)
+    both(f"{produce} --num-records 3 --payload-monotonic {props}", clean=without_rates)
+    both("kafka-console-consumer --topic perf --partition 0 --offset 20000 --max-messages 3")
+    both(f"{produce} --num-records 0 --record-size 30 {props}")
+    both(f"{produce} --num-records 10 --record-size 30 --payload-monotonic {props}")
+    both(f"{produce} --num-records 10 --record-size 30 --producer-props acks=2 bootstrap.servers=BROKER")
+    both(read, clean=without_rates)
+    both(f"{read} --hide-header --group perf-readers --fetch-size 1000000", clean=without_rates)
+    both(f"{read} --show-detailed-stats --reporting-interval 1", clean=kinds_of_lines)
+    both(f"{read} --group perf-readers --timeout 500", clean=without_rates)
+    both("kafka-consumer-perf-test --topic perf")
+
+
+def without_rates(*sides):
+    """Counts stay; times, and what is divided by them, become a letter."""
+
+    def without(line):
+        if re.match(r"\d+ records sent", line):
+            count, rest = line.split(" ", 1)
+            return f"{count} {without_numbers(rest)}"
+        cells = line.split(", ")
+        if len(cells) == 10 and cells[0][0].isdigit():
+            return ", ".join(cell if place in [2, 4] else without_numbers(cell) for place, cell in enumerate(cells))
+        return line
+
+    return ([without(line) for line in lines] for lines in sides)
+
+
+def without_numbers(text):
+    return re.sub(r"\b-?[\d.]+\d\b|\b\d\b|NaN|Infinity", "N", text)
+
+
+def kinds_of_lines(*sides):
+    """How many intervals there were is chance."""
+    return (sorted({without_numbers(line).replace("-N", "N") for line in lines}) for lines in sides)
+
+
+def dump_logs(report, theirs, ours):
+    """What both brokers have written, shown by both tools while the brokers run."""
+    transactions = ["--transactional-id", "names", "--transaction-duration-ms", "1"]
+    theirs.execute("kafka-topics", ["--create", "--topic", "marked", "--bootstrap-server", theirs.broker.bootstrap], "")
+    theirs.execute(
+        "kafka-producer-perf-test",
+        ["--topic", "marked", "--num-records", "50", "--record-size", "30", "--throughput", "1000", *transactions]
+        + ["--producer-props", f"bootstrap.servers={theirs.broker.bootstrap}"],
+        "",
+    )
+    options = ["", "--deep-iteration", "--print-data-log", "--print-data-log --skip-record-metadata"]
+    options += ["--index-sanity-check", "--verify-index-only", "--max-bytes 1000 --deep-iteration"]
+    for side in [theirs, ours]:
+        whose = "Kafka" if side is theirs else "the broker under test"
+        files = sorted(path for path in side.broker.data.glob("*-*/*") if path.suffix in SHOWN_FILES)
+        files = [path for path in files if not path.parent.name.startswith("__")]
+        for option in options:
+            with report.check(f"names: kafka-dump-log {option}: {len(files)} files of {whose}"):
+                compare_dumps(theirs, ours, ["--files", ",".join(map(str, files)), *option.split()])
+        commits = sorted(side.broker.data.glob("__consumer_offsets-*/*.log"))
+        with report.check(f"names: kafka-dump-log --offsets-decoder: {len(commits)} files of {whose}"):
+            compare_dumps(theirs, ours, ["--files", ",".join(map(str, commits)), "--offsets-decoder"])
+
+
+SHOWN_FILES = [".log", ".index", ".timeindex", ".txnindex", ".snapshot"]
+
+
+def compare_dumps(theirs, ours, args):
+    found = []
+    for side in [theirs, ours]:
+        code, out, _ = side.execute("kafka-dump-log", args, "")
+        found.append([f"exit code {code}", *out.splitlines()])
+    if found[0] != found[1]:
+        diff = "\n".join(difflib.unified_diff(*found, lineterm="", n=0))
+        raise Failure(f"printed by Kafka's tool (-) and by ours (+):\n{diff[:3000]}")
+    if len(found[0]) < 10:
+        raise Failure(f"it shows next to nothing: {found[0]}")
