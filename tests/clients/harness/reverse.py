@@ -1,6 +1,6 @@
 """The way back: sendlog starts on a directory that Apache Kafka 4.1 has filled, and everything is as it was.
 
-Stock clients fill Kafka (the load of graduate.py, and the 50 partitions of its offsets topic), which is stopped or killed under
+Stock clients fill Kafka (the load of graduate.py, a topic that Kafka compacts, the 50 partitions of its offsets topic), which is stopped or killed under
 an idempotent producer. sendlog serves the directory read-only, and leaves every file as it is; then it takes it over on
 Kafka's port: the producer and the group go on. It starts once more, goes back to Kafka by `sendlog graduate`, and comes
 again from there. What is asked of Kafka and of sendlog is the same list of questions (graduate.Graduation.ask).
@@ -12,10 +12,10 @@ Always true: look-ups by time of compressed batches may differ, as in graduate.p
 import contextlib
 import subprocess
 
-from harness import install, records, tools
+from harness import install, records, segments, tools
 from harness.adapter import Client, ClientError
 from harness.broker import ANY_PORT, START_SECONDS
-from harness.graduate import Graduation, expect_no_noise, expect_same_files, hashes
+from harness.graduate import MOVE_SECONDS, Graduation, expect_no_noise, expect_same_files, hashes
 from harness.groups import Groups, committed, expect_equal
 from harness.kafka import Kafka, free_port
 from harness.report import Failure
@@ -29,7 +29,9 @@ SETTINGS = {
     "metadata.log.max.record.bytes.between.snapshots": 4096,
     "log.initial.task.delay.ms": 500,
     "log.retention.check.interval.ms": 500,
+    "log.cleaner.backoff.ms": 500,
 }
+COMPACTED = {"cleanup.policy": "compact", "segment.bytes": 1_048_576, "min.cleanable.dirty.ratio": 0.01}
 
 
 def try_the_reverse(report, sendlog, launch, home):
@@ -60,6 +62,8 @@ class Reverse(Graduation):
         with self.check("Kafka starts once more"):
             self.broker.stop()
             self.begin_with_kafka(self.broker.bootstrap)
+        with self.check("Kafka compacts a topic"):
+            self.fill_compacted()
         before = self.ask()
         self.begin_to_flood()
         with self.check("Kafka ends"):
@@ -68,6 +72,7 @@ class Reverse(Graduation):
         with self.check("sendlog serves what Kafka has left"):
             self.start_sendlog(self.broker.bootstrap)
             self.compare(before, self.ask())
+            records.compare(self.compacted, self.read_compacted())
         self.go_on()
         before = self.ask()
         if self.how == "SIGTERM":
@@ -77,6 +82,7 @@ class Reverse(Graduation):
             self.broker.stop() if self.how == "SIGTERM" else self.broker.kill()
             self.start_sendlog(self.broker.bootstrap)
             self.compare(before, self.ask())
+            records.compare(self.compacted, self.read_compacted())
             self.broker.stop()
         with self.check("it is graduated, and Kafka has everything as it was"):
             self.controller = f"127.0.0.1:{free_port()}"
@@ -100,6 +106,34 @@ class Reverse(Graduation):
         # As long as a segment lies there whose records are all deleted, Kafka finds no time that is also in it.
         first = self.data / "rolled-0" / "00000000000000000000.log"
         eventually(lambda: not first.exists(), "Kafka has removed the segment whose records are deleted")
+
+    def fill_compacted(self):
+        """Ten keys, over and over, until Kafka has let go of most of them: the offsets of what is left have gaps."""
+        self.client.create("compacted", 1, **COMPACTED)
+        made = records.make([lambda i: (b"%d" % (i % 10), b"%d " % i + b"v" * 1000, [])], 3000)
+        self.client.produce("compacted", 0, "none", "all", [records.line(0, i, record) for i, record in enumerate(made)])
+
+        def is_compacted():
+            try:
+                count = self.count_compacted()
+                self.compacted = self.read_compacted() if count < 2000 else []
+                return len(self.compacted) == self.count_compacted()
+            except FileNotFoundError:  # a segment was just replaced
+                return False
+
+        eventually(is_compacted, "Kafka has compacted what it may", MOVE_SECONDS)
+
+    def read_compacted(self):
+        return self.client.consume("compacted", 0, "beginning", self.count_compacted())
+
+    def count_compacted(self):
+        count = 0
+        for segment in (self.data / "compacted-0").glob("*.log"):
+            data, at = segment.read_bytes(), 0
+            while at < len(data):
+                _, length, *_, records_in_batch = segments.HEADER.unpack_from(data, at)
+                count, at = count + records_in_batch, at + 12 + length
+        return count
 
     def begin_with_kafka(self, listen):
         self.broker = Kafka(self.data, self.home / "before.log", listen, SETTINGS)
@@ -126,6 +160,7 @@ class Reverse(Graduation):
     def look(self, before):
         with self.check("read-only: everything as it was, and no file changes"), self.read_only():
             self.compare(before, self.ask())
+            records.compare(self.compacted, self.read_compacted())
             expect_equal(before["committed", self.groups.group], committed(self.client, self.groups.group, self.groups.topic))
             for change in [
                 lambda: self.client.create("new", 1),
