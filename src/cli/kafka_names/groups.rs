@@ -2,7 +2,7 @@
 //!
 //! Always true: what Kafka's tool complains of on stdout and calls done (a group that is not there, one that has members) is
 //! complained of there, in Kafka's words, and called done.
-//! Not done: `--from-file`, `--export` and patterns of names.
+//! Not done: patterns of names, and groups of the newer types (`consumer`, `share`).
 
 use std::collections::BTreeMap;
 
