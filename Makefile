@@ -6,6 +6,9 @@
 # make torture       tries to lose data and to bring the broker down, for about an hour; the report is target/torture/report.md
 # make torture-short the same in the length of CI
 # make bench         each idea on and off, and the kernel's limits, measured on this machine: under five minutes
+# make lab           experiments: each asks what you expect, measures, and explains; make lab-3 or lab-sendfile for one of them
+# make lab-write     all of them without questions, into docs/lab
+# make lab-short     all of them for a moment, to see that they run
 # make bench-all     these at full length, Apache Kafka under the same loads, and how things scale: about an hour
 
 # make install       as root: the binary, its manual and completions, the systemd unit; PREFIX and DESTDIR as usual
@@ -14,7 +17,7 @@
 PREFIX ?= /usr/local
 MUSL := $(shell uname -m)-unknown-linux-musl
 
-.PHONY: run test test-clients test-service check lint audit bench bench-all install static torture torture-short torture-build schedules
+.PHONY: run test test-clients test-service check lint audit bench bench-all lab lab-short lab-write lab-build install static torture torture-short torture-build schedules
 
 run:
 	cargo run --release --quiet --locked -- server
@@ -50,6 +53,21 @@ bench-all:
 	./bench.sh ideas
 	./bench.sh kafka
 	./bench.sh scale
+
+lab: lab-build
+	target/release/examples/lab
+
+lab-short: lab-build
+	target/release/examples/lab --short --no-questions
+
+lab-write: lab-build
+	target/release/examples/lab --no-questions --write docs/lab
+
+lab-%: lab-build
+	target/release/examples/lab $*
+
+lab-build:
+	cargo build --release --quiet --locked --bin sendlog --example lab --example load --example limits
 
 install:
 	cargo build --release --quiet --locked

@@ -12,6 +12,7 @@ source bench/kafka.sh
 source bench/ideas.sh
 source bench/scale.sh
 source bench/client.sh
+source bench/names.sh
 
 print_help() {
     cat <<END
@@ -22,6 +23,7 @@ limits                what the kernel does without a broker, and how close the b
 kafka [CASE...]       the same load against sendlog and Apache Kafka $kafka_version, which it installs into target/bench;
                       needs Java 17 and Maven, and for librdkafka cc and pip
 client                the client library by itself and, where they can be had, librdkafka and Kafka's tools beside it
+names                 how long sendlog takes to answer under the names of Kafka's tools, and two of these tools themselves
 scale [--log-gb 'N...']  1 to 10,000 partitions and connections; logs of 1, 5 and 20 GB, or of the sizes that are named
 help                  this
 
@@ -65,7 +67,7 @@ prepare() {
 
 main() {
     case ${1:-help} in
-    ideas | limits | kafka | scale | client)
+    ideas | limits | kafka | scale | client | names)
         prepare
         "part_$1" "${@:2}"
         ;;

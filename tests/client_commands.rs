@@ -1,69 +1,12 @@
-//! The commands that ask a broker, as a shell sees them: stdout, stderr, exit code; and each example of each `--help`.
+//! The commands that ask a broker, as a shell sees them: stdout, stderr, exit code.
 
 mod broker;
 
-use std::io::Write;
 use std::process::{Command, Stdio};
-use std::thread;
 
 use broker::member::Member;
+use broker::shell::{fails, fill, ok, run, run_tool, run_words, OPEN};
 use broker::{command, scratch, Broker};
-use sendlog::cli::kafka_names::TOOLS;
-use sendlog::cli::COMMANDS;
-
-const OPEN: &[&str] = &["--topic", "orders:3", "--topic", "payments:1"];
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-/// Runs a command line against a broker; words are split at spaces.
-fn run(broker: &Broker, line: &str, stdin: &str) -> Ran {
-    let address = broker.address.to_string();
-    let words: Vec<&str> = line.split(' ').chain(["--bootstrap-server", &address]).collect();
-    run_words(&words, stdin)
-}
-
-fn run_words(words: &[&str], stdin: &str) -> Ran {
-    let folder = scratch();
-    finish(command(&folder, words), stdin)
-}
-
-fn finish(mut command: Command, stdin: &str) -> Ran {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (mut pipe, text) = (child.stdin.take().unwrap(), stdin.to_string());
-    // A command that is refused does not read it.
-    let feeder = thread::spawn(move || drop(pipe.write_all(text.as_bytes())));
-    let output = child.wait_with_output().unwrap();
-    feeder.join().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-/// What it prints; it has to succeed.
-fn ok(broker: &Broker, line: &str, stdin: &str) -> String {
-    let ran = run(broker, line, stdin);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}: {}", ran.out);
-    ran.out
-}
-
-/// What it says on stderr; it has to fail in this way.
-fn fails(broker: &Broker, line: &str, code: i32) -> String {
-    let ran = run(broker, line, "");
-    assert_eq!(ran.code, code, "{line}: {}{}", ran.out, ran.err);
-    assert!(ran.err.starts_with("sendlog: ") && ran.err.lines().count() == 1, "{line}: {}", ran.err);
-    ran.err
-}
-
-/// Ten records for each of `orders`, in partitions that are known.
-fn fill(broker: &Broker) {
-    for partition in 0..3 {
-        let lines: String = (0..10).map(|number| format!("k{number}:v{partition}{number}\n")).collect();
-        ok(broker, &format!("produce orders -K : -p {partition} -H a=1"), &lines);
-    }
-}
 
 #[test]
 fn topics_are_created_listed_described_altered_and_deleted() {
@@ -102,7 +45,7 @@ fn what_cannot_be_done_with_a_topic_is_said_and_the_rest_is_done() {
     assert_eq!(ok(&broker, "topics create orders --if-not-exists", ""), "");
     assert_eq!(ok(&broker, "topics delete nowhere --if-exists", ""), "");
     for (line, code, says) in [
-        ("topics delete nowhere", 1, "UNKNOWN_TOPIC_OR_PARTITION"),
+        ("topics delete nowhere", 1, "answers UNKNOWN_TOPIC_OR_PARTITION, code 3; create the topic first"),
         ("topics alter orders -p 2", 1, "INVALID_PARTITIONS"),
         ("topics alter orders", 2, "give --partitions, --config or --delete-config"),
         ("topics create x -c y", 2, "--config y: there is no =; write NAME=VALUE"),
@@ -128,6 +71,7 @@ fn a_wrong_word_is_answered_with_the_right_ones() {
             &["topics", "lst"],
             "sendlog topics has no command 'lst': write one of list, create, describe, alter, delete",
         ),
+        (&["perf"], "sendlog perf needs the name of a command: write one of produce, consume"),
         (&["groups", "list", "--no"], "Unrecognized option: 'no': --help lists the options"),
     ] {
         let ran = run_words(words, "");
@@ -352,17 +296,6 @@ fn offsets_are_found_by_place_and_by_time() {
     assert_eq!(none, "{\"topic\":\"payments\",\"partition\":0,\"offset\":null,\"timestamp\":null}\n");
 }
 
-/// Runs one of Kafka's tools, which is a link to the binary.
-fn run_tool(broker: &Broker, line: &str, stdin: &str) -> Ran {
-    let folder = scratch();
-    let (tool, arguments) = line.split_once(' ').unwrap();
-    let link = folder.path().join(tool);
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sendlog"), &link).unwrap();
-    let mut command = Command::new(link);
-    command.args(arguments.split(' ')).args(["--bootstrap-server", &broker.address.to_string()]);
-    finish(command, stdin)
-}
-
 /// `tests/clients/run names` compares all of it with Kafka's own.
 #[test]
 fn under_the_names_of_kafkas_tools_it_prints_what_they_print() {
@@ -403,55 +336,4 @@ fn under_the_names_of_kafkas_tools_it_prints_what_they_print() {
         let ran = run_tool(&broker, line, stdin);
         assert_eq!((ran.code, ran.out.as_str()), (code, wanted), "{line}: {}", ran.err);
     }
-}
-
-/// Each in a shell, as it is written, on a broker that has what it speaks of.
-#[test]
-fn every_example_of_every_help_works() {
-    let mut tried = 0;
-    for command in COMMANDS.iter().flat_map(|command| std::iter::once(command).chain(command.subcommands)) {
-        let asks_broker = command.all_flags().any(|flag| flag.name == "bootstrap-server");
-        for example in command.examples.iter().filter(|_| asks_broker) {
-            try_example(command.name, example);
-            tried += 1;
-        }
-    }
-    for tool in TOOLS {
-        tool.examples.iter().for_each(|example| try_example(tool.name, example));
-        tried += tool.examples.len();
-    }
-    assert!(tried > 30, "{tried}");
-}
-
-fn try_example(command_name: &str, example: &str) {
-    let broker = Broker::start();
-    if command_name != "topics create" && command_name != "kafka-topics" {
-        ok(&broker, "topics create orders payments refunds -p 3", "");
-        fill(&broker);
-        ok(&broker, "produce payments", "a\nb\n");
-    }
-    if command_name.contains("groups") {
-        ok(&broker, "consume orders --group billing --from start --exit", "");
-    }
-    let address = broker.address.to_string();
-    let folder = scratch();
-    let binary = env!("CARGO_BIN_EXE_sendlog");
-    // Kafka's tools are found on the PATH, as links to the binary.
-    let links = TOOLS.iter().map(|tool| format!("ln -s '{binary}' {}.sh; ", tool.name)).collect::<String>();
-    let function = match example.contains("--bootstrap-server") {
-        true => format!("sendlog() {{ '{binary}' \"$@\"; }}; {links} PATH=.:$PATH"),
-        false => format!("sendlog() {{ '{binary}' \"$@\" --bootstrap-server {address}; }}"),
-    };
-    let mut shell = Command::new("sh");
-    let script = format!("{function}\n{}", example.replace("127.0.0.1:9092", &address));
-    shell.args(["-c", &script]).current_dir(folder.path());
-    let ran = finish(shell, "");
-    let remark = Some("Processed a total of 10 messages\n").filter(|_| command_name == "kafka-console-consumer");
-    let remark = remark
-        .or(Some("\nConsumer group 'billing' has no active members.\n")
-            .filter(|_| command_name == "kafka-consumer-groups"));
-    assert_eq!((ran.code, ran.err.as_str()), (0, remark.unwrap_or_default()), "{example}: {}", ran.out);
-    let is_silent =
-        command_name.ends_with("produce") && !example.contains("--verbose") || command_name.ends_with("-producer");
-    assert_eq!(ran.out.is_empty(), is_silent, "{example}");
 }

@@ -40,6 +40,7 @@ fn help_names_every_command_and_each_has_its_own() {
         "groups",
         "configs",
         "offsets",
+        "perf",
         "disk",
         "dump-log",
         "graduate",

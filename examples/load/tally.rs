@@ -3,11 +3,12 @@
 //! ```text
 //! records/s=  MB/s=  wire_MB/s=  p50_us=  p99_us=  p99.9_us=  max_us=
 //! requests/s=  requests=  records=  wire_bytes=  seconds=
-//! and of a broker on this machine, if its process is named:  cpu_s/GB=  rss_MB=  rss_max_MB=
+//! and of a broker on this machine, if its process is named:  cpu_s/GB=  own_cpu_s/GB=  rss_MB=  rss_max_MB=
 //! ```
 //!
 //! MB/s is 10^6 bytes of record values in a second. wire_MB/s counts what crosses the wire in the direction of the
-//! load: whole requests to produce, whole answers to fetch, sizes included. A GB of cpu_s/GB is 10^9 such bytes.
+//! load: whole requests to produce, whole answers to fetch, sizes included. A GB of cpu_s/GB is 10^9 such bytes;
+//! own_cpu_s/GB is the processor time of the load generator.
 //!
 //! Always true: a request's latency runs from before its first byte is sent until its answer has been read.
 
@@ -59,19 +60,25 @@ impl Tally {
 pub struct Broker {
     pid: u32,
     cpu_before: f64,
+    own_cpu_before: f64,
 }
 
 impl Broker {
     pub fn at_start(pid: u32) -> Result<Option<Broker>> {
         match pid {
             0 => Ok(None),
-            pid => Ok(Some(Broker { pid, cpu_before: cpu_seconds(pid)? })),
+            pid => {
+                let (cpu_before, own_cpu_before) = (cpu_seconds(pid)?, cpu_seconds(std::process::id())?);
+                Ok(Some(Broker { pid, cpu_before, own_cpu_before }))
+            }
         }
     }
 
     pub fn words(&self, wire_bytes: u64) -> Result<String> {
-        let cpu_per_gb = (cpu_seconds(self.pid)? - self.cpu_before) / wire_bytes as f64 * 1e9;
-        Ok(format!(" cpu_s/GB={cpu_per_gb:.3}{}", memory_words(self.pid)?))
+        let per_gb = |seconds: f64| seconds / wire_bytes as f64 * 1e9;
+        let cpu = per_gb(cpu_seconds(self.pid)? - self.cpu_before);
+        let own_cpu = per_gb(cpu_seconds(std::process::id())? - self.own_cpu_before);
+        Ok(format!(" cpu_s/GB={cpu:.3} own_cpu_s/GB={own_cpu:.3}{}", memory_words(self.pid)?))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Always true: nothing is measured here, and the same results give the same files.
 
 mod number;
+mod picture;
 mod plot;
 mod results;
 mod tables;

@@ -13,6 +13,7 @@ use crate::target::Target;
 /// Key, heading. The first one that a table has is shown with its spread, and compared.
 const COLUMNS: &[(&str, &str)] = &[
     ("open_ms", "ms to open"),
+    ("answered_ms", "ms to answer"),
     ("connected_ms", "ms to connect"),
     ("woken_ms", "ms to wake all"),
     ("records/s", "records/s"),

@@ -9,6 +9,7 @@
 mod connections;
 mod flips;
 mod frames;
+mod fuzz;
 mod history;
 mod images;
 mod kill;
@@ -16,6 +17,7 @@ mod load;
 mod power;
 mod process;
 mod report;
+mod restart;
 mod soak;
 mod sweep;
 mod trial;
@@ -33,8 +35,18 @@ use std::time::{Duration, Instant};
 use trial::{Outcome, Part, Trial};
 
 /// In the order in which they run, but for those that run beside the others.
-const PARTS: &[Part] =
-    &[kill::PART, power::PART, images::PART, sweep::PART, flips::PART, frames::PART, connections::PART, soak::PART];
+const PARTS: &[Part] = &[
+    kill::PART,
+    power::PART,
+    images::PART,
+    sweep::PART,
+    flips::PART,
+    frames::PART,
+    restart::PART,
+    connections::PART,
+    soak::PART,
+    fuzz::PART,
+];
 
 const USAGE: &str = "Usage: torture [--long] [--seed N] [--amount N] [--report FILE] [PART...]
 

@@ -18,7 +18,7 @@ mod environment;
 mod ignored;
 mod overrides;
 mod page;
-mod properties;
+pub mod properties;
 mod synonyms;
 mod table;
 

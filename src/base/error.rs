@@ -43,12 +43,13 @@ impl Error {
         Error::Corrupt { path: path.into(), what: what.into() }
     }
 
-    /// What a client is told: the reason, but not where the broker keeps its files.
-    pub fn for_client(&self) -> String {
+    /// What a client is told beside the code, if there is more to say: the reason, but not where the broker keeps its
+    /// files. With none, clients have a sentence of their own for the code.
+    pub fn for_client(&self) -> Option<String> {
         match self {
-            Error::Rejected { why, .. } if !why.is_empty() => why.to_string(),
-            Error::RejectedRecords { why, .. } => why.to_string(),
-            _ => self.code().to_string(),
+            Error::Rejected { why, .. } if !why.is_empty() => Some(why.to_string()),
+            Error::RejectedRecords { why, .. } => Some(why.to_string()),
+            _ => None,
         }
     }
 

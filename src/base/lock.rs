@@ -9,6 +9,7 @@
 //!   changes, until a start reads from the disk what is true (`Partition::lock`, `group::Entry`, `TopicRegistry`).
 //!
 //! Always true: nobody waits for a lock's holder that has panicked, and no panic is passed on by a lock.
+//! Not done: no order of locks is kept here; each lock's comment says its place.
 
 use std::sync::PoisonError;
 use std::time::Duration;

@@ -6,6 +6,7 @@
 //!
 //! Always true: in every other build these are the standard library's own types. Counters and what is set once stay with
 //! the standard library: nobody waits for them.
+//! Not done: nothing is added to the locks; [`super::lock`] says what a panic under one means.
 
 #[cfg(all(test, sendlog_shuttle))]
 pub use shuttle::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -1,6 +1,7 @@
 //! The numbers that must not be swapped, and the range of a file that log and server hand to each other.
 //!
 //! Always true: an [`Offset`] counts records, a [`Position`] counts bytes of one segment file.
+//! Not done: no checks of range: a number from outside is judged where it comes in.
 
 use std::fmt;
 use std::fs::File;

@@ -1,5 +1,6 @@
 //! A moment as people write it: `2026-11-25T21:40:00.123Z` (RFC 3339, UTC).
 //!
+//! Always true: a date and its day since 1970 are each other's inverse, also before 1970.
 //! Not done: no time zones and no leap seconds, like the clock that the milliseconds come from.
 
 const DAY_MS: i64 = 86_400_000;

@@ -2,6 +2,10 @@
 //!
 //! Kafka's `Uuid.java`: all zero means "none", and ids whose text starts with `-` are avoided,
 //! since tools would take them for options.
+//!
+//! Always true: a text that parses prints as itself; a random id is neither zero nor one that a tool takes for an
+//! option.
+//! Not done: no versions and variants of RFC 9562: to Kafka an id is 16 bytes.
 
 use std::fmt;
 

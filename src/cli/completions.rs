@@ -2,6 +2,7 @@
 //!
 //! Always true: a command or a flag that is in the table is offered, and nothing else; a flag that takes a directory or a
 //! file is followed by names of those, `--set` by the keys.
+//! Not done: no broker and no directory is asked for names of topics.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! `sendlog configs`: describe and alter the configs of topics and brokers.
 //!
 //! Always true: a change is made whole or not at all, by the broker.
+//! Not done: keys and values are judged by the broker alone.
 
 use getopts::Matches;
 

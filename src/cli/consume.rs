@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use getopts::Matches;
@@ -16,11 +15,9 @@ use crate::base::TopicPartition;
 use crate::cli::flags::{Flag, Takes};
 use crate::cli::format::RecordFormat;
 use crate::cli::place::{partitions, Place};
-use crate::cli::remote::{end, names, number, reach, settings, usage, Done, Failure, BROKER};
+use crate::cli::remote::{end, names, number, reach, settings, usage, watch_signals, Done, Failure, BROKER};
 use crate::cli::Command;
 use crate::client::{Admin, Batch, Consumer, ConsumerSettings, OffsetReset, OffsetSpec};
-use crate::os::signals;
-use crate::server::threads;
 
 pub const COMMAND: Command = Command {
     name: "consume",
@@ -176,25 +173,10 @@ fn reset(from: Option<Place>, in_group: bool) -> Result<OffsetReset, Failure> {
     }
 }
 
-fn ends(admin: &mut Admin, chosen: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
+/// Where partitions end now.
+pub fn ends(admin: &mut Admin, chosen: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>, Failure> {
     let listed = admin.list_offsets(chosen, OffsetSpec::Latest)?;
     listed.into_iter().map(|(partition, end)| Ok((partition, end?.offset))).collect()
-}
-
-/// Set by the first signal; the second one ends the process at once.
-fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
-    signals::block();
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = stop.clone();
-    let watch = move || {
-        signals::wait();
-        asked.store(true, Ordering::Relaxed);
-        signals::wait();
-        std::process::exit(1);
-    };
-    threads::start("signals", threads::STACK_BYTES, watch)
-        .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
-    Ok(stop)
 }
 
 fn print_all(
@@ -252,15 +234,17 @@ fn print(batch: &Batch, format: &RecordFormat, limits: &mut Limits, out: &mut Ve
 
 impl Limits {
     fn are_reached(&self, consumer: &Consumer) -> bool {
-        let at_end = |ends: &BTreeMap<TopicPartition, i64>| {
-            let assigned = consumer.assignment();
-            let is_at_end = |partition: &TopicPartition| {
-                let end = ends.get(partition).copied().unwrap_or(0);
-                consumer.position(partition).is_some_and(|at| at >= end)
-            };
-            !assigned.is_empty() && assigned.iter().all(is_at_end)
-        };
         let is_tired = self.patience.is_some_and(|patience| self.last.elapsed() >= patience);
-        self.records_left == 0 || is_tired || self.ends.as_ref().is_some_and(at_end)
+        self.records_left == 0 || is_tired || self.ends.as_ref().is_some_and(|ends| is_at(ends, consumer))
     }
+}
+
+/// Whether a consumer has read its partitions as far as that.
+pub fn is_at(ends: &BTreeMap<TopicPartition, i64>, consumer: &Consumer) -> bool {
+    let assigned = consumer.assignment();
+    let is_at_end = |partition: &TopicPartition| {
+        let end = ends.get(partition).copied().unwrap_or(0);
+        consumer.position(partition).is_some_and(|at| at >= end)
+    };
+    !assigned.is_empty() && assigned.iter().all(is_at_end)
 }

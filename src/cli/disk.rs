@@ -2,6 +2,7 @@
 //!
 //! Always true: it only looks, beside a running broker as well; what it says comes from what retention goes by
 //! ([`crate::topic::disk`]). Times are UTC.
+//! Not done: nothing is deleted, and a running broker is not asked.
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};

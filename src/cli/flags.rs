@@ -1,4 +1,8 @@
 //! A command's options as data: getopts parses by them, `--help`, the manual and completions list them.
+//!
+//! Always true: what is parsed is what is listed; a word that a command does not know is refused with the cause and the
+//! mend, never ignored.
+//! Not done: values are judged by the commands.
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Always true: keys and values come out byte for byte in a format string; in JSON bytes that are no UTF-8 are replaced.
+//! Not done: no schemas: bytes are bytes.
 
 use std::io::Write;
 

@@ -2,6 +2,7 @@
 //!
 //! Always true: what would keep Kafka from starting is said before anything is changed, and `--dry-run` changes nothing.
 //! After a stop that was not clean the directory is first recovered, as a start of the broker does it.
+//! Not done: there is no way back in here: what Kafka has written since is Kafka's.
 
 use std::process::ExitCode;
 

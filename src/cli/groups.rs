@@ -1,6 +1,7 @@
 //! `sendlog groups`: list, describe with lag, reset offsets, delete.
 //!
 //! Always true: `reset-offsets` changes nothing without `--execute`, as Kafka's tool.
+//! Not done: groups of type `consumer` (KIP-848), which this broker does not have.
 
 use getopts::Matches;
 

@@ -23,7 +23,7 @@ pub fn parse_topic(text: &str) -> Result<WantedTopic> {
     let bad =
         |why: String| Error::unusable(format!("--topic {text}: {why}"), "write NAME:PARTITIONS, such as orders:3");
     let (name, count) = text.rsplit_once(':').ok_or_else(|| bad("the number of partitions is missing".to_string()))?;
-    name::check(name).map_err(|error| bad(error.for_client()))?;
+    name::check(name).map_err(|error| bad(error.for_client().unwrap_or_default()))?;
     let partition_count = count.parse().map_err(|_| bad(format!("'{count}' is not a number of partitions")))?;
     Ok(WantedTopic { name: name.to_string(), partition_count })
 }

@@ -1,4 +1,7 @@
 //! `sendlog man`: the manual page, made from the tables of commands and of keys (man-pages(7), groff_man(7)).
+//!
+//! Always true: every command, flag and key of the tables is in it, and nothing else.
+//! Not done: one page for all commands, none for each.
 
 use std::process::ExitCode;
 

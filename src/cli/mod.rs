@@ -1,13 +1,17 @@
 //! The command line: one file per command, and their table, from which `--help`, the manual and shell completions come.
 //!
-//! `server`, `disk`, `dump-log` and `graduate` work on this machine's files; the others ask a broker, through [`crate::client`]
+//! `server`, `disk`, `dump-log`, `explain` and `graduate` work on this machine's files; the others ask a broker, through [`crate::client`]
 //! ([`remote`] has what they share).
+//!
+//! Always true: a command that is not in the table does not exist; help, manual and completions cannot forget one.
+//! Not done: nothing is asked back: a command does what its words say, or ends and says why not.
 
 mod completions;
 mod configs;
 mod consume;
 pub mod disk;
 pub mod dump_log;
+mod explain;
 mod flags;
 mod format;
 pub mod graduate;
@@ -17,11 +21,13 @@ pub mod kafka_names;
 mod manual;
 mod offsets;
 mod options;
+mod perf;
 mod place;
 mod produce;
 mod remote;
 pub mod server;
 mod table;
+mod tap;
 mod topics;
 mod units;
 
@@ -58,8 +64,11 @@ pub const COMMANDS: &[Command] = &[
     groups::COMMAND,
     configs::COMMAND,
     offsets::COMMAND,
+    perf::COMMAND,
     disk::COMMAND,
+    tap::COMMAND,
     dump_log::COMMAND,
+    explain::COMMAND,
     graduate::COMMAND,
     completions::COMMAND,
     manual::COMMAND,

@@ -1,4 +1,7 @@
 //! `sendlog offsets`: where partitions begin and end, and what offset a time has.
+//!
+//! Always true: a partition that cannot be asked has a line on stderr, and the others are shown.
+//! Not done: nothing is changed; `sendlog groups reset-offsets` does that for a group.
 
 use getopts::Matches;
 

@@ -1,6 +1,7 @@
 //! Options that commands share: where the configuration comes from.
 //!
 //! Always true: the command line wins over the environment, and that over the file, in any order.
+//! Not done: no key is known here; [`Config`] judges them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -11,6 +11,7 @@
 //! ```
 //!
 //! Always true: what is found lies between a log's start and its end, both included.
+//! Not done: no time zones: a date without one is UTC too.
 
 use crate::base::{date, day, TopicPartition};
 use crate::cli::remote::{usage, Failure};

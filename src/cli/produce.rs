@@ -76,6 +76,22 @@ pub struct Rules<'a> {
     pub separator: Option<Vec<u8>>,
     pub headers: Vec<(String, String)>,
     pub empty_is_null: bool,
+    /// How headers stand at the beginning of a line, if they do.
+    pub line_headers: Option<LineHeaders>,
+    /// A line without what should separate its parts is an error.
+    pub is_strict: bool,
+    /// What stands for null.
+    pub null_marker: Option<Vec<u8>>,
+}
+
+/// `name:value,name:value` and a tab, or other separators.
+pub struct LineHeaders {
+    /// Behind all of them.
+    pub delimiter: Vec<u8>,
+    /// Between two of them.
+    pub separator: Vec<u8>,
+    /// Between name and value.
+    pub key_separator: Vec<u8>,
 }
 
 fn produce(matches: &Matches) -> Done {
@@ -95,6 +111,9 @@ fn produce(matches: &Matches) -> Done {
         separator,
         headers: pairs(matches, "header")?,
         empty_is_null: matches.opt_present("null"),
+        line_headers: None,
+        is_strict: false,
+        null_marker: None,
     };
     rules.send(wanted, matches.opt_present("verbose"))
 }
@@ -103,7 +122,11 @@ fn send_all(wanted: ProducerSettings, rules: &Rules, is_verbose: bool) -> Done {
     drop(reach(wanted.client.clone())?);
     let producer = Producer::new(wanted).map_err(|error| Failure::Usage(error.to_string()))?;
     let mut sent = Sent { open: VecDeque::new(), count: 0, is_verbose };
-    let done = send_lines(&producer, rules, &mut sent).and_then(|()| sent.settle(0));
+    let done = send_lines(&producer, rules, &mut sent).and_then(|()| {
+        // Nobody waits for more to come; what goes wrong is told with its line.
+        let _ = producer.flush();
+        sent.settle(0)
+    });
     // What is still open is known now, or the line above has told of an error.
     let closed = producer.close();
     done.and_then(|()| Ok(closed?))
@@ -134,7 +157,11 @@ fn send_lines(producer: &Producer, rules: &Rules, sent: &mut Sent) -> Done {
         if line.last() == Some(&b'\n') {
             line.pop();
         }
-        let delivery = producer.send(&rules.record(&line, &headers))?;
+        let mut own = headers.clone();
+        let (key, value) = rules.split(&line, sent.count + 1, &mut own)?;
+        let Rules { topic, partition, .. } = *rules;
+        let record = Record { topic, partition, timestamp_ms: None, key, value, headers: &own };
+        let delivery = producer.send(&record)?;
         sent.push(delivery)?;
         if shows_progress && sent.count.is_multiple_of(1024) && Instant::now() >= next_progress {
             next_progress += PROGRESS;
@@ -150,19 +177,63 @@ impl Rules<'_> {
         send_all(wanted, self, is_verbose)
     }
 
-    fn record<'a>(&'a self, line: &'a [u8], headers: &'a [Header<'a>]) -> Record<'a> {
-        let (key, value) = match self.separator.as_deref().and_then(|separator| split(line, separator)) {
-            Some((key, value)) => (Some(key), value),
-            None => (None, line),
+    /// Key and value of a line; the headers that stand in it are added to those that all records have.
+    #[allow(clippy::type_complexity)]
+    fn split<'a>(
+        &self,
+        line: &'a [u8],
+        number: u64,
+        headers: &mut Vec<Header<'a>>,
+    ) -> Result<(Option<&'a [u8]>, Option<&'a [u8]>), Failure> {
+        let missing = |what: &str| {
+            let line = one_line(&String::from_utf8_lossy(line));
+            Failure::Failed(format!("No {what} found on line number {number}: '{line}'"))
         };
-        Record {
-            topic: self.topic,
-            partition: self.partition,
-            timestamp_ms: None,
-            key,
-            value: Some(value).filter(|value| !(self.empty_is_null && value.is_empty())),
-            headers,
+        let null = |bytes: &'a [u8]| Some(bytes).filter(|bytes| self.null_marker.as_deref() != Some(*bytes));
+        let mut rest = line;
+        if let Some(rules) = &self.line_headers {
+            match split(rest, &rules.delimiter) {
+                Some((found, after)) => {
+                    rest = after;
+                    if let Some(found) = null(found) {
+                        rules.read(found, headers, null).ok_or_else(|| missing("header key separator"))?;
+                    }
+                }
+                None if self.is_strict => return Err(missing("headers delimiter")),
+                None => {}
+            }
         }
+        let key = match &self.separator {
+            None => None,
+            Some(separator) => match split(rest, separator) {
+                Some((key, after)) => {
+                    rest = after;
+                    null(key)
+                }
+                None if self.is_strict => return Err(missing("key separator")),
+                None => None,
+            },
+        };
+        Ok((key, null(rest).filter(|value| !(self.empty_is_null && value.is_empty()))))
+    }
+}
+
+impl LineHeaders {
+    /// None: a header without what stands between name and value, or with a name that is no text.
+    fn read<'a>(
+        &self,
+        text: &'a [u8],
+        headers: &mut Vec<Header<'a>>,
+        null: impl Fn(&'a [u8]) -> Option<&'a [u8]>,
+    ) -> Option<()> {
+        let mut rest = Some(text);
+        while let Some(all) = rest {
+            let (pair, after) = split(all, &self.separator).map_or((all, None), |(pair, after)| (pair, Some(after)));
+            let (name, value) = split(pair, &self.key_separator)?;
+            headers.push(Header { name: std::str::from_utf8(name).ok()?, value: null(value) });
+            rest = after;
+        }
+        Some(())
     }
 }
 

@@ -4,8 +4,11 @@
 //! wrong and nobody was asked.
 //!
 //! Always true: whatever is not done has a line on stderr that says why and, where that is known, what to do.
+//! Not done: no secrets: there is no authentication to have them for.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use getopts::Matches;
 
@@ -13,6 +16,8 @@ use crate::cli::complain;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::table::Format;
 use crate::client::{Admin, ClientSettings, Each, Error, Result as Answer};
+use crate::os::signals;
+use crate::server::threads;
 
 pub const BROKER: &[Flag] = &[
     Flag {
@@ -113,6 +118,22 @@ pub fn reach(client: ClientSettings) -> Result<Admin, Failure> {
         Error::Invalid { .. } => Failure::Usage(error.to_string()),
         other => other.into(),
     })
+}
+
+/// Set by the first signal; the second one ends the process at once.
+pub fn watch_signals() -> Result<Arc<AtomicBool>, Failure> {
+    signals::block();
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    let watch = move || {
+        signals::wait();
+        asked.store(true, Ordering::Relaxed);
+        signals::wait();
+        std::process::exit(1);
+    };
+    threads::start("signals", threads::STACK_BYTES, watch)
+        .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
+    Ok(stop)
 }
 
 pub fn format(matches: &Matches) -> Result<Format, Failure> {

@@ -3,6 +3,7 @@
 //! Always true: `listening on HOST:PORT` is printed on stdout when the broker is ready to serve, and only then; it is the
 //! first line, and one for each further listener follows.
 //! Exit codes: 0 after a clean stop, 1 when something went wrong on the way down, 2 when it could not start.
+//! Not done: it does not become a daemon; that is for whoever starts it.
 
 use std::io;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
 use crate::cli::{options, say, Command};
-use crate::os::{fs, signals};
+use crate::os::{fs, memory, signals};
 use crate::server::{log_lines, threads, Server, WantedTopic};
 
 pub const COMMAND: Command = Command {
@@ -48,6 +49,12 @@ const FLAGS: &[Flag] = &[
         name: "ephemeral",
         takes: Takes::Nothing,
         doc: "keep the data in a scratch directory, removed at exit; nothing is synced",
+    },
+    Flag {
+        short: "",
+        name: "read-only",
+        takes: Takes::Nothing,
+        doc: "serve the data as it is, sendlog's or Kafka's, and change nothing in it (key: read.only)",
     },
     Flag {
         short: "",
@@ -93,6 +100,7 @@ fn main(matches: &Matches) -> ExitCode {
         say(&format!("sendlog {}\n", env!("CARGO_PKG_VERSION")));
         return ExitCode::SUCCESS;
     }
+    memory::limit_arenas();
     match plan(matches) {
         Ok(plan) => match plan.print {
             None => run(plan),
@@ -113,6 +121,15 @@ fn plan(matches: &Matches) -> Result<Plan> {
     let listen = matches.opt_strs("listen");
     if !listen.is_empty() {
         config.set("listeners", &listen.join(","), Source::CommandLine)?;
+    }
+    if matches.opt_present("read-only") {
+        if matches.opt_present("ephemeral") {
+            return Err(Error::unusable("--ephemeral and --read-only contradict each other", "give one of them"));
+        }
+        config.set("read.only", "true", Source::CommandLine)?;
+    }
+    if config.flag("read.only") {
+        config.set("flush.mode", "os", Source::CommandLine)?; // nothing to flush
     }
     let scratch = matches.opt_present("ephemeral").then(Scratch::new);
     if let Some(scratch) = &scratch {

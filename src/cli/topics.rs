@@ -1,6 +1,7 @@
 //! `sendlog topics`: list, create, describe, alter, delete.
 //!
 //! Always true: several topics can be named; what the broker refuses for one is said, and the others are done.
+//! Not done: no reassignment and no replicas: this broker has one of each.
 
 use getopts::Matches;
 

@@ -1,6 +1,7 @@
 //! Bytes and times as people read them.
 //!
 //! Always true: a time is UTC, in the proleptic Gregorian calendar.
+//! Not done: no rounding that hides: below 1 KiB bytes are exact.
 
 use crate::base::date;
 

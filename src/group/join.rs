@@ -1,6 +1,7 @@
 //! Joining a group: new members, static ones that come back, and members that join again (KIP-345, KIP-394).
 //!
 //! Always true: a member that waits in a join is in the table of members; its answer names the generation it is part of.
+//! Not done: no clock and no thread: [`super::waits`] answers, the server waits.
 
 use crate::base::{limits, ErrorCode, Result};
 use crate::group::member::{self, Joining, Member, Pending, Waits};

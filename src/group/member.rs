@@ -1,6 +1,7 @@
 //! A member of a group: what it said when it joined, and what it waits for.
 //!
 //! Always true: metadata and assignment are the client's bytes; [`super::subscription`] alone looks into them.
+//! Not done: it decides nothing; [`super::state`] does.
 
 use crate::base::{limits, ErrorCode, Result};
 

@@ -1,6 +1,7 @@
 //! What members ask of the group that they are in: sync, heartbeat, leave, and whether they may commit.
 //!
 //! Always true: a request under an old generation, an old member id or a fenced instance id changes nothing.
+//! Not done: joining, which is in [`super::join`].
 
 use crate::base::ErrorCode;
 use crate::group::member::{self, Waits};

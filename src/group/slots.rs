@@ -5,6 +5,7 @@
 //!
 //! Always true: what is published comes from the record that lies furthest in the log of those on the disk; after a
 //! tombstone nothing that was appended before it appears again.
+//! Not done: nothing is written or flushed here.
 
 use std::collections::BTreeMap;
 

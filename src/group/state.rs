@@ -259,6 +259,7 @@ impl Group {
         }
     }
 
+    // tour: try-complete-join
     /// Begins the next generation if everybody is there, or their time is up.
     pub(super) fn try_complete_join(&mut self, now_ms: i64) {
         if self.state != State::PreparingRebalance {
@@ -279,6 +280,7 @@ impl Group {
             _ => {}
         }
     }
+    // end
 
     /// The next generation begins with those who are here; dynamic members that did not come back are out.
     fn complete_join(&mut self, now_ms: i64) {

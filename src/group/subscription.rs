@@ -4,6 +4,7 @@
 //! i16 length and text (Kafka's `ConsumerProtocolSubscription`). What follows differs by version and is not read.
 //!
 //! Always true: bytes that are not of this form are no error; nothing is known of them.
+//! Not done: partitions that a member names, racks and user data are not read.
 
 use std::collections::BTreeSet;
 

@@ -2,6 +2,7 @@
 //!
 //! Always true: a member has one request that waits at the most; a second one takes its place, and the first is told to
 //! join again. Each ticket is answered once, or abandoned.
+//! Not done: nobody sleeps here: a ticket is answered, and the server wakes its thread.
 
 use crate::base::ErrorCode;
 use crate::group::member::{Ticket, Waits};

@@ -5,6 +5,7 @@
 //!
 //! Always true: a file that exists is whole; it was renamed into place. One that cannot be read counts as missing,
 //! with a log line: recovery then looks further back.
+//! Not done: no checksum, as in Kafka; that of the log starts is kept beside them by the topic layer.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -66,6 +66,7 @@ impl Flush {
             if let Some(code) = state.closed {
                 return Err(Error::rejected(code, "the partition went away while a flush was waited for"));
             }
+            // tour: group-commit
             if state.is_running {
                 state = self.ended.sleep(state);
                 continue;
@@ -84,6 +85,7 @@ impl Flush {
             }
             state = self.end(end.offset, &result);
             result?;
+            // end
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Always true: the caller has flushed up to the new start and made its checkpoint durable, so that a start in between
 //! finds the same log. Bytes that are being sent stay readable: the sender holds the open file.
+//! Not done: no decision how far: retention, the cap or a client says so.
 
 use std::path::PathBuf;
 

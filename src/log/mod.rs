@@ -104,6 +104,7 @@ impl Log {
         LogEnd { offset: self.end_offset, segment: active.base_offset(), position: active.size() }
     }
 
+    // tour: append
     /// Stamps checked batches with their places and appends them with one write: as many as go into one segment, and at
     /// least one.
     ///
@@ -127,6 +128,7 @@ impl Log {
         self.end_offset = next;
         Ok(Appended { first, last: next - 1, batches: count, rolled })
     }
+    // end
 
     /// Closes the active segment and begins the next one at the log end.
     ///

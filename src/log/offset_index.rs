@@ -39,6 +39,7 @@ impl OffsetIndexView {
         Ok(parse(base, self.get(number)?))
     }
 
+    // tour: find-entry
     /// The number of the last entry whose batch ends at or before `offset`.
     pub fn find(&self, base: Offset, offset: Offset) -> Result<Option<u32>> {
         let Some(last) = self.count().checked_sub(1) else { return Ok(None) };
@@ -48,6 +49,7 @@ impl OffsetIndexView {
         let after = self.partition_point(guess, |bytes| parse(base, bytes).last_offset <= offset)?;
         Ok(after.checked_sub(1))
     }
+    // end
 }
 
 fn parse(base: Offset, bytes: [u8; SIZE]) -> OffsetEntry {

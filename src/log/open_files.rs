@@ -4,6 +4,7 @@
 //!
 //! Always true: a file with unflushed bytes keeps the descriptor it was written through, since that is the one
 //! that a failed sync is reported to. Closing only drops our reference; a reader's own one keeps its file open.
+//! Not done: no limit on readers: a file that is being sent stays open for its reader.
 
 use std::collections::VecDeque;
 use std::fs::File;

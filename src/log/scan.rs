@@ -40,16 +40,23 @@ pub struct Scan<'a> {
     end: Position,
     expected: Offset,
     window: Window,
+    has_gaps: bool,
 }
 
 impl<'a> Scan<'a> {
     /// Scans from `start`, where a batch begins, to `end`; its offsets are at least `expected`.
     pub fn new(file: &'a File, path: &'a Path, start: Position, end: Position, expected: Offset) -> Scan<'a> {
-        Scan { file, path, next: start, end, expected, window: Window::new(WINDOW) }
+        Scan { file, path, next: start, end, expected, window: Window::new(WINDOW), has_gaps: false }
     }
 
     pub fn with_window(mut self, bytes: usize) -> Scan<'a> {
         self.window = Window::new(bytes);
+        self
+    }
+
+    /// Also where checksums are checked a batch may begin behind the offset expected.
+    pub fn with_gaps(mut self, has_gaps: bool) -> Scan<'a> {
+        self.has_gaps = has_gaps;
         self
     }
 
@@ -92,7 +99,7 @@ impl<'a> Scan<'a> {
         if batch.size() > left {
             return Err(self.corrupt("a batch that is longer than the rest of the file"));
         }
-        if with_crc && header.base_offset != self.expected {
+        if with_crc && !self.has_gaps && header.base_offset != self.expected {
             return Err(self.corrupt("a gap in the offsets"));
         }
         if with_crc {

@@ -112,6 +112,7 @@ impl Segment {
         Ok(batches.len())
     }
 
+    // tour: append-bytes
     /// Appends stamped batches with one write; the first one's first record gets the offset `next`.
     pub fn append(&mut self, batches: &[Checked], mut next: Offset, interval: u64) -> Result<()> {
         let file = self.log.get()?;
@@ -130,6 +131,7 @@ impl Segment {
         }
         Ok(())
     }
+    // end
 
     /// Indexes a batch that starts at `position`, when `interval` bytes have passed since the last entry.
     pub(super) fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {

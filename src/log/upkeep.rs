@@ -1,4 +1,7 @@
 //! What a start, a stop, a look-up by time and tools ask of a log as a whole.
+//!
+//! Always true: what is answered is the log under the caller's lock, at one moment.
+//! Not done: no append and no fetch comes through here.
 
 use std::path::Path;
 

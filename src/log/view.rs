@@ -68,6 +68,7 @@ impl SegmentView {
         self.log.clone()
     }
 
+    // tour: find-batch
     /// The first batch that ends at or after `offset`.
     pub(super) fn find(&self, file: &File, offset: Offset) -> Result<Option<Batch>> {
         let before = self.offset_index.find(self.base_offset, offset)?;
@@ -79,6 +80,7 @@ impl SegmentView {
         let start = self.hint(file, before)?.filter(|batch| batch.header.base_offset <= offset);
         self.scan_from(file, start).find_batch(|batch| batch.header.last_offset() >= offset)
     }
+    // end
 
     pub(super) fn scan_from<'a>(&'a self, file: &'a File, start: Option<Batch>) -> Scan<'a> {
         let (position, expected) = match start {

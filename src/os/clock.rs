@@ -2,6 +2,9 @@
 //!
 //! `clock_gettime(2)` with `CLOCK_REALTIME_COARSE` reads a number that the kernel keeps up to date with each tick (1 to 10
 //! ms, `CONFIG_HZ`), in a tenth of the time that the exact clock takes.
+//!
+//! Always true: it is behind the exact clock by a tick at most.
+//! Not done: no monotonic clock; the server has one.
 
 /// ms since 1970 at the last tick.
 pub fn tick_ms() -> i64 {

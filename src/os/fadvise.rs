@@ -1,6 +1,7 @@
 //! Asks the kernel to drop a file's clean pages from the page cache (`posix_fadvise(2)`, `POSIX_FADV_DONTNEED`).
 //!
 //! Always true: only advice; dirty pages stay, and no error matters to the caller.
+//! Not done: no advice for reading: the kernel reads ahead by itself.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;

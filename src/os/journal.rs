@@ -1,5 +1,8 @@
 //! Whether stderr goes to systemd's journal, which dates lines by itself and reads a level in front of them
 //! (`sd-daemon(3)`; systemd.exec(5), `JOURNAL_STREAM`).
+//!
+//! Always true: true only for the very stream that systemd made; a redirected stderr is none.
+//! Not done: nothing is written to the journal's socket.
 
 use std::os::unix::fs::MetadataExt;
 

@@ -1,4 +1,7 @@
 //! The process's limit of open files (`getrlimit(2)`, `setrlimit(2)`).
+//!
+//! Always true: the limit only rises; where it cannot, the answer is what it is.
+//! Not done: the hard limit stays as it is.
 
 /// Raises the soft limit of open files to the hard one, and returns what it is then.
 pub fn raise_open_files() -> u64 {

@@ -1,6 +1,7 @@
 //! Where every `unsafe` line and every raw syscall lives: one syscall, one safe function, the reason why it is sound.
 //!
 //! What is Linux alone (sendfile's signature, `MSG_MORE`, `POLLRDHUP`, `getrandom`) stays in here.
+//! Always true: no other module has an `unsafe` line or a raw syscall; `tests/layering.rs` looks.
 //! Not done: no policy. Which file, how often, what to do on an error: the callers know.
 
 #![allow(unsafe_code)]
@@ -12,6 +13,7 @@ pub mod faults;
 pub mod fs;
 pub mod journal;
 pub mod limits;
+pub mod memory;
 pub mod page_cache;
 pub mod parent;
 pub mod poll;

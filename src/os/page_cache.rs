@@ -1,11 +1,12 @@
 //! How much of a file lies in the page cache: `cachestat(2)`, or `mincore(2)` where there is none (before Linux 6.5).
 //!
-//! Always true: looking brings no page in. What the kernel does not tell is an error, never a guess.
+//! Always true: looking brings no page in. What the kernel does not tell is an error or `None`, never a guess.
 //! Not done: `mincore` cannot tell dirty pages.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::os::process::page_bytes;
@@ -17,8 +18,8 @@ const SYS_CACHESTAT: libc::c_long = 451;
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Cached {
     pub bytes: u64,
-    /// Of these, what is not on the disk yet; 0 where the kernel does not tell.
-    pub dirty_bytes: u64,
+    /// Of these, what was changed and is not written back yet; `None` where the kernel does not tell.
+    pub dirty_bytes: Option<u64>,
 }
 
 /// The kernel has no `cachestat`, or a sandbox keeps us from it: not tried again.
@@ -51,11 +52,21 @@ fn cachestat(file: &File, position: u64, length: u64) -> io::Result<Cached> {
     }
     let in_length = |pages: u64| (pages * page_bytes()).min(length);
     let [cached, dirty, writeback, ..] = counts;
-    Ok(Cached { bytes: in_length(cached), dirty_bytes: in_length(dirty + writeback) })
+    Ok(Cached { bytes: in_length(cached), dirty_bytes: Some(in_length(dirty + writeback)) })
 }
 
-fn mincore(file: &File, position: u64, length: u64) -> io::Result<Cached> {
+/// Which pages of `length` bytes from `position` on are in memory. `position` is at the start of a page.
+pub fn resident(file: &File, position: u64, length: u64) -> io::Result<Vec<bool>> {
+    // SAFETY: geteuid has no arguments and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    // To others mincore says that everything is in memory.
+    if user != 0 && file.metadata()?.uid() != user {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the kernel tells the file's owner alone"));
+    }
     let size = usize::try_from(length).map_err(io::Error::other)?;
+    if size == 0 {
+        return Ok(Vec::new());
+    }
     let pages = length.div_ceil(page_bytes()) as usize;
     let mut resident = vec![0u8; pages];
     // SAFETY: a new mapping of an open file that nothing reads through; it is taken away below, before `file` goes.
@@ -70,11 +81,15 @@ fn mincore(file: &File, position: u64, length: u64) -> io::Result<Cached> {
     let error = io::Error::last_os_error();
     // SAFETY: the whole mapping that was made above, which nothing refers to.
     unsafe { libc::munmap(map, size) };
-    if result != 0 {
-        return Err(error);
+    match result {
+        0 => Ok(resident.iter().map(|page| *page & 1 == 1).collect()),
+        _ => Err(error),
     }
-    let count = resident.iter().filter(|page| *page & 1 == 1).count() as u64;
-    Ok(Cached { bytes: (count * page_bytes()).min(length), dirty_bytes: 0 })
+}
+
+fn mincore(file: &File, position: u64, length: u64) -> io::Result<Cached> {
+    let count = resident(file, position, length)?.iter().filter(|page| **page).count() as u64;
+    Ok(Cached { bytes: (count * page_bytes()).min(length), dirty_bytes: None })
 }
 
 #[cfg(test)]

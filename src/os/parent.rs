@@ -2,6 +2,9 @@
 //!
 //! A pidfd tells of the end of the whole process. `PR_SET_PDEATHSIG` would tell of the end of the thread that started
 //! us, and what Go, Java or Node start processes from are threads that come and go.
+//!
+//! Always true: a process that has taken the parent's number is never waited for.
+//! Not done: no other process than the one that started us.
 
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};

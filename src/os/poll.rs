@@ -1,6 +1,7 @@
 //! Waiting for several descriptors at once (`poll(2)`).
 //!
 //! Always true: a descriptor is borrowed for as long as it is waited for. A signal is no event: nothing is ready then.
+//! Not done: no epoll: those that are waited for are a few.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

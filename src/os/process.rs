@@ -1,6 +1,7 @@
 //! What this process uses: memory and threads as `/proc/self` has them, and processor time (`clock_gettime(2)`).
 //!
 //! Always true: what the kernel does not tell is 0; only metrics read this.
+//! Not done: other processes, and limits of a cgroup.
 
 use std::path::Path;
 

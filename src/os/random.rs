@@ -1,4 +1,7 @@
 //! Random bytes from the kernel (`getrandom(2)`).
+//!
+//! Always true: all bytes are the kernel's, or the process ends.
+//! Not done: no generator of our own, and nothing faster: ids are rare.
 
 /// 16 random bytes, for ids.
 ///

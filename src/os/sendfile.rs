@@ -5,6 +5,7 @@
 //! Always true: after `Ok` exactly the promised bytes have been handed to the socket.
 //! The kernel keeps references to the pages after the call returns: whoever changes those bytes of the file
 //! changes what the receiver gets. The log never does.
+//! Not done: pages that are not in memory are read by the kernel meanwhile: the thread waits for the disk.
 
 use std::fs::File;
 use std::io;
@@ -27,6 +28,7 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
     let mut at = position as libc::off_t;
     let mut left = length;
     let mut room = faults::room(Operation::Sendfile, Path::new(""), length as usize)?;
+    // tour: sendfile
     while left > 0 {
         let chunk = room.min(1 << 30);
         metrics::note_call();
@@ -38,6 +40,7 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
             _ => retry_interrupted()?,
         }
     }
+    // end
     SENT_BYTES.add(length);
     Ok(())
 }

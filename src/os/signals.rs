@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT as something a thread can wait for (`sigwait(3)`), not a handler that interrupts one.
 //!
 //! Always true: [`block`] runs before the first thread starts, so that all of them inherit the mask.
+//! Not done: no other signals: SIGHUP and the rest do what they always do.
 
 use std::mem::MaybeUninit;
 

@@ -1,5 +1,8 @@
 //! What the standard library's sockets lack: a longer backlog, `MSG_MORE`, reading only what is there, a look at the peer;
 //! and a fault point before `accept(2)`.
+//!
+//! Always true: an interrupted call is made again; a socket that the peer has closed gives an error, never SIGPIPE.
+//! Not done: no options for buffers: the kernel sizes them.
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -5,6 +5,7 @@
 //!
 //! Always true: batches are appended in the order in which they came, and each has its own answer. What could not be
 //! written left no trace: neither in the log nor in what is remembered of producers.
+//! Not done: no flush: whoever has asked for one waits for it afterwards.
 
 use super::*;
 use crate::log::Checked;
@@ -34,6 +35,7 @@ impl Partition {
         self.append_all(vec![Incoming { bytes: batch, produce_version }], now_ms).remove(0)
     }
 
+    // tour: four-ideas
     /// Checks, stamps and appends batches; an answer for each.
     pub fn append_all(&self, batches: Vec<Incoming>, now_ms: i64) -> Vec<Result<Appended>> {
         let config = self.config();
@@ -54,6 +56,7 @@ impl Partition {
         let appended = |(first, last)| Appended { first, last, log_append_time_ms, log_start };
         places.into_iter().map(|place| place.map(appended)).collect()
     }
+    // end
 }
 
 fn check<'a>(incoming: Incoming<'a>, config: &PartitionConfig, now_ms: i64) -> Result<Checked<'a>> {
@@ -85,6 +88,7 @@ impl State {
         places
     }
 
+    // tour: place
     /// The place of a batch; one that is new joins the run of those to be written.
     fn place<'a>(&mut self, batch: Checked<'a>, next: &mut Offset, run: &mut Vec<Checked<'a>>) -> Result<Place> {
         self.online()?;
@@ -97,6 +101,7 @@ impl State {
         run.push(batch);
         Ok((first, *next - 1))
     }
+    // end
 
     fn write(&mut self, mut run: &mut [Checked], leader_epoch: i32) -> Result<()> {
         while !run.is_empty() {

@@ -1,6 +1,7 @@
 //! Questions about a partition: its bounds, where a timestamp is, which leader epoch began and ended where.
 //!
 //! Always true: the lock is held to copy what is needed; files are looked into without it.
+//! Not done: nothing is changed here.
 
 use super::*;
 use crate::log::FoundTimestamp;

@@ -163,6 +163,7 @@ impl Partition {
         }
     }
 
+    // tour: high-watermark
     fn bounds_of(&self, state: &State, log: &Log) -> Bounds {
         let log_end = log.end_offset();
         let high_watermark = match self.config().flush_mode {
@@ -171,6 +172,7 @@ impl Partition {
         };
         Bounds { log_start: log.start_offset(), high_watermark, log_end }
     }
+    // end
 
     /// Finds the bytes from `offset` on, as [`SegmentView::range`] says; the lock is released before the looking up.
     pub fn fetch(&self, offset: Offset, bytes_max: u64, first_goes_whole: bool) -> Result<Fetched> {

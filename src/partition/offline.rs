@@ -3,6 +3,7 @@
 //! Always true: a partition whose lock was held by a thread that panicked is offline from the next look at it on, which the
 //! background takes twice a second: its state in memory may be half changed, and nothing of that reaches the disk. A start
 //! reads from the disk what is true.
+//! Not done: no way back online while the process runs.
 
 use std::borrow::Borrow;
 

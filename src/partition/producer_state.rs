@@ -95,6 +95,7 @@ impl ProducerState {
                 }
             };
         }
+        // tour: duplicate
         let batch = Sequenced::of(header, Offset(0));
         let is_same = |known: &&Sequenced| {
             known.first_sequence == batch.first_sequence && known.last_sequence == batch.last_sequence
@@ -109,6 +110,7 @@ impl ProducerState {
                 refuse(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, why)
             }
         }
+        // end
     }
 
     /// Takes in a batch that lies in the log at `first`.

@@ -9,6 +9,7 @@
 //! Always true: both hold what lies below the offset in their name, and are durable before the older ones go. One that
 //! is torn, or that lies beyond the log's end, counts as missing. Without `.batches` (a directory that Kafka wrote has
 //! none) the last batch of each producer is known, and those before it are looked for in the log.
+//! Not done: no transactions: those fields are written as "none".
 
 use std::collections::VecDeque;
 use std::path::Path;

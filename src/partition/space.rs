@@ -1,6 +1,7 @@
 //! What a partition takes on the disk, for the cap of the whole broker.
 //!
 //! Always true: what is counted is at least what the files take: entries of an index that are in memory alone count too.
+//! Not done: no decision what goes; the topic layer weighs all partitions.
 
 use super::*;
 use crate::log::space::{blocks, Holding, BLOCK};

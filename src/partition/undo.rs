@@ -2,6 +2,7 @@
 //!
 //! Always true: producers are remembered with what lies in the log, and with nothing else, so that a batch that could
 //! not be written is new when it is sent again.
+//! Not done: bytes in the file are not touched here; the log cuts what it could not write.
 
 use super::append::Place;
 use super::producer_state::Producer;

@@ -1,5 +1,8 @@
 //! The walk over a produced batch's records, which the broker does without (idea 1): `batch.check=records` does it for
 //! every uncompressed batch, and a compacted topic to see that each record has a key.
+//!
+//! Always true: a batch that passes has as many whole records as its header counts, with offset deltas 0, 1, 2, ...
+//! Not done: compressed records are not looked at, nor are timestamps ([`crate::record::check_timestamps`]).
 
 use crate::base::Result;
 use crate::record::check::{invalid, Rules};

@@ -9,6 +9,7 @@
 use crate::base::Offset;
 use crate::record::crc32c;
 
+// tour: batch-header
 const BASE_OFFSET: usize = 0; //        i64, stamped by the broker
 const BATCH_LENGTH: usize = 8; //       i32, bytes that follow this field
 const LEADER_EPOCH: usize = 12; //      i32, stamped by the broker
@@ -22,6 +23,7 @@ const PRODUCER_ID: usize = 43; //       i64, -1 without idempotence
 const PRODUCER_EPOCH: usize = 51; //    i16
 const BASE_SEQUENCE: usize = 53; //     i32
 const RECORD_COUNT: usize = 57; //      i32
+                                // end
 /// Where the bytes begin that the CRC is computed over, to the batch's end.
 pub const CRC_RANGE_START: usize = ATTRIBUTES;
 /// Bytes of the header; the records start here.
@@ -146,11 +148,13 @@ pub fn crc_matches(batch: &[u8], header: &BatchHeader) -> bool {
     crc32c(&batch[ATTRIBUTES..]) == header.crc
 }
 
+// tour: stamp
 /// Writes what only the broker knows: where the batch lies and under which leader epoch it was appended.
 pub fn stamp(batch: &mut [u8], base_offset: Offset, leader_epoch: i32) {
     batch[BASE_OFFSET..BATCH_LENGTH].copy_from_slice(&base_offset.0.to_be_bytes());
     batch[LEADER_EPOCH..MAGIC].copy_from_slice(&leader_epoch.to_be_bytes());
 }
+// end
 
 /// `message.timestamp.type=LogAppendTime`: the broker's time counts for every record of the batch.
 ///

@@ -1,6 +1,7 @@
 //! Varints as records use them: 7 bits a byte, low bits first, zigzag so that small negative numbers stay short.
 //!
 //! Always true: a number takes at most 10 bytes; more is an error, not a longer read.
+//! Not done: the unsigned varints of the protocol, which are in `wire`.
 
 /// Appends a zigzag varint.
 pub fn write(into: &mut Vec<u8>, value: i64) {

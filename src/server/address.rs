@@ -1,6 +1,7 @@
 //! Addresses in the configuration: `NAME://host:port`, where NAME is that of a listener.
 //!
 //! Always true: a port is a number; an IPv6 address stands in brackets; names are in capitals, as Kafka keeps them.
+//! Not done: no name is resolved here.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -3,6 +3,7 @@
 //! Always true: a request's whole claimed size is reserved before its body is read, so that half-read bodies never
 //! wait for memory that each other hold. A reservation ends when its request has been executed, and that of
 //! a small one when it has been decoded.
+//! Not done: answers, and what a group or a topic keeps, have limits of their own.
 
 use std::time::{Duration, Instant};
 

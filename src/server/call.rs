@@ -1,4 +1,7 @@
 //! A request on its way: who asks, and which API in which version.
+//!
+//! Always true: a request is decoded and its response encoded in one version of one API, whoever handles it.
+//! Not done: it neither waits nor sends.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -6,11 +9,11 @@ use std::sync::Arc;
 use crate::server::frames::Closed;
 use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
-use crate::server::Broker;
+use crate::server::{tap, Broker};
 use crate::wire::decoder::Decoder;
 use crate::wire::frame::encode_response;
 use crate::wire::walk::Message;
-use crate::wire::{printer, Api, Encoded, Request};
+use crate::wire::{Api, Encoded, Request};
 
 /// Who asks, and over which socket.
 pub struct Client<'a> {
@@ -32,6 +35,8 @@ pub struct Call<'a> {
     pub correlation_id: i32,
     /// What the client calls itself; empty if it does not say.
     pub client_id: String,
+    /// Somebody looks at requests and answers.
+    pub is_tapped: bool,
 }
 
 /// A request that was decoded, and needs its frame no longer.
@@ -40,13 +45,11 @@ pub type Work<'a> = Box<dyn FnOnce() -> Result<Encoded, Closed> + 'a>;
 impl<'a> Call<'a> {
     /// The request; whoever wants to see requests sees it.
     pub fn decode<R: Request>(&self, decoder: Decoder) -> Result<R, Closed> {
+        let start = decoder.clone();
         let mut request: R = decoder.message().map_err(|error| {
             Closed::Because(format!("not a {} request of version {}: {error}", self.api.name, self.version))
         })?;
-        if self.client.broker.settings.prints_requests {
-            let printed = printer::print(self.api.name, self.version, &mut request);
-            note!(Debug, "request", [client = self.client.peer], "{printed}");
-        }
+        tap::request(self, &mut request, start);
         Ok(request)
     }
 
@@ -61,6 +64,8 @@ impl<'a> Call<'a> {
     }
 
     pub fn encode<M: Message>(&self, response: &mut M) -> Result<Encoded, Closed> {
-        Ok(encode_response(Vec::new(), self.api, self.version, self.correlation_id, response)?)
+        let encoded = encode_response(Vec::new(), self.api, self.version, self.correlation_id, response)?;
+        tap::response(self, response, &encoded);
+        Ok(encoded)
     }
 }

@@ -50,7 +50,7 @@ fn serve(entry: &Entry) -> Result<(), Closed> {
     let local = socket.local_addr()?;
     let (peer, site) = (entry.peer(), entry.site());
     let client = Client { broker: entry.broker(), socket, peer, local, site, wake: entry.wake() };
-    let mut connection = Connection { client, frames: Frames::new(settings.frames), owed: Owed::default() };
+    let mut connection = Connection { client: &client, frames: Frames::new(settings.frames), owed: Owed::default() };
     take_tally(); // of the connection that this thread had before
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {
@@ -61,22 +61,23 @@ fn serve(entry: &Entry) -> Result<(), Closed> {
 }
 
 struct Connection<'a> {
-    client: Client<'a>,
+    client: &'a Client<'a>,
     frames: Frames,
-    owed: Owed,
+    owed: Owed<'a>,
 }
 
 /// Answers that are not sent yet, oldest first: some ready, then some that wait for a flush.
 #[derive(Default)]
-struct Owed {
+struct Owed<'a> {
     ready: Vec<u8>,
-    unflushed: Vec<Unflushed>,
+    unflushed: Vec<Unflushed<'a>>,
     /// When their requests arrived, and how many at once.
     arrived: Vec<(u64, usize)>,
 }
 
 impl<'a> Connection<'a> {
     fn run(&mut self) -> Result<(), Closed> {
+        // tour: connection
         loop {
             let (frame, reserved) = self.next_frame()?;
             let (size, arrived_ns) = (frame.len(), self.frames.arrived_ns());
@@ -86,7 +87,7 @@ impl<'a> Connection<'a> {
             } else {
                 self.settle()?;
                 let frame = self.frames.bytes(frame);
-                let (key, work) = (dispatch::api_key(frame), dispatch::begin_other(&self.client, frame)?);
+                let (key, work) = (dispatch::api_key(frame), dispatch::begin_other(self.client, frame)?);
                 // Whoever waits for records or for other members keeps no frame meanwhile, and of the budget only what
                 // the values of a large request may take; whoever does not read its answer keeps nothing of it.
                 self.frames.executed(size);
@@ -97,6 +98,7 @@ impl<'a> Connection<'a> {
                 counters::answered(key, [(arrived_ns, 1)]);
             }
         }
+        // end
     }
 
     /// Executes a produce request, together with those behind it that have arrived as well.
@@ -108,7 +110,7 @@ impl<'a> Connection<'a> {
             pipeline.push(next);
         }
         self.owed.arrived.push((arrived_ns, pipeline.len()));
-        for answer in dispatch::serve_produces(&self.client, self.frames.buffer(), &pipeline) {
+        for answer in dispatch::serve_produces(self.client, self.frames.buffer(), &pipeline) {
             if let Some(answer) = answer? {
                 self.owe(answer)?;
             }
@@ -117,7 +119,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Keeps a produce's answer until no further request is there to be read, or enough has come together.
-    fn owe(&mut self, answer: Unflushed) -> Result<(), Closed> {
+    fn owe(&mut self, answer: Unflushed<'a>) -> Result<(), Closed> {
         if self.owed.unflushed.is_empty() && answer.is_ready() {
             self.owed.ready.extend_from_slice(&answer.wait()?.bytes);
         } else {

@@ -3,6 +3,7 @@
 //! Always true: a connection is in the table from before its thread starts until that thread has ended, also by a
 //! panic. Beyond `max.connections`, or those that its address may have, none is let in; nor where the log's files would go
 //! without descriptors.
+//! Not done: nothing is accepted or served here.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};

@@ -50,11 +50,13 @@ pub fn answered(key: ApiKey, requests: impl IntoIterator<Item = (u64, usize)>) {
     if requests.peek().is_none() {
         return;
     }
+    // tour: answered
     let tally = take_tally();
     let until_ns = now_ns() - tally.waited_ns;
     for (arrived_ns, count) in requests {
         counters.latency.note(until_ns.saturating_sub(arrived_ns), count as u64);
     }
+    // end
     counters.calls.add(tally.calls);
     if tally.errors + tally.waited_ns > 0 {
         counters.errors.add(tally.errors);

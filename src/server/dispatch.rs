@@ -2,15 +2,16 @@
 //!
 //! Always true: an unknown key, a version that is not served or bytes that do not decode close the connection, as
 //! Kafka does; ApiVersions alone is answered in any version.
+//! Not done: no authorization: there are no users.
 
 use std::ops::Range;
 
 use crate::server::call::{Call, Client, Work};
 use crate::server::frames::Closed;
 use crate::server::handlers;
-use crate::server::handlers::produce::{self, Pending, Unflushed};
+use crate::server::handlers::produce::{self, Answered, Pending};
 use crate::wire::decoder::Decoder;
-use crate::wire::frame::{decode_request_header, encode_response};
+use crate::wire::frame::decode_request_header;
 use crate::wire::messages::ApiVersionsResponse;
 use crate::wire::{ApiKey, API_TABLE};
 
@@ -29,7 +30,7 @@ pub fn begin_other<'c>(client: &'c Client<'c>, frame: &[u8]) -> Result<Work<'c>,
     match call.api.key {
         ApiKey::API_VERSIONS if !call.api.serves(call.version) => {
             let mut answer = ApiVersionsResponse::unsupported();
-            let encoded = encode_response(Vec::new(), call.api, 0, call.correlation_id, &mut answer)?;
+            let encoded = Call { version: 0, ..call }.encode(&mut answer)?;
             Ok(Box::new(|| Ok(encoded)))
         }
         ApiKey::FETCH => call.answer(decoder, handlers::fetch::handle),
@@ -39,11 +40,7 @@ pub fn begin_other<'c>(client: &'c Client<'c>, frame: &[u8]) -> Result<Work<'c>,
 
 /// Executes the produce requests in `frames`, which lie one behind the other in `buffer`. What lies behind one that
 /// makes no sense is not looked at.
-pub fn serve_produces(
-    client: &Client,
-    buffer: &mut [u8],
-    frames: &[Range<usize>],
-) -> Vec<Result<Option<Unflushed>, Closed>> {
+pub fn serve_produces<'c>(client: &'c Client<'c>, buffer: &mut [u8], frames: &[Range<usize>]) -> Vec<Answered<'c>> {
     let mut pipeline = Vec::with_capacity(frames.len());
     let mut broken = None;
     for frame in frames {
@@ -73,5 +70,6 @@ fn begin<'c, 'f>(client: &'c Client<'c>, frame: &'f [u8]) -> Result<(Call<'c>, D
     }
     client.note_request(key);
     let client_id = header.client_id.map(|id| id.into_owned()).unwrap_or_default();
-    Ok((Call { client, api, version, correlation_id, client_id }, decoder))
+    let is_tapped = client.broker.taps.is_on();
+    Ok((Call { client, api, version, correlation_id, client_id, is_tapped }, decoder))
 }

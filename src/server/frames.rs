@@ -4,6 +4,7 @@
 //!
 //! Always true: the buffer grows as bytes arrive, never by what a size claims; a body that comes too slowly ends the
 //! connection; a connection that is idle gives its buffer back.
+//! Not done: no message is decoded here.
 
 use std::io;
 use std::net::TcpStream;

@@ -3,6 +3,7 @@
 //! Always true: an accept that fails (no descriptors left, a client that vanished) is tried again; the listener lives
 //! until the stop. Beyond a limit ([`Entry::enter`]) a new connection is closed with a log
 //! line.
+//! Not done: no encryption; and one thread for each listener accepts one connection at a time.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -16,6 +16,7 @@
 //! of use, since nobody knows what a half changed log would write next. [`crate::base::lock`] says so of each lock.
 //!
 //! Always true: a panic is one line of the log, whoever contains it. It needs unwinding: no profile may abort.
+//! Not done: what a panic left behind is not mended while the process runs.
 
 use std::panic::{catch_unwind, AssertUnwindSafe, PanicHookInfo};
 

@@ -5,6 +5,7 @@
 //!
 //! Always true: no lock is held while bytes go to a socket. The size in front of a response is final: a file that
 //! comes up short closes the connection. The last part never carries `MSG_MORE`.
+//! Not done: nothing is cached, and no thread of its own sends: a slow reader holds its own connection's thread.
 
 use std::io;
 use std::net::TcpStream;
@@ -21,6 +22,7 @@ pub enum FetchPath {
     Copy,
 }
 
+// tour: send
 pub fn send(socket: &TcpStream, response: &Encoded, path: FetchPath) -> io::Result<()> {
     let mut parts = response.parts().peekable();
     while let Some(part) = parts.next() {
@@ -34,3 +36,4 @@ pub fn send(socket: &TcpStream, response: &Encoded, path: FetchPath) -> io::Resu
     }
     Ok(())
 }
+// end

@@ -1,6 +1,7 @@
 //! Waiting without spinning: a cell that a partition wakes, and a place on the lists of those it waits for.
 //!
 //! Always true: a wake that comes before the wait is not lost; a waiter looks again after each wake.
+//! Not done: no timers: a wait ends by a wake or at its deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ impl WaitCell {
         is_woken
     }
 
+    // tour: wait
     fn wait(&self, deadline: Instant) -> bool {
         let mut woken = self.woken.hold();
         *woken &= !is_on("wakeup-lost");
@@ -41,6 +43,7 @@ impl WaitCell {
         *woken = false;
         true
     }
+    // end
 }
 
 impl Wake for WaitCell {

@@ -7,6 +7,7 @@
 //! which is as large as many a cap.
 //!
 //! Always true: what passes here passes at the next start too.
+//! Not done: it counts what must fit, not what is there; [`super::space`] does that.
 
 use std::collections::BTreeMap;
 

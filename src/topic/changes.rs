@@ -2,6 +2,7 @@
 //!
 //! Always true: a change is in the registry, durably, before it is taken into use; then it holds for the next append,
 //! and after a restart. What a client asks to be only validated goes as far as that, and changes nothing.
+//! Not done: partitions never become fewer, as in Kafka.
 
 use super::*;
 

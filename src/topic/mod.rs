@@ -11,13 +11,16 @@ mod checkpoints;
 mod data_dir;
 pub mod disk;
 pub mod graduate;
+pub mod inspect;
 mod kraft;
 pub mod name;
 pub mod open;
+mod read_only;
 pub mod registry_file;
 mod retention;
 mod room;
 mod space;
+mod takeover;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -55,6 +58,8 @@ pub struct TopicRegistry {
     /// Guards the configuration: replaced as a whole, by who holds `file`.
     config: RwLock<Arc<Config>>,
     data: DataDir,
+    /// Nothing in the data directory is changed (`read.only`).
+    is_read_only: bool,
     leader_epoch: i32,
     /// Guards the registry's file; held while a topic is created or deleted. Taken before `topics`, by
     /// [`TopicRegistry::lock_file`].
@@ -146,11 +151,24 @@ impl TopicRegistry {
 
     /// A topic that a client may write to: the broker's own are not.
     pub fn find_writable(&self, topic: &str, partition: i32) -> Result<Arc<Partition>> {
+        self.check_writable()?;
         if name::RESERVED.contains(&topic) && self.find(topic).is_some() {
             let why = format!("the topic {topic} belongs to the broker");
             return Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
         }
         self.find_partition(topic, partition)
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Whether a client may change anything. Its code is one that no client tries again after.
+    pub fn check_writable(&self) -> Result<()> {
+        match self.is_read_only {
+            true => Err(Error::rejected(ErrorCode::POLICY_VIOLATION, registry_file::READ_ONLY)),
+            false => Ok(()),
+        }
     }
 
     /// The topic of this name, created with the defaults when it does not exist.
@@ -220,6 +238,7 @@ impl TopicRegistry {
         partition_count: i32,
         config: Overrides,
     ) -> Result<Arc<Topic>> {
+        file.check()?;
         let record = TopicRecord { name: name.to_string(), id: new_id(), partition_count, config };
         self.forget_checkpoints(name)?;
         let is_compacted = record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
@@ -291,8 +310,7 @@ impl TopicRegistry {
 
     fn open_new(&self, record: &TopicRecord, names: &[TopicPartition]) -> Result<Vec<Arc<Partition>>> {
         let config = partition_config(&self.config(), &record.config, self.segment_bytes_max());
-        let opening =
-            Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: self.leader_epoch };
+        let opening = Opening { epoch: self.leader_epoch, ..Opening::default() };
         let open = |name: &TopicPartition| {
             let folder = self.data.partition_folder(name);
             let (partition, _) = Partition::open(name.clone(), folder, config, opening)?;
@@ -359,6 +377,10 @@ impl TopicRegistry {
     /// A producer id that nobody ever had. Blocks are reserved durably before their first id is given out; the rest of
     /// a block is skipped by the next start.
     pub fn next_producer_id(&self) -> Result<i64> {
+        if self.is_read_only {
+            // The one code after which librdkafka does not ask again for ever.
+            return Err(Error::rejected(ErrorCode::CLUSTER_AUTHORIZATION_FAILED, registry_file::READ_ONLY));
+        }
         let mut ids = self.producer_ids.hold();
         if ids.0 == ids.1 {
             let end = ids.1 + PRODUCER_ID_BLOCK;

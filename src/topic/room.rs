@@ -2,6 +2,7 @@
 //!
 //! Always true: asked before anything is made, under the registry's lock, so that requests side by side do not pass a limit
 //! together. The broker's own topics count as partitions and are never refused; what is there stays when a limit falls.
+//! Not done: bytes are not counted here; [`super::space`] has the cap.
 
 use super::*;
 use crate::base::limits;

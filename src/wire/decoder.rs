@@ -30,7 +30,7 @@ const CAPACITY_MAX: usize = 16;
 const VARINT_MAX: usize = 5;
 
 /// Reads one frame, without its size, from the front.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decoder<'a> {
     frame: &'a [u8],
     at: usize,
@@ -84,7 +84,17 @@ impl<'a> Decoder<'a> {
         self.frame.len() - self.at
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+    /// Bytes of the whole frame, without its size.
+    pub fn frame_len(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// How many bytes of the frame are read.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         if length > self.left() {
             return Err(self.malformed("the frame ends inside a field"));
         }
@@ -96,6 +106,19 @@ impl<'a> Decoder<'a> {
     /// The next `N` bytes, for a number.
     pub(super) fn fixed<const N: usize>(&mut self) -> Result<[u8; N]> {
         Ok(*self.take(N)?.first_chunk().expect("take gives as many bytes as asked for"))
+    }
+
+    /// A field of as many bytes as it takes to make one, if the version has it.
+    fn number<T, const N: usize>(
+        &mut self,
+        versions: Versions,
+        value: &mut T,
+        make: impl Fn([u8; N]) -> T,
+    ) -> Result<()> {
+        if self.has(versions) {
+            *value = make(self.fixed()?);
+        }
+        Ok(())
     }
 
     fn varint(&mut self) -> Result<u32> {
@@ -115,7 +138,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A length as it is written in front of arrays, bytes and records; none for null.
-    fn length_i32(&mut self) -> Result<Option<usize>> {
+    pub(super) fn length_i32(&mut self) -> Result<Option<usize>> {
         if self.flexible {
             return self.compact_length();
         }
@@ -149,11 +172,21 @@ impl<'a> Decoder<'a> {
         Ok(Some(count))
     }
 
+    /// Bytes behind their length, where they lie; none for null.
+    pub(super) fn block(&mut self) -> Result<Option<Range<usize>>> {
+        let Some(length) = self.length_i32()? else {
+            return Ok(None);
+        };
+        let start = self.at;
+        self.take(length)?;
+        Ok(Some(Range { start, end: self.at }))
+    }
+
     fn not_null<T>(&self, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| self.malformed("null where the version allows none"))
     }
 
-    fn text(&mut self) -> Result<Option<String>> {
+    pub(super) fn text(&mut self) -> Result<Option<String>> {
         let length = if self.flexible {
             self.compact_length()?
         } else {
@@ -207,53 +240,31 @@ impl<'a> Decoder<'a> {
 
 impl Walk for Decoder<'_> {
     fn bool(&mut self, versions: Versions, value: &mut bool) -> Result<()> {
-        if self.has(versions) {
-            let [byte] = self.fixed()?;
-            *value = byte != 0;
-        }
-        Ok(())
+        self.number(versions, value, |[byte]| byte != 0)
     }
 
     fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()> {
-        if self.has(versions) {
-            *value = i8::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i8::from_be_bytes)
     }
 
     fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()> {
-        if self.has(versions) {
-            *value = i16::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i16::from_be_bytes)
     }
 
     fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()> {
-        if self.has(versions) {
-            *value = i32::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i32::from_be_bytes)
     }
 
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
-        if self.has(versions) {
-            *value = i64::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i64::from_be_bytes)
     }
 
     fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
-        if self.has(versions) {
-            *value = f64::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, f64::from_be_bytes)
     }
 
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
-        if self.has(versions) {
-            *value = Uuid(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, Uuid)
     }
 
     fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {
@@ -289,14 +300,7 @@ impl Walk for Decoder<'_> {
 
     fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()> {
         if self.has(versions) {
-            *value = match self.length_i32()? {
-                None => Records::Null,
-                Some(length) => {
-                    let start = self.at;
-                    self.take(length)?;
-                    Records::InFrame(Range { start, end: self.at })
-                }
-            };
+            *value = self.block()?.map_or(Records::Null, Records::InFrame);
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ pub mod frame;
 pub mod messages;
 pub mod printer;
 pub mod records;
+pub mod ruler;
 pub mod walk;
 
 pub use api::{Api, ApiKey, Request, API_TABLE};

@@ -2,11 +2,13 @@
 //!
 //! The values only, in wire order, with a blank between: strings quoted, an array or an element of one in brackets,
 //! records as their length: `Produce v7 null -1 1500 [["demo" [[0 <records 71 bytes>]]]]`. Other bytes: `<bytes 26>`.
+//! With a [`Ruler`] each value has in front of it where in the frame it begins: `Produce v7 20:null 22:-1 24:1500 28:[[32:"demo" ...`.
 //!
 //! Always true: the line has no line break, whatever a client sent, and is cut soon after [`LINE_MAX`] bytes.
 //! Not done: tagged fields are not shown, as nobody keeps them.
 
 use super::records::Records;
+use super::ruler::{Ruler, Shape};
 use super::walk::{Message, Versions, Walk};
 use crate::base::{ErrorCode, Result, Uuid};
 use std::fmt::{Debug, Display, Write};
@@ -16,14 +18,20 @@ pub const LINE_MAX: usize = 64 << 10;
 
 /// Writes one line of text.
 #[derive(Debug)]
-pub struct Printer {
+pub struct Printer<'a> {
     line: String,
     version: i16,
+    ruler: Option<Ruler<'a>>,
 }
 
 /// `name` is the API's, see [`Api::name`](super::api::Api::name).
 pub fn print(name: &str, version: i16, message: &mut impl Message) -> String {
-    let mut printer = Printer { line: format!("{name} v{version}"), version };
+    print_at(name, version, message, None)
+}
+
+/// The same with the places that the ruler gives.
+pub fn print_at(name: &str, version: i16, message: &mut impl Message, ruler: Option<Ruler>) -> String {
+    let mut printer = Printer { line: format!("{name} v{version}"), version, ruler };
     // A printer never fails, and no other walker takes part.
     let _ = message.walk(&mut printer);
     if printer.is_full() {
@@ -32,7 +40,7 @@ pub fn print(name: &str, version: i16, message: &mut impl Message) -> String {
     printer.line
 }
 
-impl Printer {
+impl Printer<'_> {
     fn is_full(&self) -> bool {
         self.line.len() > LINE_MAX
     }
@@ -43,9 +51,26 @@ impl Printer {
         }
     }
 
-    fn value(&mut self, versions: Versions, value: impl Display) -> Result<()> {
+    /// What stands in front of a field.
+    fn begin(&mut self, shape: Shape) {
+        self.blank();
+        if let Some(ruler) = &mut self.ruler {
+            // Writing to a String cannot fail.
+            let _ = ruler.at().map_or(Ok(()), |at| write!(self.line, "{at}:"));
+            ruler.pass(shape);
+        }
+    }
+
+    /// Something that is not shown.
+    fn pass(&mut self, shape: Shape) {
+        if let Some(ruler) = &mut self.ruler {
+            ruler.pass(shape);
+        }
+    }
+
+    fn value(&mut self, versions: Versions, shape: Shape, value: impl Display) -> Result<()> {
         if versions.contain(self.version) && !self.is_full() {
-            self.blank();
+            self.begin(shape);
             // Writing to a String cannot fail.
             let _ = write!(self.line, "{value}");
         }
@@ -54,8 +79,8 @@ impl Printer {
 
     fn quoted(&mut self, versions: Versions, value: Option<impl Debug>) -> Result<()> {
         match value {
-            None => self.value(versions, "null"),
-            Some(value) => self.value(versions, format_args!("{value:?}")),
+            None => self.value(versions, Shape::Text, "null"),
+            Some(value) => self.value(versions, Shape::Text, format_args!("{value:?}")),
         }
     }
 
@@ -69,7 +94,7 @@ impl Printer {
         if !versions.contain(self.version) || self.is_full() {
             return Ok(());
         }
-        self.blank();
+        self.begin(Shape::Count);
         self.line.push('[');
         for value in values {
             each(self, value)?;
@@ -87,39 +112,39 @@ impl Printer {
     }
 }
 
-impl Walk for Printer {
+impl Walk for Printer<'_> {
     fn bool(&mut self, versions: Versions, value: &mut bool) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(1), value)
     }
 
     fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(1), value)
     }
 
     fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(2), value)
     }
 
     fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(4), value)
     }
 
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(8), value)
     }
 
     fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(8), value)
     }
 
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
-        self.value(versions, value)
+        self.value(versions, Shape::Fixed(16), value)
     }
 
     fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {
         match code.name() {
-            "UNLISTED" => self.value(versions, format_args!("error {}", code.0)),
-            name => self.value(versions, name),
+            "UNLISTED" => self.value(versions, Shape::Fixed(2), format_args!("error {}", code.0)),
+            name => self.value(versions, Shape::Fixed(2), name),
         }
     }
 
@@ -132,23 +157,27 @@ impl Walk for Printer {
     }
 
     fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()> {
-        self.value(versions, format_args!("<bytes {}>", value.len()))
+        self.value(versions, Shape::Block, format_args!("<bytes {}>", value.len()))
     }
 
     fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()> {
+        let shape = match value {
+            Records::Stored(_) | Records::Shared(_) => Shape::Apart(value.len()),
+            _ => Shape::Block,
+        };
         match value {
-            Records::Null => self.value(versions, "null"),
-            _ => self.value(versions, format_args!("<records {} bytes>", value.len())),
+            Records::Null => self.value(versions, shape, "null"),
+            _ => self.value(versions, shape, format_args!("<records {} bytes>", value.len())),
         }
     }
 
     fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
-        self.list(versions, values, |printer, value| printer.value(versions, value))
+        self.list(versions, values, |printer, value| printer.value(versions, Shape::Fixed(4), value))
     }
 
     fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
         match values {
-            None => self.value(versions, "null"),
+            None => self.value(versions, Shape::Count, "null"),
             Some(values) => self.i32s(versions, values),
         }
     }
@@ -159,15 +188,18 @@ impl Walk for Printer {
 
     fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
         match values {
-            None => self.value(versions, "null"),
+            None => self.value(versions, Shape::Count, "null"),
             Some(values) => self.strings(versions, values),
         }
     }
 
     fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
         match value {
-            None => self.value(versions, "null"),
-            Some(value) if versions.contain(self.version) => self.element(value),
+            None => self.value(versions, Shape::Fixed(1), "null"),
+            Some(value) if versions.contain(self.version) => {
+                self.pass(Shape::Fixed(1));
+                self.element(value)
+            }
             Some(_) => Ok(()),
         }
     }
@@ -183,12 +215,13 @@ impl Walk for Printer {
         values: &mut Option<Vec<T>>,
     ) -> Result<()> {
         match values {
-            None => self.value(versions, "null"),
+            None => self.value(versions, Shape::Count, "null"),
             Some(values) => self.array(versions, values),
         }
     }
 
     fn tags(&mut self) -> Result<()> {
+        self.pass(Shape::Tags);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use crate::base::FileRange;
 use std::ops::Range;
 use std::sync::Arc;
 
+// tour: records
 #[derive(Clone, Debug, Default)]
 pub enum Records {
     #[default]
@@ -21,6 +22,7 @@ pub enum Records {
     /// Bytes of a segment file, to be sent from there.
     Stored(FileRange),
 }
+// end
 
 impl Records {
     /// A field of no records. Kafka answers this, not null, for a partition that has nothing to send.

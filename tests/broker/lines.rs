@@ -40,7 +40,12 @@ impl Lines {
 
     /// The first line that contains `part`; none if the process ends, or hangs, without it.
     pub fn wait_for(&self, part: &str) -> Option<String> {
-        self.wait(|state| state.lines.iter().find(|line| line.contains(part)).cloned())
+        self.find(|line| line.contains(part))
+    }
+
+    /// The first line that is wanted; none if the process ends, or hangs, without it.
+    pub fn find(&self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.wait(|state| state.lines.iter().find(|line| is_wanted(line)).cloned())
     }
 
     /// All lines, when the process has ended.

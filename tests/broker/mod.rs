@@ -9,6 +9,7 @@ pub mod http;
 pub mod lines;
 pub mod member;
 pub mod proxy;
+pub mod shell;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -126,6 +127,11 @@ impl Broker {
         self.log().into_iter().filter(|line| !line.contains(" INFO ")).collect()
     }
 
+    /// Whether it warns of anything that is not known; what it has just said may still be on its way.
+    pub fn warns_beyond(&self, known: &str) -> bool {
+        self.stderr.find(|line| !line.contains(" INFO ") && !line.contains(known)).is_some()
+    }
+
     /// The first line of its log that contains this, as soon as it is there.
     pub fn wait_for_line(&self, part: &str) -> String {
         let line = self.stderr.wait_for(part);
@@ -143,6 +149,19 @@ impl Broker {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())]).status().unwrap();
         assert!(sent.success(), "SIG{name} could not be sent");
+    }
+
+    /// SIGSTOP, and no thread of it runs or waits for the disk any more.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        until("every thread of the broker has stopped", || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it has not been waited for");
+            let has_stopped = threads.flatten().all(|thread| {
+                let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+            });
+            has_stopped.then_some(())
+        });
     }
 
     /// SIGKILL: no flush, no goodbye.
@@ -258,7 +277,7 @@ fn prepared(mut command: Command, data: &TempDir, arguments: &[&str]) -> Command
 
 /// The broker that is tried: the one that Cargo built for the test; for an example, `SENDLOG_BINARY` or the release build
 /// that lies beside it.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let named = std::env::var_os("SENDLOG_BINARY").map(PathBuf::from);
     let built = option_env!("CARGO_BIN_EXE_sendlog").map(PathBuf::from);
     let beside = || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("sendlog");

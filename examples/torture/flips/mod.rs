@@ -70,10 +70,13 @@ fn run(trial: &Trial) -> Outcome {
         let served = served::try_some(&image, &cases, samples, &mut Random::new(trial.seed))?;
         let flips = cases.iter().filter(|(_, harm)| matches!(harm, Harm::Flip { .. })).count();
         said.push(format!(
-            "{}, {} bytes: {flips} flips, {} cut or padded files: {tally}; {served} served to a client",
+            "{}, {} bytes: {flips} flips, {} cut or padded files: {tally}; {} served to a client, {} \
+             whole partitions to kcat",
             image.what,
             image.bytes(),
             cases.len() - flips,
+            served.cases,
+            served.by_kcat,
         ));
     }
     Ok(format!("0 lost without a word, 0 panics ({})", said.join("; ")))

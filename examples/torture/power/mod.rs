@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::broker::{scratch, until, Broker};
+use crate::broker::{scratch, Broker};
 use crate::history::check::{judge, Tally};
 use crate::load::{Load, Plan};
 use crate::trial::{Outcome, Part, Random, Trial};
@@ -94,8 +94,7 @@ fn rounds(random: &mut Random, disk: &Disk, data: &Path, cycles: u64) -> Result<
         let life_max = if random.below(LONG_LIFE_EVERY) == 0 { LONG_LIFE_MAX_US } else { LIFE_MAX_US };
         thread::sleep(Duration::from_micros(random.below(life_max)));
         load.board.withdraw(true);
-        broker.signal("STOP");
-        until("every thread of the broker has stopped", || has_stopped(broker.pid()).then_some(()));
+        broker.freeze();
         let offline = broker.log().into_iter().find(|line| line.contains("OFFLINE"));
         disk.cut();
         broker.kill();
@@ -109,13 +108,4 @@ fn rounds(random: &mut Random, disk: &Disk, data: &Path, cycles: u64) -> Result<
     let history = load.finish(&mut broker.connect())?;
     broker.stop();
     judge(&history)
-}
-
-/// Whether no thread of a process runs or waits for the disk any more.
-fn has_stopped(pid: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the broker has not been waited for");
-    threads.flatten().all(|thread| {
-        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    })
 }

@@ -7,6 +7,7 @@
 //! Always true: a variable that is far from every key starts nothing and stops nothing, since an environment is shared
 //! (`KAFKA_BOOTSTRAP_SERVERS` of the program that starts the broker, `KAFKA_PORT` from Kubernetes); one that is a
 //! letter or two away from a key is refused as a typo.
+//! Not done: variables of Kafka's own scripts, such as `KAFKA_HEAP_OPTS`, which mean nothing without a JVM.
 
 use super::{typo_of, Config, Source};
 use crate::base::{Error, Result};

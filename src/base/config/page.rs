@@ -1,4 +1,7 @@
 //! The table of keys as docs/config.md shows it.
+//!
+//! Always true: every key of the table has a row, in the order of the table; a test holds the page to it.
+//! Not done: it does not write the page: `--print-config=markdown` prints it.
 
 use std::fmt::Write;
 

@@ -3,6 +3,8 @@
 //! A line holds a key, then `=`, `:` or blanks, then a value. `#` or `!` begin a line that says nothing. A line that
 //! ends with a backslash goes on in the next one, and a backslash takes a character as it is.
 //!
+//! Always true: any text gives pairs, in the order of its lines; a key that is never followed by `=`, `:` or a value
+//! has none.
 //! Not done: `\uXXXX`; the file is read as UTF-8.
 
 /// The lines that say something, each put together: keys with their values, in order. A key without a value has none.

@@ -2,6 +2,7 @@
 //!
 //! Always true: names are Kafka's where Kafka has the key (`KafkaConfig`, `Overrides`), and so are the ranges of
 //! topic configs, since a Kafka that takes over the directory refuses to start on a value outside them.
+//! Not done: no value is kept here; [`super::Config`] has those that are set.
 
 use super::{Key, Kind};
 use crate::base::Level;
@@ -85,6 +86,13 @@ pub const KEYS: &[Key] = &[
         "127.0.0.1:9644",
         "Where the page, /metrics and /health are served over HTTP, as HOST:PORT; empty: nowhere. Without a value of its own \
          it is off with --ephemeral, when all listeners pick their ports, and when the port is taken.",
+    ),
+    key(
+        "read.only",
+        BOOL,
+        "false",
+        "true = the data directory, sendlog's or Kafka's, is served as it is, and nothing in it is changed: what would, is \
+         answered with POLICY_VIOLATION, and groups rebalance in memory alone.",
     ),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(

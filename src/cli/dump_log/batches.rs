@@ -5,6 +5,7 @@
 //!
 //! Always true: every byte of the file belongs to one batch or to one damaged part, in order. Memory is a window of the
 //! file, however long a batch claims to be; the work is bounded as well, whatever the bytes are.
+//! Not done: records are not walked here; [`super::segment`] does.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@
 
 mod batches;
 mod indexes;
-mod out;
-mod segment;
+pub(super) mod out;
+pub(super) mod segment;
 mod small;
 
 use std::path::{Path, PathBuf};

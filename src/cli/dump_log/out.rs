@@ -2,6 +2,7 @@
 //!
 //! Always true: each thing that is found is one row with a name, fields and a sentence; both formats come from it.
 //! Whoever closes our stdout wants no more: nothing is said about that, and the reading ends.
+//! Not done: no totals over files but the count of what is damaged.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -46,6 +47,16 @@ impl Fields {
     pub fn text(mut self, name: &str, text: &str) -> Fields {
         self.0 += &format!(",\"{name}\":{}", quoted(text));
         self
+    }
+
+    /// Fields of their own under a name; null without.
+    pub fn object(self, name: &str, fields: Option<Fields>) -> Fields {
+        let object = fields.map_or("null".to_string(), Fields::into_object);
+        self.number(name, object)
+    }
+
+    pub fn into_object(self) -> String {
+        format!("{{{}}}", self.0.trim_start_matches(','))
     }
 }
 

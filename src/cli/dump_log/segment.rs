@@ -167,7 +167,7 @@ fn line(position: u64, header: &BatchHeader) -> String {
     )
 }
 
-fn batch_fields(position: u64, header: &BatchHeader) -> Fields {
+pub fn batch_fields(position: u64, header: &BatchHeader) -> Fields {
     Fields::new()
         .number("position", position)
         .number("base_offset", header.base_offset)
@@ -186,7 +186,7 @@ fn batch_fields(position: u64, header: &BatchHeader) -> Fields {
         .number("is_control", header.is_control())
 }
 
-fn codec_name(header: &BatchHeader) -> &'static str {
+pub fn codec_name(header: &BatchHeader) -> &'static str {
     match header.codec() {
         Some(Codec::None) => "none",
         Some(Codec::Gzip) => "gzip",
@@ -198,7 +198,7 @@ fn codec_name(header: &BatchHeader) -> &'static str {
 }
 
 /// Kafka's -1 means that there is none.
-fn time(ms: i64) -> String {
+pub fn time(ms: i64) -> String {
     if ms < 0 {
         "-".to_string()
     } else {
@@ -264,7 +264,7 @@ fn show_record(position: u64, header: &BatchHeader, record: &Record, out: &mut O
 }
 
 /// The first bytes: as text where they are text, as hex digits where not.
-fn shown(bytes: Option<&[u8]>) -> String {
+pub fn shown(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "null".to_string() };
     let head = &bytes[..bytes.len().min(SHOWN_MAX)];
     let more = if head.len() < bytes.len() { format!("... ({} bytes)", bytes.len()) } else { String::new() };

@@ -2,6 +2,7 @@
 //!
 //! Always true: what is guarded by a CRC is believed only with it; that of the log starts lies in a file beside them. The
 //! other checkpoints have none: what is no line of such a file is damage, a wrong number is not noticed here.
+//! Not done: no file is held against another, but for the log starts and their checksum.
 
 use std::path::Path;
 

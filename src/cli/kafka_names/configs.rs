@@ -1,8 +1,11 @@
 //! `kafka-configs.sh` (Kafka's `ConfigCommand`).
+//!
+//! Always true: it changes one key at a time, as Kafka's does, and leaves the others alone.
+//! Not done: users, clients, ips and broker loggers, which have no configs here.
 
 use getopts::Matches;
 
-use super::{action, connect, end_as_kafka, message, nothing, one, BROKER};
+use super::{action, connect, end_as_kafka, message, nothing, one, ADMIN, BROKER};
 use crate::cli::remote::{Done, Failure};
 use crate::cli::{say, Command};
 use crate::client::{Admin, ConfigEntry, ConfigOp, Resource};
@@ -26,6 +29,7 @@ pub const COMMAND: Command = Command {
             one("add-config", "KEY=VALUE,...", "set these; a value with commas stands in []"),
             one("delete-config", "KEY,...", "back to what holds without them"),
         ],
+        ADMIN,
         BROKER,
     ],
     examples: &["kafka-configs.sh --bootstrap-server 127.0.0.1:9092 --topic orders --describe --all"],

@@ -1,21 +1,21 @@
 //! `kafka-console-producer.sh` and `kafka-console-consumer.sh`: Kafka's flags, read for `sendlog produce` and `consume`.
 //!
-//! Not done: `parse.headers`, serializers and formatters of one's own; a line without the key separator is a record
-//! without a key, where Kafka's tool ends.
+//! Always true: a flag of Kafka's either does what Kafka's does or is refused.
+//! Not done: serializers, readers and formatters of one's own; compression.
 
 use std::time::Duration;
 
 use getopts::Matches;
 
-use super::{end_as_kafka, nothing, one, required, settings, several, BROKER};
+use super::{config_file, end_as_kafka, nothing, one, required, several, BROKER};
 use crate::base::write_line;
 use crate::cli::consume::Asked;
 use crate::cli::format::{KafkaPrints, RecordFormat};
 use crate::cli::place::Place;
-use crate::cli::produce::{Rules, MAX_BLOCK_MS};
+use crate::cli::produce::{LineHeaders, Rules, MAX_BLOCK_MS};
 use crate::cli::remote::{number, Done, Failure};
 use crate::cli::Command;
-use crate::client::{ConsumerSettings, OffsetReset, ProducerSettings};
+use crate::client::{ConsumerSettings, ProducerSettings};
 
 pub const PRODUCER: Command = Command {
     name: "kafka-console-producer",
@@ -25,9 +25,10 @@ pub const PRODUCER: Command = Command {
     flags: &[
         &[
             one("topic", "TOPIC", "into this topic"),
-            several("property", "NAME=VALUE", "parse.key=true, key.separator=TEXT"),
+            several("property", "NAME=VALUE", "parse.key, parse.headers, ignore.error =true; key.separator, headers.delimiter, null.marker, ... =TEXT"),
             several("reader-property", "NAME=VALUE", "the same"),
             several("producer-property", "NAME=VALUE", "a setting of the client"),
+            one("producer.config", "FILE", "a file of such settings"),
             one("request-required-acks", "0|1|all", "when a record counts as sent"),
             nothing("sync", "without effect: each line is waited for in the end"),
         ],
@@ -59,6 +60,7 @@ pub const CONSUMER: Command = Command {
             ),
             several("formatter-property", "NAME=VALUE", "the same"),
             several("consumer-property", "NAME=VALUE", "a setting of the client"),
+            one("consumer.config", "FILE", "a file of such settings"),
         ],
         BROKER,
     ],
@@ -70,7 +72,7 @@ pub const CONSUMER: Command = Command {
 };
 
 /// The properties behind these flags.
-fn properties(matches: &Matches, flags: [&str; 2]) -> Result<Vec<(String, String)>, Failure> {
+fn properties<const N: usize>(matches: &Matches, flags: [&str; N]) -> Result<Vec<(String, String)>, Failure> {
     let pair = |text: String| match text.split_once('=') {
         Some((name, value)) => Ok((name.to_string(), value.to_string())),
         None => Err(Failure::Usage(format!("{text}: a property is NAME=VALUE"))),
@@ -85,30 +87,57 @@ fn unknown(name: &str) -> Failure {
 fn produce(matches: &Matches) -> Done {
     let topic = required(matches, "topic")?;
     let mut wanted = ProducerSettings::default().max_block_ms(MAX_BLOCK_MS);
-    wanted.client = settings(matches)?;
+    config_file(matches, "producer.config", |name, value| wanted.set(name, value))?;
+    wanted.set("bootstrap.servers", &required(matches, "bootstrap-server")?)?;
     for pair in matches.opt_strs("producer-property") {
         wanted.set_pair(&pair)?;
     }
     if let Some(acks) = matches.opt_str("request-required-acks") {
         wanted.set("acks", &acks)?;
     }
-    let (mut has_keys, mut separator) = (false, String::from("\t"));
-    for (name, value) in properties(matches, ["property", "reader-property"])? {
+    let rules = rules(&topic, properties(matches, ["property", "reader-property"])?)?;
+    rules.send(wanted, false)
+}
+
+/// How lines become records (Kafka's `LineMessageReader`).
+fn rules(topic: &str, properties: Vec<(String, String)>) -> Result<Rules<'_>, Failure> {
+    let (mut has_keys, mut has_headers, mut is_strict, mut null_marker) = (false, false, true, None);
+    let mut separator = b"\t".to_vec();
+    let (tab, comma, colon) = (b"\t".to_vec(), b",".to_vec(), b":".to_vec());
+    let mut headers = LineHeaders { delimiter: tab, separator: comma, key_separator: colon };
+    for (name, value) in properties {
+        let is_true = value == "true";
+        let bytes = value.into_bytes();
+        if bytes.is_empty() && !name.starts_with("null") {
+            return Err(Failure::Usage(format!("the property {name} is empty")));
+        }
         match name.as_str() {
-            "parse.key" => has_keys = value == "true",
-            "key.separator" => separator = value,
+            "parse.key" => has_keys = is_true,
+            "parse.headers" => has_headers = is_true,
+            "ignore.error" => is_strict = !is_true,
+            "key.separator" => separator = bytes,
+            "headers.delimiter" => headers.delimiter = bytes,
+            "headers.separator" => headers.separator = bytes,
+            "headers.key.separator" => headers.key_separator = bytes,
+            "null.marker" => null_marker = Some(bytes),
             _ => return Err(unknown(&name)),
         }
     }
-    let separator = Some(separator.into_bytes()).filter(|separator| has_keys && !separator.is_empty());
-    let rules = Rules { topic: &topic, partition: None, separator, headers: Vec::new(), empty_is_null: false };
-    rules.send(wanted, false)
+    Ok(Rules {
+        topic,
+        partition: None,
+        separator: Some(separator).filter(|_| has_keys),
+        headers: Vec::new(),
+        empty_is_null: false,
+        line_headers: Some(headers).filter(|_| has_headers),
+        is_strict,
+        null_marker,
+    })
 }
 
 fn consume(matches: &Matches) -> Done {
     let topic = required(matches, "topic")?;
-    let group = matches.opt_str("group").unwrap_or_default();
-    let from_beginning = matches.opt_present("from-beginning");
+    let (wanted, group, from_beginning) = consumer_settings(matches)?;
     let from = match matches.opt_str("offset").as_deref() {
         None if from_beginning => Place::Start,
         None | Some("latest") => Place::End,
@@ -128,12 +157,6 @@ fn consume(matches: &Matches) -> Done {
         }
         None => vec![topic],
     };
-    let reset = if from_beginning { OffsetReset::Earliest } else { OffsetReset::Latest };
-    let mut wanted = ConsumerSettings::default().group_id(group.as_str()).auto_offset_reset(reset);
-    wanted.client = settings(matches)?;
-    for pair in matches.opt_strs("consumer-property") {
-        wanted.set_pair(&pair)?;
-    }
     let asked = Asked {
         specs,
         group,
@@ -145,6 +168,32 @@ fn consume(matches: &Matches) -> Done {
     let printed = asked.print(wanted, &RecordFormat::of_kafka(&prints(matches)?))?;
     write_line(&format!("Processed a total of {printed} messages"));
     Ok(())
+}
+
+/// What flags, properties and a file say; the group, and whether reading begins at the beginning.
+fn consumer_settings(matches: &Matches) -> Result<(ConsumerSettings, String, bool), Failure> {
+    let mut wanted = ConsumerSettings::default();
+    let (mut group, mut from_beginning) = (String::new(), false);
+    let mut set = |name: &str, value: &str| {
+        match name {
+            "group.id" => group = value.to_string(),
+            "auto.offset.reset" => from_beginning = value == "earliest",
+            _ => {}
+        }
+        wanted.set(name, value)
+    };
+    config_file(matches, "consumer.config", &mut set)?;
+    for (name, value) in properties(matches, ["consumer-property"])? {
+        set(&name, &value)?;
+    }
+    set("bootstrap.servers", &required(matches, "bootstrap-server")?)?;
+    if let Some(name) = matches.opt_str("group") {
+        set("group.id", &name)?;
+    }
+    if matches.opt_present("from-beginning") {
+        set("auto.offset.reset", "earliest")?;
+    }
+    Ok((wanted, group, from_beginning))
 }
 
 fn prints(matches: &Matches) -> Result<KafkaPrints, Failure> {

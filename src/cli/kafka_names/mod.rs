@@ -5,27 +5,42 @@
 //!
 //! Always true: a flag that is not known here is refused, never ignored. The exit code is 1 for whatever goes wrong, as
 //! Kafka's, and 0 for what Kafka's tools complain of and call done.
-//! Not done: patterns of topics, files of client settings (`--command-config`), what belongs to several brokers; stderr has
-//! a line where Kafka's tools show a stack.
+//! Not done: patterns of topics, what belongs to several brokers; stderr has a line where Kafka's tools show a stack.
 
 mod configs;
 mod console;
+mod dump_log;
 mod groups;
+mod java;
 mod offsets;
+mod perf;
+mod resets;
 mod topics;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use getopts::Matches;
 
+use crate::base::config::properties;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::remote::{end, Done, Failure};
 use crate::cli::Command;
 use crate::client::{Admin, ClientSettings, Error};
+use crate::os::fs;
 
 /// By the names that Kafka's scripts have.
-pub const TOOLS: &[Command] =
-    &[topics::COMMAND, console::PRODUCER, console::CONSUMER, groups::COMMAND, configs::COMMAND, offsets::COMMAND];
+pub const TOOLS: &[Command] = &[
+    topics::COMMAND,
+    console::PRODUCER,
+    console::CONSUMER,
+    groups::COMMAND,
+    configs::COMMAND,
+    offsets::COMMAND,
+    perf::PRODUCER,
+    perf::CONSUMER,
+    dump_log::COMMAND,
+];
 
 /// The tool that a program's name asks for, with or without a folder and `.sh`.
 pub fn tool(program: &str) -> Option<&'static Command> {
@@ -49,6 +64,9 @@ const fn several(name: &'static str, value: &'static str, doc: &'static str) -> 
 const BROKER: &[Flag] =
     &[one("bootstrap-server", "HOST:PORT", "a broker to begin with, or several separated by commas"), HELP];
 
+/// Of the tools that administer.
+const ADMIN: &[Flag] = &[one("command-config", "FILE", "a file with settings of the client")];
+
 /// Kafka's tools know one exit code for what goes wrong.
 fn end_as_kafka(done: Done) -> ExitCode {
     match end(done) {
@@ -57,12 +75,31 @@ fn end_as_kafka(done: Done) -> ExitCode {
     }
 }
 
-/// Kafka's tools have no default for this one.
+/// Kafka's tools have no default for the broker's address.
 fn settings(matches: &Matches) -> Result<ClientSettings, Failure> {
-    match matches.opt_str("bootstrap-server") {
-        Some(address) => Ok(ClientSettings::new(address)),
-        None => Err(Failure::Usage(String::from("Missing required argument \"[bootstrap-server]\""))),
+    let address = required(matches, "bootstrap-server")?;
+    let mut client = ClientSettings::default();
+    config_file(matches, "command-config", |name, value| client.set(name, value))?;
+    client.set("bootstrap.servers", &address)?;
+    Ok(client)
+}
+
+/// The settings of a properties file that a flag names; a name that `set` does not know is an error.
+fn config_file(
+    matches: &Matches,
+    flag: &str,
+    mut set: impl FnMut(&str, &str) -> crate::client::Result<()>,
+) -> Result<(), Failure> {
+    let Some(path) = matches.opt_str(flag) else { return Ok(()) };
+    let bytes = fs::read_following(Path::new(&path)).map_err(|error| Failure::Usage(format!("--{flag}: {error}")))?;
+    for (name, value) in properties::parse(&String::from_utf8_lossy(&bytes)) {
+        let value = value.unwrap_or_default();
+        // What has no encryption and no login, which is all that is known here.
+        if (name.as_str(), value.as_str()) != ("security.protocol", "PLAINTEXT") {
+            set(&name, &value).map_err(|error| Failure::Usage(format!("--{flag} {path}: {error}")))?;
+        }
     }
+    Ok(())
 }
 
 fn connect(matches: &Matches) -> Result<Admin, Failure> {

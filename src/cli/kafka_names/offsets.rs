@@ -1,8 +1,11 @@
 //! `kafka-get-offsets.sh` (Kafka's `GetOffsetShell`).
+//!
+//! Always true: a line for each partition, sorted, `topic:partition:offset`, as Kafka prints it.
+//! Not done: patterns of topics, and tiered storage's times.
 
 use getopts::Matches;
 
-use super::{connect, end_as_kafka, nothing, one, BROKER};
+use super::{connect, end_as_kafka, nothing, one, ADMIN, BROKER};
 use crate::base::TopicPartition;
 use crate::cli::remote::{Done, Failure};
 use crate::cli::{say, Command};
@@ -21,6 +24,7 @@ pub const COMMAND: Command = Command {
             one("time", "TIME", "earliest (-2), latest (-1), max-timestamp (-3), or ms since 1970"),
             nothing("exclude-internal-topics", "leave out the broker's own topics"),
         ],
+        ADMIN,
         BROKER,
     ],
     examples: &["kafka-get-offsets.sh --bootstrap-server 127.0.0.1:9092 --topic orders"],

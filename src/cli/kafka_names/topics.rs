@@ -1,8 +1,11 @@
 //! `kafka-topics.sh` (Kafka's `TopicCommand`).
+//!
+//! Always true: exactly one action is asked for; what it prints is what Kafka's prints, line by line.
+//! Not done: patterns of topics, and reassignments.
 
 use getopts::Matches;
 
-use super::{action, connect, end_as_kafka, message, nothing, one, required, several, BROKER};
+use super::{action, connect, end_as_kafka, message, nothing, one, required, several, ADMIN, BROKER};
 use crate::base::ErrorCode;
 use crate::cli::remote::{number, pairs, Done, Failure};
 use crate::cli::{say, Command};
@@ -34,6 +37,7 @@ pub const COMMAND: Command = Command {
             nothing("under-replicated-partitions", "describe: only partitions that lack replicas"),
             nothing("unavailable-partitions", "describe: only partitions without a leader"),
         ],
+        ADMIN,
         BROKER,
     ],
     examples: &["kafka-topics.sh --bootstrap-server 127.0.0.1:9092 --create --topic orders --partitions 3"],

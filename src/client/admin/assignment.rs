@@ -9,6 +9,7 @@
 //! ```
 //!
 //! Always true: bytes that are not of this form give nothing.
+//! Not done: only what members are given is read, no user data.
 
 use crate::base::TopicPartition;
 

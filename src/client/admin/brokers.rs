@@ -1,4 +1,7 @@
 //! The brokers, and their directories.
+//!
+//! Always true: a directory is told of with the broker it belongs to.
+//! Not done: replicas are not moved between directories.
 
 use super::Admin;
 use crate::base::TopicPartition;

@@ -1,4 +1,7 @@
 //! Configs of topics and brokers: described, and changed one by one.
+//!
+//! Always true: keys that are not named stay as they are (KIP-339); a broker's own configs are asked of that broker.
+//! Not done: AlterConfigs, the older request, which sets back what it does not name.
 
 use std::fmt;
 

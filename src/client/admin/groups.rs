@@ -1,4 +1,7 @@
 //! Consumer groups: listed, described, deleted, and the offsets that they have committed.
+//!
+//! Always true: a group is asked about at its coordinator, which is looked for again when it has moved.
+//! Not done: groups of type `consumer` (KIP-848) are listed by brokers that have them, and not described.
 
 use super::{by_topic, only, read_assignment, Admin, AsPartition, Each};
 use crate::base::TopicPartition;

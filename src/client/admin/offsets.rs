@@ -1,4 +1,7 @@
 //! Offsets of partitions: found by place or time, and records deleted before one.
+//!
+//! Always true: each partition is asked at its leader, and has an answer of its own.
+//! Not done: no answer is remembered: what a partition begins and ends with changes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,7 @@
 //! Topics: listed, described, created, given more partitions, deleted.
+//!
+//! Always true: each topic has an answer of its own; creating and deleting is done when the broker says so.
+//! Not done: partitions are not moved between brokers.
 
 use super::{only, Admin, Each};
 use crate::base::Uuid;

@@ -7,6 +7,10 @@
 //! subscription  i16 version 0, topics: i32 count, each i16 length and text; user data: i32 length -1
 //! assignment    see read_assignment
 //! ```
+//!
+//! Always true: every partition of a topic that somebody reads is given to exactly one reader; the same members and
+//! topics give the same answer, whoever leads.
+//! Not done: no other strategy: range is what every client knows.
 
 use std::collections::BTreeMap;
 

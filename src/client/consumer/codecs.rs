@@ -4,6 +4,7 @@
 //! block or, from Java, blocks in xerial's framing: 16 bytes (a magic number, two versions), then blocks with i32 lengths.
 //!
 //! Always true: no more than 256 MiB come out, whatever is put in.
+//! Not done: nothing is compressed here.
 
 use crate::client::error::{Error, Result};
 use crate::record::Codec;

@@ -11,6 +11,7 @@
 //!
 //! Always true: frames that are kept and frames that are out are [`ROTATION`] bytes together at the most, or what is out alone
 //! and one more. Small answers do not take part: they cost a usual allocation.
+//! Not done: what is kept stays with the consumer, however little comes later.
 
 use std::collections::VecDeque;
 use std::ops::Deref;

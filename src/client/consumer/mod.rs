@@ -46,7 +46,7 @@
 
 mod assignor;
 mod batches;
-mod codecs;
+pub(crate) mod codecs;
 mod fetcher;
 mod frames;
 mod member;
@@ -67,6 +67,7 @@ use fetcher::{Ahead, Start};
 use member::{count_partitions, join, leave_for_good, Heart, Joined};
 
 pub use batches::{Batch, ConsumerRecord};
+pub(crate) use codecs::decompress;
 pub use settings::{ConsumerSettings, Isolation, OffsetReset};
 
 /// What a rebalance does to a member.

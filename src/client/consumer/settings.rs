@@ -1,4 +1,8 @@
 //! A consumer's settings, under Kafka's names.
+//!
+//! Always true: a name and a default that Kafka's consumer has mean here what they mean there; a name that is not known
+//! is refused.
+//! Not done: what is about the connection alone is in [`crate::client::ClientSettings`].
 
 use crate::client::error::{Error, Result};
 use crate::client::settings::{itself, settings, ClientSettings, Value};

@@ -2,6 +2,7 @@
 //! do about an error.
 //!
 //! Always true: what may pass is tried again with the next look; anything else is what `poll` returns.
+//! Not done: no thread: it runs inside `poll`.
 
 use std::collections::BTreeMap;
 use std::thread::JoinHandle;

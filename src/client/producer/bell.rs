@@ -1,6 +1,7 @@
 //! A bell that wakes a broker's sender out of `poll(2)`, with the broker's address on it: a byte through a socket pair.
 //!
 //! Always true: whoever rings after a change is noticed by the look that follows the next hush; rings in between are one.
+//! Not done: it says that something changed, not what.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};

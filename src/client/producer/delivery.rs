@@ -5,6 +5,7 @@
 //!
 //! Always true: each outcome is completed exactly once, with offsets or with an error, `delivery.timeout.ms` (and a
 //! request's timeout) after the batch began at the latest.
+//! Not done: no callbacks: who wants to know waits or asks.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ pub struct Delivery {
 pub(super) struct Outcome {
     pub topic: Arc<str>,
     pub partition: i32,
-    done: Mutex<Option<Result<Acked>>>,
+    done: Mutex<Option<(Result<Acked>, Instant)>>,
     completed: Condvar,
 }
 
@@ -56,7 +57,7 @@ impl Outcome {
     }
 
     pub fn complete(&self, result: Result<Acked>) {
-        *self.lock() = Some(result);
+        *self.lock() = Some((result, Instant::now()));
         self.completed.notify_all();
     }
 
@@ -68,13 +69,13 @@ impl Outcome {
         let mut done = self.lock();
         loop {
             match &*done {
-                Some(result) => return result.clone(),
+                Some((result, _)) => return result.clone(),
                 None => done = self.completed.wait(done).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Acked>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<(Result<Acked>, Instant)>> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -94,7 +95,7 @@ impl Delivery {
         let deadline = Instant::now() + time;
         let mut done = self.outcome.lock();
         loop {
-            if let Some(result) = &*done {
+            if let Some((result, _)) = &*done {
                 return Some(result.clone().map(|acked| self.delivered(acked)));
             }
             let left = deadline.checked_duration_since(Instant::now())?;
@@ -104,7 +105,18 @@ impl Delivery {
 
     /// What is known by now.
     pub fn now(&self) -> Option<Result<Delivered>> {
-        self.outcome.lock().clone().map(|result| result.map(|acked| self.delivered(acked)))
+        self.outcome.lock().clone().map(|(result, _)| result.map(|acked| self.delivered(acked)))
+    }
+
+    /// When it became known; none if it is not known yet.
+    pub fn known_at(&self) -> Option<Instant> {
+        self.outcome.lock().as_ref().map(|(_, at)| *at)
+    }
+
+    /// Whether both records are in the same batch, so that the same becomes of them at the same moment.
+    #[inline]
+    pub fn shares_batch_with(&self, other: &Delivery) -> bool {
+        Arc::ptr_eq(&self.outcome, &other.outcome)
     }
 
     pub fn topic(&self) -> &str {

@@ -3,6 +3,7 @@
 //! Always true: buffers in use and buffers kept are never more than `buffer.memory` together. A buffer that is used again
 //! has its pages already: a fresh megabyte costs 256 page faults. The one that was given back first is used first: by then
 //! it has left the cache of the core that sent it.
+//! Not done: nothing waits here; the accumulator does, with its lock let go.
 
 use std::collections::VecDeque;
 

@@ -16,6 +16,7 @@
 //!
 //! Always true: `ready` is in the order in which the records came, whatever is sent again. A batch that was sent keeps its
 //! numbers until the epoch is raised.
+//! Not done: nothing is sent and no clock is asked: time comes in.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,7 @@
 //! A record on its way out: borrowed, as it is encoded before `send` returns.
+//!
+//! Always true: building one copies and allocates nothing.
+//! Not done: no serializers: keys and values are bytes.
 
 /// What is to be sent where.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@
 //! known is old. What has no leader has no sender that could fail it in time, so it does that too.
 //!
 //! Always true: it ends when the producer is closed and nothing is left to be answered, and ends after all senders.
+//! Not done: no batch is touched but one that has waited too long without a leader.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};

@@ -11,6 +11,7 @@
 //!
 //! Always true: a batch that was taken is completed or given back, whatever happens to the connection. When the connection
 //! breaks, all that was in flight is sent again: what had arrived, the broker knows by its numbers.
+//! Not done: it knows no topics; [`super::router`] has made it for a broker.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;

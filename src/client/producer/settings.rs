@@ -1,4 +1,8 @@
 //! A producer's settings, under Kafka's names.
+//!
+//! Always true: a name and a default that Kafka's producer has mean here what they mean there; a name that is not known
+//! is refused.
+//! Not done: no transactions; compression is left to producers that have codecs.
 
 use crate::client::error::{Error, Result};
 use crate::client::settings::{itself, out_of_range, settings, ClientSettings, Value};

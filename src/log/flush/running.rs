@@ -1,4 +1,7 @@
 //! A flush that runs, and what becomes of those who wait for it when it comes to nothing.
+//!
+//! Always true: a flush that ends by a panic leaves nobody waiting for it, now or later.
+//! Not done: it does not flush, and does not judge what came of it.
 
 use super::Flush;
 use crate::base::lock::Hold;

@@ -9,6 +9,7 @@
 //! byte 64     the plan's text, ended by a zero byte; one that is no plan lets everything through
 //! ```
 //! Always true: numbers are in the machine's order; a count is right when it is read after the calls that it counts.
+//! Not done: nothing of it is in a build without the feature.
 
 use std::os::fd::AsRawFd;
 use std::path::Path;

@@ -1,4 +1,7 @@
 //! Plans for one thread, for unit tests: what they run happens on that thread alone.
+//!
+//! Always true: what one test plans touches no other, and is gone when its scenario is over.
+//! Not done: threads that the scenario starts are not under the plan.
 
 use std::cell::RefCell;
 use std::io;

@@ -4,6 +4,7 @@
 //! perhaps a part of the path; what happens; at the how manieth such call, with `+` from then on.
 //!
 //! Always true: a plan counts only calls that what it does can happen to: a short write to what moves bytes, a lie to a sync.
+//! Not done: one plan at a time; two faults that need each other are not tried.
 
 use std::path::Path;
 

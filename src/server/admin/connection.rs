@@ -4,12 +4,15 @@
 //! quiet --bytes--> reading --a whole head--> sending --all sent--> quiet, or draining --their end--> the end
 //! ```
 //!
+//! A tap's connection goes on sending what comes together, until its reader is gone or has taken nothing for [`ANSWER`].
+//!
 //! Draining throws away what still comes after the last answer, since closing a socket with unread bytes would have the
 //! kernel take back the answer.
 //!
 //! Always true: nothing here waits; what cannot go on is taken up again when its socket is ready. Each state has a
 //! deadline that no slow client moves: [`REQUEST`] for a head, [`ANSWER`] for an answer, [`QUIET`] in between, [`DRAIN`] at
 //! the end.
+//! Not done: one request at a time: what is sent ahead waits its turn.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::os::poll::Interest;
 use crate::server::admin::http::{self, Request, Response, HEAD_MAX};
+use crate::server::tap::OpenTap;
 
 const REQUEST: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
@@ -34,6 +38,10 @@ pub struct Connection {
     sent: usize,
     closes: bool,
     drains: bool,
+    /// It comes from this machine.
+    is_local: bool,
+    /// What it gets from now on, for as long as it stays.
+    tap: Option<OpenTap>,
     /// It was stopped in the middle, so that others have their turn.
     is_interrupted: bool,
     deadline: Instant,
@@ -51,6 +59,7 @@ impl Connection {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         let (received, answer) = (Vec::new(), Vec::new());
+        let is_local = socket.peer_addr()?.ip().to_canonical().is_loopback();
         Ok(Connection {
             socket,
             received,
@@ -58,6 +67,8 @@ impl Connection {
             sent: 0,
             closes: false,
             drains: false,
+            is_local,
+            tap: None,
             is_interrupted: false,
             deadline: now + QUIET,
         })
@@ -76,7 +87,12 @@ impl Connection {
 
     /// Nothing has come of a request, and nothing is to be sent.
     pub fn is_quiet(&self) -> bool {
-        !self.drains && self.received.is_empty() && self.answer.is_empty()
+        !self.drains && self.tap.is_none() && self.received.is_empty() && self.answer.is_empty()
+    }
+
+    /// It is to be given what comes together, without being asked.
+    pub fn is_tap(&self) -> bool {
+        self.tap.is_some()
     }
 
     /// Goes on for as far as the socket lets it, and not for longer than a turn.
@@ -85,6 +101,7 @@ impl Connection {
         for _ in 0..TURN {
             let went = match self.answer.is_empty() {
                 true if self.drains => self.drain(),
+                true if self.tap.is_some() => self.pour(now),
                 true => self.read(own_host, respond, now),
                 false => self.write(now),
             };
@@ -107,10 +124,13 @@ impl Connection {
         now: Instant,
     ) -> io::Result<Next> {
         match http::parse(&self.received, own_host) {
-            Ok(Some((request, length))) => {
+            Ok(Some((mut request, length))) => {
                 self.received.drain(..length);
-                self.closes = request.closes;
-                self.answer = respond(&request).encode(request.is_head, request.closes);
+                request.is_local = self.is_local;
+                let mut response = respond(&request);
+                self.closes = request.closes || response.tap.is_some();
+                self.answer = response.encode(request.is_head, self.closes);
+                self.tap = response.tap.take().filter(|_| !request.is_head);
             }
             Err(refusal) => {
                 self.closes = true;
@@ -138,11 +158,26 @@ impl Connection {
         }
         (self.answer, self.sent) = (Vec::new(), 0);
         self.deadline = now + if self.received.is_empty() { QUIET } else { REQUEST };
-        if self.closes {
+        if self.closes && self.tap.is_none() {
             self.socket.shutdown(Shutdown::Write)?;
             (self.drains, self.deadline) = (true, now + DRAIN);
         }
         Ok(Next::Wait)
+    }
+
+    /// Takes what has come together for a tap, to be written; ends when its reader has.
+    fn pour(&mut self, now: Instant) -> io::Result<Next> {
+        match self.socket.read(&mut [0; HEAD_MAX]) {
+            Ok(0) => return Ok(Next::End),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+        self.answer = self.tap.as_ref().map(OpenTap::take).unwrap_or_default().into_bytes();
+        self.deadline = now + ANSWER;
+        match self.answer.is_empty() {
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(Next::Wait),
+        }
     }
 
     fn drain(&mut self) -> io::Result<Next> {

@@ -1,6 +1,7 @@
 //! Puts together how topics and groups stand, for the page and for scrapers.
 //!
 //! Always true: each lock is held for a copy and let go; the numbers of two partitions are of two moments.
+//! Not done: no history: who wants one scrapes.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! As much of HTTP/1.1 (RFC 9112) as the page and a scraper need: requests without a body, answers with a length.
 //!
 //! ```text
-//! GET /metrics HTTP/1.1          the target is a path; what follows a '?' is not looked at
+//! GET /metrics HTTP/1.1          the target is a path, with a query behind a '?' perhaps
 //! Host: 127.0.0.1:9644           needed
 //! Connection: close              unless the connection is to stay
 //! ```
@@ -12,6 +12,8 @@
 
 use std::net::IpAddr;
 
+use crate::server::tap::OpenTap;
+
 /// Bytes of a request's head at most.
 pub const HEAD_MAX: usize = 8 << 10;
 
@@ -19,10 +21,14 @@ pub const HEAD_MAX: usize = 8 << 10;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
     pub path: String,
+    /// What follows a '?'.
+    pub query: String,
     /// The answer goes out without its body.
     pub is_head: bool,
     /// The connection ends with the answer.
     pub closes: bool,
+    /// It comes from this machine, over its loopback.
+    pub is_local: bool,
 }
 
 /// An answer.
@@ -33,6 +39,8 @@ pub struct Response {
     /// More header lines, each with its end.
     pub headers: String,
     pub body: Vec<u8>,
+    /// What follows the body for as long as the connection lives: there is no length then.
+    pub tap: Option<OpenTap>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,7 +70,7 @@ impl Status {
 
 impl Response {
     pub fn new(status: Status, content_type: &'static str, body: impl Into<Vec<u8>>) -> Response {
-        Response { status, content_type, headers: String::new(), body: body.into() }
+        Response { status, content_type, headers: String::new(), body: body.into(), tap: None }
     }
 
     /// One line of plain text.
@@ -73,12 +81,15 @@ impl Response {
     /// As it goes over the wire.
     pub fn encode(&self, is_head: bool, closes: bool) -> Vec<u8> {
         let connection = if closes { "close" } else { "keep-alive" };
+        let length = match &self.tap {
+            Some(_) => String::new(),
+            None => format!("Content-Length: {}\r\n", self.body.len()),
+        };
         let head = format!(
-            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {connection}\r\nCache-Control: no-store\r\n\
+            "HTTP/1.1 {}\r\nContent-Type: {}\r\n{length}Connection: {connection}\r\nCache-Control: no-store\r\n\
              X-Content-Type-Options: nosniff\r\n{}\r\n",
             self.status.line(),
             self.content_type,
-            self.body.len(),
             self.headers
         );
         let mut bytes = head.into_bytes();
@@ -90,7 +101,7 @@ impl Response {
 }
 
 /// The first request in `bytes` and how long its head is; `None` when more of it has to come. A refusal ends the
-/// connection. `own_host` is the host that the configuration names.
+/// connection. `own_host` is the host that the configuration names. Where it comes from is not known here.
 pub fn parse(bytes: &[u8], own_host: &str) -> Result<Option<(Request, usize)>, Response> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return match bytes.len() {
@@ -130,8 +141,9 @@ pub fn parse(bytes: &[u8], own_host: &str) -> Result<Option<(Request, usize)>, R
         refusal.headers = "Allow: GET, HEAD\r\n".to_string();
         return Err(refusal);
     }
-    let path = target.split('?').next().unwrap_or_default().to_string();
-    Ok(Some((Request { path, is_head: method == "HEAD", closes }, end + 4)))
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_string(), query.to_string());
+    Ok(Some((Request { path, query, is_head: method == "HEAD", closes, is_local: false }, end + 4)))
 }
 
 /// Whether a `Host` can only mean this listener: an address, localhost, or the name it was configured with.
@@ -162,7 +174,8 @@ mod tests {
         for cut in 0..whole {
             assert_eq!(parse(&head[..cut], "").unwrap(), None, "{cut} bytes");
         }
-        let request = Request { path: "/metrics".to_string(), is_head: false, closes: false };
+        let (path, query) = ("/metrics".to_string(), "x=1".to_string());
+        let request = Request { path, query, is_head: false, closes: false, is_local: false };
         assert_eq!(parse(head, "").unwrap(), Some((request, whole)));
     }
 

@@ -1,8 +1,9 @@
 //! The admin listener's socket and its one thread, which serves all its connections in turn.
 //!
-//! Always true: the thread sleeps in one `poll(2)` until a connection, a byte, a deadline or the stop comes. At most
+//! Always true: the thread sleeps in one `poll(2)` until a connection, a byte, a deadline or the stop comes, or [`TAP`] is over while somebody taps. At most
 //! [`CONNECTIONS_MAX`] are open; for one more the quiet one that would end first makes room, and while none is quiet
 //! the next one waits to be accepted.
+//! Not done: no answer is made here ([`super::Pages`] makes them), and a slow page keeps the others waiting.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::{SocketAddr, TcpListener};
@@ -22,6 +23,8 @@ use crate::server::{threads, Broker};
 const KEY: &str = "admin.listener";
 /// A browser opens up to six.
 const CONNECTIONS_MAX: usize = 16;
+/// How often a tap gets what has come together.
+const TAP: Duration = Duration::from_millis(50);
 /// How long to wait after an accept that failed for want of something.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -95,7 +98,10 @@ impl Bound {
                 wanted.push((self.socket.as_fd(), Interest::Read));
             }
             let soonest = connections.iter().map(Connection::deadline).min();
-            let timeout = soonest.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let mut timeout = soonest.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if connections.iter().any(Connection::is_tap) {
+                timeout = Some(timeout.unwrap_or(TAP).min(TAP));
+            }
             let Ok(ready) = poll::wait(&wanted, timeout) else { return };
             if ready[0] {
                 return;
@@ -103,7 +109,7 @@ impl Bound {
             let now = Instant::now();
             let mut ready = ready.into_iter().skip(1);
             connections.retain_mut(|connection| {
-                let is_ready = ready.next().unwrap_or(false);
+                let is_ready = ready.next().unwrap_or(false) || connection.is_tap();
                 let mut respond = |request: &_| pages.respond(request);
                 let ends = is_ready && connection.go_on(&self.host, &mut respond, now) == Next::End;
                 !ends && now < connection.deadline()

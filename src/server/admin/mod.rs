@@ -8,6 +8,7 @@
 //! | `/ready` | 200 when it serves and every partition is online; 503 with the reason otherwise |
 //! | `/config` | each key with its value, default and source, as JSON |
 //! | `/state` | what the page shows, as JSON ([`state`]) |
+//! | `/tap` | requests and answers as they come and go, a line each ([`super::tap`]); to this machine alone |
 //!
 //! Always true: one thread serves all connections, never waits for one of them, and sleeps while nobody asks. Nothing
 //! can be changed here. Text from clients goes out as JSON strings or escaped labels, never as HTML.
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::config::KEYS;
 use crate::os::random;
+use crate::server::tap::Wanted;
 use crate::server::Broker;
 
 use http::{Request, Response, Status};
@@ -52,7 +54,7 @@ const PAGE: &str = concat!(
 /// What the page's inline style and script are let in by; replaced in each answer.
 const NONCE: &str = "{{nonce}}";
 const JSON: &str = "application/json";
-const PATHS: &str = "there are /, /metrics, /health, /ready, /config and /state";
+const PATHS: &str = "there are /, /metrics, /health, /ready, /config, /state and /tap";
 /// However many look at the page, what it shows is put together no more often than this.
 const STATE_AGE_MAX: Duration = Duration::from_millis(500);
 
@@ -79,7 +81,26 @@ impl Pages {
             "/ready" => self.ready(),
             "/config" => Response::new(Status::Ok, JSON, self.config()),
             "/state" => Response::new(Status::Ok, JSON, self.state()),
+            "/tap" => self.tap(request),
             _ => Response::text(Status::NotFound, PATHS),
+        }
+    }
+
+    fn tap(&self, request: &Request) -> Response {
+        if !request.is_local {
+            return Response::text(
+                Status::Forbidden,
+                "only who is on the broker's machine may look: come over its loopback",
+            );
+        }
+        let wanted = match Wanted::parse(&request.query) {
+            Ok(wanted) => wanted,
+            Err(why) => return Response::text(Status::BadRequest, &why),
+        };
+        let open = if request.is_head { Ok(None) } else { self.broker.taps.open(wanted).map(Some) };
+        match open {
+            Ok(tap) => Response { tap, ..Response::new(Status::Ok, "text/plain; charset=utf-8", "") },
+            Err(why) => Response::text(Status::Unavailable, &why),
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! Always true: a look costs [`PATIENCE`] at most, however much there is; what is not looked at this time keeps what
 //! was seen last, and is first in line the next time. Nobody looks while nobody asks.
+//! Not done: a segment that is being written is seen as it was at the look, not now.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -71,7 +72,7 @@ fn look_at(shape: &SegmentShape, look: u64) -> Option<Seen> {
     while position < shape.size {
         let length = piece.min(shape.size - position);
         let Cached { bytes, dirty_bytes } = cached(&file, position, length)?;
-        seen.cells.push((percent(bytes, length), percent(dirty_bytes, length)));
+        seen.cells.push((percent(bytes, length), percent(dirty_bytes.unwrap_or(0), length)));
         seen.bytes += bytes;
         position += length;
     }

@@ -2,6 +2,7 @@
 //!
 //! Always true: the answer stays small however much there is: of topics, partitions, segments and groups the largest
 //! are shown, and of the others it is said how many they are. Totals are of all.
+//! Not done: no promise about its shape: it changes with the page.
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;

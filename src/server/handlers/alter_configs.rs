@@ -4,6 +4,7 @@
 //!
 //! Always true: a resource's changes are taken whole or not at all. What one broker cannot keep (more replicas) is
 //! taken as the nearest thing with a log line, or refused with `strict=true`. Unknown keys are refused by name.
+//! Not done: groups and clients have no configs here.
 
 use std::collections::HashSet;
 
@@ -81,7 +82,7 @@ fn alter_all(call: &Call, wanted: Vec<Wanted>, validate_only: bool) -> Vec<Alter
         }
         AlterConfigsResourceResponse {
             error_code: result.as_ref().err().map_or(ErrorCode::NONE, Error::code),
-            error_message: result.err().map(|error| error.for_client()),
+            error_message: result.err().and_then(|error| error.for_client()),
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
         }

@@ -1,4 +1,7 @@
 //! ApiVersions, DescribeCluster and FindCoordinator: what this broker is.
+//!
+//! Always true: a client is told the address of the listener that it came in by.
+//! Not done: no second broker, no controllers and no transaction coordinator to be found.
 
 use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;
@@ -56,11 +59,11 @@ pub fn find_coordinator(call: &Call, request: FindCoordinatorRequest) -> Result<
         host: String::new(),
         port: -1,
         error_code: error.code(),
-        error_message: Some(error.to_string()),
+        error_message: error.for_client(),
     };
     Ok(FindCoordinatorResponse {
         error_code: error.code(),
-        error_message: Some(error.to_string()),
+        error_message: error.for_client(),
         node_id: -1,
         port: -1,
         coordinators: keys.into_iter().map(nowhere).collect(),

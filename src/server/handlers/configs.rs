@@ -54,7 +54,7 @@ pub fn describe(call: &Call, request: DescribeConfigsRequest) -> std::result::Re
         };
         let mut result = described.unwrap_or_else(|error| DescribeConfigsResult {
             error_code: error.code(),
-            error_message: Some(error.for_client()),
+            error_message: error.for_client(),
             ..DescribeConfigsResult::default()
         });
         for config in &mut result.configs {

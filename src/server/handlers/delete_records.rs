@@ -1,4 +1,7 @@
 //! DeleteRecords: the log start moves up; it has survived a crash by the time of the answer, the files go later.
+//!
+//! Always true: a partition's answer is its log start after the call, or an error of its own.
+//! Not done: no file is removed before the answer.
 
 use crate::base::{Offset, Result};
 use crate::server::call::Call;

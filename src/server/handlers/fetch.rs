@@ -46,6 +46,7 @@ fn wait_for_more(
     waiting: &Waiting,
     deadline: Instant,
 ) -> std::result::Result<FetchResponse, Closed> {
+    // tour: wait-for-more
     loop {
         let found = look(call, request);
         if found.is_enough(request) || Instant::now() >= deadline || call.client.broker.is_stopping() {
@@ -56,6 +57,7 @@ fn wait_for_more(
             return Err(Closed::Quietly);
         }
     }
+    // end
 }
 
 /// What one look at all partitions found.

@@ -1,4 +1,7 @@
 //! DescribeGroups, ListGroups and DeleteGroups: what tools ask.
+//!
+//! Always true: nothing here counts as a sign of life of a member.
+//! Not done: groups of type `consumer` (KIP-848); all groups here are classic.
 
 use crate::base::ErrorCode;
 use crate::group::member::Member;

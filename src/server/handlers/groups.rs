@@ -2,6 +2,7 @@
 //!
 //! Always true: a join or a sync that waits is woken by the group, looks at its socket now and then, and gives its
 //! place up when the client is gone, also if the answer was there already.
+//! Not done: nothing is decided here.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! ListOffsets and OffsetForLeaderEpoch: questions about where records are, answered from headers and indexes.
 //!
 //! Always true: a look-up by timestamp skips no record; inside a compressed batch it answers the batch's base offset.
+//! Not done: nothing is unpacked.
 
 use crate::base::{Error, ErrorCode, Offset, Result};
 use crate::log::FoundTimestamp;

@@ -1,5 +1,6 @@
 //! DescribeLogDirs: how large each partition is, and how much room the data directory's file system has.
 //!
+//! Always true: sizes are those of the segments' batches, as retention counts them.
 //! Not done: partitions do not move between directories, so none is a future one and none lags.
 
 use std::collections::{BTreeMap, HashSet};

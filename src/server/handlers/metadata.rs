@@ -2,6 +2,7 @@
 //!
 //! Always true: a topic that was created is in the same answer, ready to use. There is one broker, and each client
 //! is told the address that it came in by, unless `advertised.listeners` says otherwise.
+//! Not done: no racks, no authorized operations, and no second broker.
 
 use std::sync::Arc;
 

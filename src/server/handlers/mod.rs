@@ -2,6 +2,7 @@
 //!
 //! Always true: every row of [`API_TABLE`](crate::wire::API_TABLE) has one (a test holds them together); an error of one topic or partition is answered beside the others' results; only bytes that make no
 //! sense, or a client that is gone, close the connection.
+//! Not done: no handler knows the socket's frames or sends its answer.
 
 pub mod alter_configs;
 pub mod cluster;

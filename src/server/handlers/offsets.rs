@@ -1,4 +1,8 @@
 //! OffsetCommit, OffsetFetch and OffsetDelete: what a group remembers of how far it has read.
+//!
+//! Always true: each partition has its own result; a commit is answered when it is durable, as far as `flush.mode`
+//! asks.
+//! Not done: whether the topic's log reaches as far as the offset is not asked, as in Kafka.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,7 @@
 //! CreatePartitions, ElectLeaders and DescribeTopicPartitions: what tools ask about partitions.
+//!
+//! Always true: a topic named twice is refused, and `validate_only` changes nothing.
+//! Not done: partitions only become more; nothing moves, since there is one broker.
 
 use crate::base::{Error, ErrorCode, Result, TopicPartition};
 use crate::server::call::Call;
@@ -19,7 +22,7 @@ pub fn create(call: &Call, request: CreatePartitionsRequest) -> std::result::Res
     let refusal = check_total(call, &request.topics).err();
     let create = |asked: &CreatePartitionsTopic| {
         let result = match (&refusal, repeated.contains(&asked.name)) {
-            (Some(refusal), _) => Err(Error::rejected(refusal.code(), refusal.for_client())),
+            (Some(refusal), _) => Err(Error::rejected(refusal.code(), refusal.for_client().unwrap_or_default())),
             (_, true) => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "Duplicate topic name.")),
             (_, false) => create_one(call, asked, request.validate_only),
         };
@@ -29,7 +32,7 @@ pub fn create(call: &Call, request: CreatePartitionsRequest) -> std::result::Res
         CreatePartitionsTopicResult {
             name: asked.name.clone(),
             error_code: result.as_ref().err().map_or(ErrorCode::NONE, Error::code),
-            error_message: result.err().map(|error| error.for_client()),
+            error_message: result.err().and_then(|error| error.for_client()),
         }
     };
     let results = request.topics.iter().map(create).collect();

@@ -5,6 +5,7 @@
 //!
 //! Always true: the batch is never unpacked or copied; it goes from the connection's buffer to the file.
 //! With `acks=0` there is no answer, and an error closes the connection, which is the only way to say so.
+//! Not done: no transactions and no followers: nobody else has to have it.
 
 use std::sync::Arc;
 
@@ -15,16 +16,13 @@ use crate::server::frames::Closed;
 use crate::server::handlers::produce_answer::{failed, succeeded};
 use crate::server::handlers::refuse_transaction;
 use crate::server::now_ms;
-use crate::wire::frame::encode_response;
 use crate::wire::messages::produce::TopicProduceResponse;
 use crate::wire::messages::{ProduceRequest, ProduceResponse};
-use crate::wire::{Api, Encoded};
+use crate::wire::Encoded;
 
 /// A produce that was executed, and the flushes that its answer waits for.
-pub struct Unflushed {
-    api: &'static Api,
-    version: i16,
-    correlation_id: i32,
+pub struct Unflushed<'c> {
+    call: Call<'c>,
     response: ProduceResponse,
     waits: Vec<Wait>,
 }
@@ -47,9 +45,11 @@ pub struct Pending<'c> {
 
 type Found = Result<Arc<Partition>>;
 type Done = Result<(Appended, Arc<Partition>)>;
+/// None for a request that wants no answer.
+pub type Answered<'c> = std::result::Result<Option<Unflushed<'c>>, Closed>;
 
-/// Executes requests in their order; `None` for one that wants no answer.
-pub fn handle_all(pipeline: Vec<Pending>, buffer: &mut [u8]) -> Vec<std::result::Result<Option<Unflushed>, Closed>> {
+/// Executes requests in their order.
+pub fn handle_all<'c>(pipeline: Vec<Pending<'c>>, buffer: &mut [u8]) -> Vec<Answered<'c>> {
     let (mut rest, mut at) = (buffer, 0);
     let mut batches = Vec::new();
     for Pending { call, request, frame_start } in &pipeline {
@@ -93,12 +93,10 @@ fn append_all(batches: Vec<(Found, Incoming)>) -> Vec<Done> {
     done
 }
 
-impl Pending<'_> {
+impl<'c> Pending<'c> {
     /// The answer, with what was done of this request taken from the front of `done`.
-    fn answer(self, done: &mut impl Iterator<Item = Done>) -> std::result::Result<Option<Unflushed>, Closed> {
-        let Call { api, version, correlation_id, .. } = self.call;
-        let mut answer =
-            Unflushed { api, version, correlation_id, response: ProduceResponse::default(), waits: vec![] };
+    fn answer(self, done: &mut impl Iterator<Item = Done>) -> Answered<'c> {
+        let mut answer = Unflushed { call: self.call, response: ProduceResponse::default(), waits: vec![] };
         let mut unsaid: Option<String> = None;
         for (topic_index, topic) in self.request.topic_data.into_iter().enumerate() {
             let mut partition_responses = Vec::with_capacity(topic.partition_data.len());
@@ -139,14 +137,14 @@ fn check_request(call: &Call, request: &ProduceRequest) -> Result<()> {
     Ok(())
 }
 
-impl Unflushed {
+impl Unflushed<'_> {
     /// Nothing has to be waited for.
     pub fn is_ready(&self) -> bool {
         self.waits.is_empty()
     }
 
     /// Waits for the flushes; a partition whose flush failed answers that instead.
-    pub fn wait(mut self) -> Result<Encoded> {
+    pub fn wait(mut self) -> std::result::Result<Encoded, Closed> {
         for wait in &self.waits {
             if let Err(error) = wait.partition.flush_to(wait.offset) {
                 let results = &mut self.response.responses[wait.topic_index].partition_responses;
@@ -154,6 +152,6 @@ impl Unflushed {
                 *result = failed(result.index, &error);
             }
         }
-        encode_response(Vec::new(), self.api, self.version, self.correlation_id, &mut self.response)
+        self.call.encode(&mut self.response)
     }
 }

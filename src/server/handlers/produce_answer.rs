@@ -1,6 +1,7 @@
 //! What a produce answers for one partition (Kafka's `PartitionResponse`).
 //!
 //! Always true: a batch that was refused has the offset -1, and a sentence that says why.
+//! Not done: no hint at another leader: there is one broker.
 
 use crate::base::Error;
 use crate::partition::Appended;
@@ -23,7 +24,7 @@ pub fn failed(index: i32, error: &Error) -> PartitionProduceResponse {
         error_code: error.code(),
         base_offset: -1,
         record_errors: error.records().iter().map(record_error).collect(),
-        error_message: Some(error.for_client()),
+        error_message: error.for_client(),
         ..PartitionProduceResponse::default()
     }
 }

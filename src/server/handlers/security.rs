@@ -1,4 +1,7 @@
 //! DescribeAcls, DescribeClientQuotas and DescribeUserScramCredentials: the honest answers of a broker that has none.
+//!
+//! Always true: what does not exist is not claimed: no rule, no quota, no user.
+//! Not done: nothing can be set; the APIs that would are not in the table.
 
 use crate::base::ErrorCode;
 use crate::server::call::Call;

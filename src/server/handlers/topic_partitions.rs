@@ -1,6 +1,7 @@
 //! DescribeTopicPartitions: topics page by page, so that no answer grows without a bound (KIP-966).
 //!
 //! Always true: topics come sorted by name; where a page ends, its cursor says where the next one begins.
+//! Not done: no eligible leader replicas (KIP-966): there are none.
 
 use std::collections::BTreeSet;
 

@@ -2,6 +2,7 @@
 //!
 //! Always true: each topic of a request succeeds or fails alone. Partitions and replication factor may be left to the
 //! broker with -1 (KIP-464). A replication factor above 1 is accepted as 1, with a log line: there is one broker.
+//! Not done: the broker's own topics are not made here; the group coordinator makes its own.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
     let refusal = check_total(call, &request.topics).err();
     for asked in &request.topics {
         let result = match (&refusal, repeated.contains(&asked.name)) {
-            (Some(refusal), _) => Err(Error::rejected(refusal.code(), refusal.for_client())),
+            (Some(refusal), _) => Err(Error::rejected(refusal.code(), refusal.for_client().unwrap_or_default())),
             (_, true) => Err(Error::rejected(ErrorCode::INVALID_REQUEST, "the request names this topic twice")),
             (_, false) => create_one(call, asked, request.validate_only),
         };
@@ -37,7 +38,7 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
             CreatableTopicResult {
                 name: asked.name.clone(),
                 error_code: error.code(),
-                error_message: Some(error.for_client()),
+                error_message: error.for_client(),
                 ..CreatableTopicResult::default()
             }
         }));
@@ -177,7 +178,7 @@ fn delete_one(call: &Call, asked: DeleteTopicState, is_double: bool) -> Deletabl
             note!(Error, "topic_not_deleted", [topic = name], "{error}");
         }
         result.error_code = error.code();
-        result.error_message = Some(error.for_client());
+        result.error_message = error.for_client();
     }
     result
 }

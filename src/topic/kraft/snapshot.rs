@@ -8,6 +8,7 @@
 //! Offsets count from 0 over all records; the leader epoch is 0.
 //!
 //! Always true: the same contents give the same bytes: no clock, no chance.
+//! Not done: no other node's metadata is known, and none is merged.
 
 use super::fields::Fields;
 use super::MetadataRecord;

@@ -28,6 +28,7 @@ impl Request for HeartbeatRequest {
     type Response = HeartbeatResponse;
 }
 
+// tour: walk-heartbeat
 impl Message for HeartbeatRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(ALL, &mut self.group_id)?;
@@ -37,6 +38,7 @@ impl Message for HeartbeatRequest {
         w.tags()
     }
 }
+// end
 
 impl Message for HeartbeatResponse {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {

@@ -13,8 +13,8 @@ from harness.broker import ANY_PORT
 from harness.report import Failure
 from harness.suite import eventually
 
-ROUNDS = 5
-ACKED_BYTES = (50_000, 400_000)  # of the list of acknowledged records, in each round; about 12 a record
+ROUNDS = 25
+ACKED_BYTES = (20_000, 200_000)  # of the list of acknowledged records, in each round; about 12 a record
 STOP_SECONDS = 60
 TOPIC = "killed"
 
