@@ -180,21 +180,29 @@ fn sendlog_serves_on_until_kafka_has_started_and_says_that_the_metadata_goes_sta
     assert_eq!(plain.warnings(), Vec::<String>::new(), "no such line on a directory of sendlog's own");
 }
 
+/// A metadata log with one record in it, of which the first three bytes are read: frame, key and version.
+fn metadata_log(record: &[u8]) -> Vec<u8> {
+    sendlog::record::BatchBuilder::new().record(0, None, Some(record)).build()
+}
+
 #[test]
-fn a_directory_on_which_kafka_has_started_is_refused_by_every_command_that_would_change_it() {
+fn a_directory_on_which_kafka_has_run_is_refused_and_one_where_only_its_controller_began_is_not() {
+    const CONTROLLER: [u8; 3] = [1, 27, 0];
+    const BROKER: [u8; 3] = [1, 0, 3];
     let data = filled();
     assert_graduated(&data, &[]);
-    std::fs::write(root(&data).join("__cluster_metadata-0/00000000000000000000.log"), "").unwrap();
+    let log = root(&data).join("__cluster_metadata-0/00000000000000000000.log");
+    std::fs::write(&log, metadata_log(&BROKER)).unwrap();
     std::fs::remove_file(root(&data).join(".lock")).unwrap(); // as Kafka does when it stops
-    assert_refused(&data, &["Kafka has already started", "failed before", "remove the folder __cluster_metadata-0"]);
-    std::fs::write(root(&data).join("cleaner-offset-checkpoint"), "").unwrap();
-    assert_refused(&data, &["Kafka has already started", "__cluster_metadata-0", "start Kafka"]);
-    let before = contents(&root(&data));
-    let ended = run(&["--listen", "127.0.0.1:0", "--data", root(&data).to_str().unwrap()]);
-    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(2), 0), "{:#?}", ended.stderr);
-    let line = ended.stderr.join("\n");
-    assert!(line.contains("Kafka has already started") && line.contains("start Kafka"), "{line}");
-    assert!(contents(&root(&data)) == before, "nothing was changed");
+    assert_refused(&data, &["Kafka has already started", "__cluster_metadata-0", "start Kafka", "or sendlog"]);
+    std::fs::write(&log, metadata_log(&CONTROLLER)).unwrap();
+    assert_graduated(&data, &[]);
+    assert!(!log.exists(), "Kafka would go by it, and not by what was written for it");
+    let names = tree(&root(&data));
+    let aside = names.iter().find(|path| path.to_string_lossy().starts_with("__cluster_metadata-0."));
+    assert!(aside.is_some_and(|path| path.to_string_lossy().contains("-stray")), "{names:?}");
+    let broker = Broker::on(data, &[]);
+    broker.wait_for_line("metadata_stale");
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! The page cache: what a fetch finds there, and what it costs when it does not.
+//!
+//! Always true: looking at the cache brings nothing into it. What was read is the kernel's count for the broker's process.
+//! Not done: no read-ahead is tuned.
 
 use crate::broker::Broker;
 use crate::experiment::{percent, step, Experiment, Findings, Lab};
@@ -14,6 +17,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     question: "A producer has just sent data, and nobody has read it yet. Now the first consumer fetches all of it. \
                How much of that has the disk to read?",
     choices: &["nothing", "a part", "all of it"],
+    needs_disk: true,
     run,
 };
 

@@ -1,6 +1,7 @@
 //! A control group with little memory, for one broker (`cgroups(7)`, version 1 or 2).
 //!
 //! Always true: the group is new, nobody else is in it, and it is removed.
+//! Not done: nothing but memory is limited.
 
 use std::fs;
 use std::path::{Path, PathBuf};

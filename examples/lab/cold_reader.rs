@@ -1,4 +1,8 @@
 //! A consumer that reads old data from the disk, and a producer that must not suffer from it.
+//!
+//! Always true: the cold reader has a control, one that reads the same from memory; only the difference between the two
+//! tells of the disk.
+//! Not done: no second disk.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,6 +25,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "it loses throughput, less than half of it",
         "it loses half of its throughput, or more",
     ],
+    needs_disk: true,
     run,
 };
 

@@ -1,4 +1,8 @@
 //! Acknowledged before or after the flush: what a `kill -9` leaves of it, and what a power cut does.
+//!
+//! Always true: a record counts as acknowledged when its answer was read. Before the power is cut the broker is frozen,
+//! so that it answers nothing afterwards; only a file system that was made here is cut.
+//! Not done: what is found is counted, not compared; `make torture` does that.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,6 +27,7 @@ pub const EXPERIMENT: Experiment = Experiment {
     question: "A producer with acks=1 has been sending for half a second, and has an answer for each record. Then the \
                power fails. How many of the acknowledged records are gone?",
     choices: &["none", "those of the last moments, less than a tenth", "a good part", "all of them, or nearly"],
+    needs_disk: false,
     run,
 };
 

@@ -1,4 +1,7 @@
 //! What an experiment is, and what comes out of it.
+//!
+//! Always true: an answer is one of the choices, or there is none.
+//! Not done: no expected figures.
 
 use crate::number::brief;
 use crate::table::Table;
@@ -10,6 +13,8 @@ pub struct Experiment {
     pub question: &'static str,
     /// What may be predicted.
     pub choices: &'static [&'static str],
+    /// Data that lies in memory anyway (tmpfs) would show nothing.
+    pub needs_disk: bool,
     pub run: fn(&Lab) -> Result<Findings>,
 }
 
@@ -26,6 +31,11 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// None of it can be tried.
+    pub fn skipped(reason: impl Into<String>) -> Findings {
+        Findings { skipped: vec![reason.into()], ..Findings::default() }
+    }
+
     pub fn is_undecided(&self) -> bool {
         self.answer.is_none() && self.skipped.is_empty()
     }

@@ -1,4 +1,7 @@
 //! Group commit: one flush serves all who wait for it.
+//!
+//! Always true: flushes are the broker's own count, for a data directory of its own.
+//! Not done: no batches larger than one record, which would hide the flush.
 
 use crate::broker::http::{address, Metrics, ON_ANY_PORT};
 use crate::experiment::{step, Experiment, Findings, Lab};
@@ -19,6 +22,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "8 to 32 times as many",
         "more than 32 times as many",
     ],
+    needs_disk: true,
     run,
 };
 

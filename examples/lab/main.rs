@@ -159,8 +159,10 @@ fn one(plan: &Plan, index: usize, scratch: &Scratch) -> Result<()> {
     terminal::pose(index + 1, experiment);
     let predicted = if plan.asks { terminal::ask(experiment.choices.len())? } else { None };
     let machine = page::machine(&plan.lab, scratch.path());
-    let findings = catch_unwind(AssertUnwindSafe(|| (experiment.run)(&plan.lab)));
-    let findings: Findings = findings.map_err(|_| "it panicked")??;
+    let findings = match experiment.needs_disk && page::file_system(scratch.path()) == "tmpfs" {
+        true => Findings::skipped("the scratch data lies in memory (tmpfs); set TMPDIR to a folder on a disk"),
+        false => catch_unwind(AssertUnwindSafe(|| (experiment.run)(&plan.lab))).map_err(|_| "it panicked")??,
+    };
     terminal::show(experiment, &findings, predicted, &machine);
     match &plan.write {
         Some(folder) => page::write(folder, index + 1, experiment, &findings, &machine),

@@ -1,4 +1,7 @@
 //! In order and at random places; one file and a thousand.
+//!
+//! Always true: all of it is read back from the disk; pages are dropped first, when nothing is dirty.
+//! Not done: where the file system puts the blocks of a file is not looked at.
 
 use std::time::Instant;
 
@@ -16,6 +19,7 @@ pub const EXPERIMENT: Experiment = Experiment {
                from the disk, after all pages have been dropped. What loses more than half of its throughput with \
                1,000?",
     choices: &["neither producing nor reading", "producing", "reading from the disk", "both"],
+    needs_disk: true,
     run,
 };
 

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! Always true: what stands outside of the marks is not touched; an experiment that found nothing leaves its part as it is.
+//! Not done: the page is never made; its prose is written by hand.
 
 use std::path::Path;
 use std::process::Command;
@@ -65,21 +66,21 @@ pub fn machine(lab: &Lab, scratch: &Path) -> String {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
     let kernel = kernel.trim().split('-').next().unwrap_or_default().to_string();
-    let file_system = Command::new("df").arg("--output=fstype").arg(scratch).output();
-    let file_system = file_system.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let file_system = file_system.ok().and_then(|text| Some(text.lines().nth(1)?.trim().to_string()));
-    let file_system = file_system.unwrap_or("an unknown file system".to_string());
+    let file_system = file_system(scratch);
     let load = read("/proc/loadavg");
     let load = load.split_whitespace().next().unwrap_or("?");
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let memory = match file_system.as_str() {
-        "tmpfs" => " (in memory: a flush costs nothing; set TMPDIR to a folder on a disk)",
-        _ => "",
-    };
     format!(
-        "Measured on {processors} processors, Linux {kernel}, data on {file_system}{memory}, {}, with a load average \
+        "Measured on {processors} processors, Linux {kernel}, data on {file_system}, {}, with a load average \
          of {load} when it began{}.",
         &utc(now_ms)[..10],
         lab.pick("", "; each row once, for a moment: the figures mean little")
     )
+}
+
+/// The kind of file system that the scratch data lies on.
+pub fn file_system(scratch: &Path) -> String {
+    let output = Command::new("df").arg("--output=fstype").arg(scratch).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().nth(1).map_or("an unknown file system", str::trim).to_string()
 }

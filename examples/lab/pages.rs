@@ -1,4 +1,7 @@
 //! What of a topic's files lies in the page cache, and how to get it out of there.
+//!
+//! Always true: looking brings nothing into the cache. Only what is on the disk can be dropped.
+//! Not done: indexes are not looked at.
 
 use std::fs::File;
 use std::path::PathBuf;

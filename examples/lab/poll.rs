@@ -1,4 +1,7 @@
 //! Waiting for records: asking all the time, asking now and then, or one question that waits for its answer.
+//!
+//! Always true: producer and consumer share a clock; a record is under way from before it is sent until its answer was
+//! read. Not done: one consumer, on one partition.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -25,6 +28,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "neither, by that much",
         "the one that waits, in less than half the time",
     ],
+    needs_disk: false,
     run,
 };
 

@@ -2,6 +2,7 @@
 //!
 //! Always true: the rows of a table take turns (A B A B A B), so that what else the machine does hits all of them; each
 //! run has a broker of its own.
+//! Not done: no run is discarded as a warm-up; the median of three forgives one.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;

@@ -5,6 +5,7 @@
 //! (`--exit-with-parent`).
 //!
 //! Always true: only what was made here is removed; everything that tempfile and the brokers make lies in it ($TMPDIR).
+//! Not done: what a broker that is stopped (SIGSTOP) still holds in that moment stays mounted.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -29,10 +30,12 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn make() -> Result<Scratch> {
-        let path = tempfile::Builder::new().prefix("sendlog-lab-").tempdir()?.keep();
+        let folder = tempfile::Builder::new().prefix("sendlog-lab-").tempdir()?;
         let mut clean = Command::new("sh");
-        clean.args(["-c", CLEAN]).arg(&path).arg(group_name());
-        let cleaner = clean.stdin(Stdio::piped()).spawn()?;
+        clean.args(["-c", CLEAN]).arg(folder.path()).arg(group_name());
+        let cleaner = clean.stdin(Stdio::piped()).spawn().map_err(|error| format!("sh: {error}"))?;
+        // From here on it is the cleaner's.
+        let path = folder.keep();
         std::env::set_var("TMPDIR", &path);
         Ok(Scratch { path, cleaner })
     }

@@ -1,4 +1,7 @@
 //! A table, as text that reads well in a terminal and as Markdown, and its first column of figures as bars.
+//!
+//! Always true: a figure is the median of its runs; in brackets, the lowest and the highest.
+//! Not done: no axis, each bar carries its figure.
 
 use crate::number::brief;
 use crate::picture::{self, Bar, BLUE};

@@ -1,4 +1,7 @@
 //! What the lab says and asks in a terminal.
+//!
+//! Always true: nothing is asked where nobody can answer; an empty line is no prediction.
+//! Not done: no colours.
 
 use std::io::{stdin, stdout, IsTerminal, Write};
 

@@ -1,4 +1,7 @@
 //! What becomes of a batch that is only half there, and of others that are damaged.
+//!
+//! Always true: the broker is down while its file is changed, and each row has a data directory of its own.
+//! Not done: no damage to indexes or checkpoints; `make torture` flips a bit of every byte.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -28,6 +31,7 @@ pub const EXPERIMENT: Experiment = Experiment {
         "it takes the whole fourth batch out of the log",
         "it leaves the file as it is, and consumers meet the half",
     ],
+    needs_disk: false,
     run,
 };
 

@@ -30,7 +30,7 @@ fn open(index: &[u8], times: &[u8], is_clean: bool) -> Log {
     std::fs::write(folder.join("00000000000000000000.log"), segment(BATCHES)).unwrap();
     std::fs::write(folder.join("00000000000000000000.index"), index).unwrap();
     std::fs::write(folder.join("00000000000000000000.timeindex"), times).unwrap();
-    let opening = Opening { is_clean, recovery_point: Offset(BATCHES), log_start: Offset(0), epoch: 0 };
+    let opening = Opening { is_clean, recovery_point: Offset(BATCHES), log_start: Offset(0), epoch: 0, ..Opening::default() };
     recovery::open(&folder, &fs::list(&folder).unwrap(), CONFIG, opening, &mut |_| ())
         .expect("indexes are hints")
         .0

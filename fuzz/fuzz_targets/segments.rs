@@ -23,6 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
         recovery_point: Offset(i64::from(first >> 4)),
         log_start: Offset(i64::from(first >> 2 & 3)),
         epoch: 3,
+        ..Opening::default()
     };
     let folder = folder("segments");
     let path = folder.join("00000000000000000000.log");

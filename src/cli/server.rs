@@ -52,6 +52,12 @@ const FLAGS: &[Flag] = &[
     },
     Flag {
         short: "",
+        name: "read-only",
+        takes: Takes::Nothing,
+        doc: "serve the data as it is, sendlog's or Kafka's, and change nothing in it (key: read.only)",
+    },
+    Flag {
+        short: "",
         name: "exit-with-parent",
         takes: Takes::Nothing,
         doc: "stop when the process that started this one has ended",
@@ -115,6 +121,15 @@ fn plan(matches: &Matches) -> Result<Plan> {
     let listen = matches.opt_strs("listen");
     if !listen.is_empty() {
         config.set("listeners", &listen.join(","), Source::CommandLine)?;
+    }
+    if matches.opt_present("read-only") {
+        if matches.opt_present("ephemeral") {
+            return Err(Error::unusable("--ephemeral and --read-only contradict each other", "give one of them"));
+        }
+        config.set("read.only", "true", Source::CommandLine)?;
+    }
+    if config.flag("read.only") {
+        config.set("flush.mode", "os", Source::CommandLine)?; // nothing to flush
     }
     let scratch = matches.opt_present("ephemeral").then(Scratch::new);
     if let Some(scratch) = &scratch {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::offsets::Reach;
 use super::slots::{Published, SlotKey};
 use super::*;
 use crate::base::seeded;
@@ -37,7 +38,7 @@ impl GroupCoordinator {
             Ok(on_its_way) => on_its_way,
             Err(refused) => return refused,
         };
-        let flushed = on_its_way.end().and_then(|end| self.log.flush_to(end));
+        let flushed = on_its_way.end().and_then(|end| self.log.flush_to(id, end));
         on_its_way.publish(flushed)
     }
     // end
@@ -51,7 +52,8 @@ impl GroupCoordinator {
         commits: &[Commit],
         now: Now,
     ) -> std::result::Result<OnItsWay, Outcomes> {
-        self.log.ensure(topics).map_err(|error| vec![Err(code_of(&error)); commits.len()])?;
+        let ready = self.log.check_writable().and_then(|()| self.log.ensure(topics));
+        ready.map_err(|error| vec![Err(code_of(&error)); commits.len()])?;
         let targets: Vec<_> = commits.iter().map(|commit| flush_target(topics, commit)).collect();
         let refuse = |error: ErrorCode| -> Outcomes {
             let code = |target: &Result<_>| Err(target.as_ref().err().map_or(error, |error| error.code()));
@@ -80,7 +82,7 @@ impl GroupCoordinator {
         let results: Outcomes = targets.iter().zip(commits).map(judge).collect();
         let good: Vec<&Commit> = commits.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|(c, _)| c).collect();
         let records: Vec<_> = good.iter().map(|commit| commit.record(&entry.group.id, now)).collect();
-        let appended = self.log.append(&records, now.wall_ms).map(|first| {
+        let appended = self.log.append(&entry.group.id, &records, now.wall_ms).map(|first| {
             let placed = good.iter().zip(first.0..);
             placed.map(|(commit, at)| (commit.key(), commit.at(Offset(at), now))).collect::<Vec<_>>()
         });
@@ -101,7 +103,7 @@ impl GroupCoordinator {
         });
         let found = found?.unwrap_or_default();
         if let (true, Some(last)) = (stable, found.iter().map(|(_, published)| published.log_offset).max()) {
-            self.log.flush_to(last + 1).map_err(|error| code_of(&error))?;
+            self.log.flush_to(id, last + 1).map_err(|error| code_of(&error))?;
         }
         Ok(found.into_iter().map(|(key, published)| (key, published.committed)).collect())
     }
@@ -113,7 +115,7 @@ impl GroupCoordinator {
         keys: &[SlotKey],
         now: Now,
     ) -> std::result::Result<Vec<ErrorCode>, ErrorCode> {
-        self.log.check().map_err(|error| error.code())?;
+        self.log.check_writable().map_err(|error| error.code())?;
         let deleted = self.with(id, false, |_, entry| {
             if entry.group.state() != State::Empty && !entry.group.is_of_consumers() {
                 return Err(ErrorCode::NON_EMPTY_GROUP);
@@ -127,14 +129,18 @@ impl GroupCoordinator {
             Ok((codes, end))
         });
         let (codes, end) = deleted?.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
-        self.log.flush_to(end).map_err(|error| code_of(&error))?;
+        self.log.flush_to(id, end).map_err(|error| code_of(&error))?;
         Ok(codes)
     }
 
     /// Appends tombstones and takes the offsets out of the table; the log offset to flush to.
     fn forget(&self, entry: &mut Entry, keys: &[SlotKey], now: Now) -> Result<Offset> {
+        if self.log.is_read_only() {
+            keys.iter().for_each(|key| entry.offsets.forget(key));
+            return Ok(Offset(0));
+        }
         let records: Vec<_> = keys.iter().map(|key| tombstone(&entry.group.id, key)).collect();
-        let first = self.log.append(&records, now.wall_ms)?;
+        let first = self.log.append(&entry.group.id, &records, now.wall_ms)?;
         keys.iter().for_each(|key| entry.offsets.forget(key));
         Ok(first + records.len() as i64)
     }
@@ -150,7 +156,7 @@ impl GroupCoordinator {
     }
 
     fn forget_where(&self, now: Now, is_gone: impl Fn(&str) -> bool) -> Result<()> {
-        let (mut end, mut all) = (Offset(0), Ok(()));
+        let (mut reach, mut all) = (Reach::default(), Ok(()));
         for entry in self.all() {
             let mut entry = match lock(&entry) {
                 Ok(entry) => entry,
@@ -160,15 +166,15 @@ impl GroupCoordinator {
                 }
             };
             let keys: Vec<_> = entry.offsets.keys().filter(|(topic, _)| is_gone(topic)).cloned().collect();
-            end = end.max(self.forget(&mut entry, &keys, now)?);
+            reach = reach.and(self.log.home(&entry.group.id), self.forget(&mut entry, &keys, now)?);
         }
-        self.log.flush_to(end).and(all)
+        self.log.flush(reach).and(all)
     }
 
     /// Offsets that nobody has renewed for `offsets.retention.minutes` go, while their group is empty (KIP-211); those
     /// of a client that has said how long, after that time.
     pub fn expire_offsets(&self, now: Now) -> Result<()> {
-        let mut end = Offset(0);
+        let mut reach = Reach::default();
         for entry in self.all() {
             let Ok(mut entry) = lock(&entry) else { continue };
             if entry.group.state() != State::Empty {
@@ -181,9 +187,9 @@ impl GroupCoordinator {
             };
             let old = entry.offsets.last().filter(|(_, last)| is_old(&last.committed));
             let keys: Vec<_> = old.map(|(key, _)| key.clone()).collect();
-            end = end.max(self.forget(&mut entry, &keys, now)?);
+            reach = reach.and(self.log.home(&entry.group.id), self.forget(&mut entry, &keys, now)?);
         }
-        self.log.flush_to(end)
+        self.log.flush(reach)
     }
 }
 

@@ -5,30 +5,38 @@
 //! looked at. A group that comes in the meantime has all its records behind that.
 //! Not done: no second engine: topics with `cleanup.policy=compact` of clients are not compacted.
 
+use super::offsets::Reach;
 use super::*;
 use crate::group::records::Record;
 
 impl GroupCoordinator {
     /// Makes the log small when it has grown enough for that to be worth it.
     pub fn compact(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
-        match self.log.is_due() {
-            true => self.compact_now(topics, now),
-            false => Ok(()),
-        }
+        self.log.due().into_iter().try_for_each(|number| self.compact_now(topics, number, now))
     }
 
-    pub(crate) fn compact_now(&self, topics: &TopicRegistry, now: Now) -> Result<()> {
+    /// One partition of the log, with the groups that are at home there.
+    pub(crate) fn compact_now(&self, topics: &TopicRegistry, number: usize, now: Now) -> Result<()> {
         // Without a group that is out of service, its records would go. Asked before anything is appended: the log would
         // grow with each attempt.
-        self.all().iter().try_for_each(|entry| lock(entry).map(drop))?;
-        let start = self.log.end()?;
-        self.log.take_growth();
-        for entry in self.all() {
+        self.at_home_in(number).iter().try_for_each(|entry| lock(entry).map(drop))?;
+        let start = self.log.end(number)?;
+        self.log.take_growth(number)?;
+        for entry in self.at_home_in(number) {
             let entry = lock(&entry)?;
-            self.log.append(&entry.snapshot(), now.wall_ms)?;
+            self.log.append(&entry.group.id, &entry.snapshot(), now.wall_ms)?;
         }
-        self.log.flush_to(self.log.end()?)?;
-        self.log.start_at(topics, start, self.log.take_growth())
+        self.log.flush(Reach::default().and(number, self.log.end(number)?))?;
+        self.log.start_at(topics, number, start, self.log.take_growth(number)?)
+    }
+
+    fn at_home_in(&self, number: usize) -> Vec<Arc<Mutex<Entry>>> {
+        let groups = self.groups.hold();
+        groups
+            .iter()
+            .filter(|(id, _)| self.log.home(id) == number)
+            .map(|(_, entry)| entry.clone())
+            .collect()
     }
 }
 

@@ -109,7 +109,7 @@ fn the_log_is_made_small_without_losing_an_offset() {
             for offset in 0..9 {
                 commit(topics, groups, "h", offset)?;
             }
-            groups.compact_now(topics, NOW).map_err(|error| error.code())?;
+            groups.compact_now(topics, 0, NOW).map_err(|error| error.code())?;
             let log = topics.find(offsets::TOPIC).unwrap();
             let bounds = log.partitions[0].bounds().unwrap();
             assert_eq!(bounds.log_end - bounds.log_start, 2, "one record for each group");

@@ -88,10 +88,10 @@ fn a_snapshot_in_the_middle_of_a_rebalance_repeats_what_was_stable() {
     with_members(&topics, &groups);
     groups.leave("g", "b", None, NOW).unwrap();
     assert!(matches!(join(&groups, &joining("", false), "c"), Outcome::Wait(_)));
-    groups.compact_now(&topics, NOW).unwrap();
+    groups.compact_now(&topics, 0, NOW).unwrap();
     drop((topics, groups));
     let (topics, groups) = open(folder.path()).unwrap();
-    groups.compact_now(&topics, NOW).unwrap();
+    groups.compact_now(&topics, 0, NOW).unwrap();
     drop((topics, groups));
     let (_topics, groups) = open(folder.path()).unwrap();
     let described = groups.describe("g").unwrap().unwrap();
@@ -107,7 +107,7 @@ fn an_empty_group_keeps_its_generation_and_the_time_since_when() {
     with_members(&topics, &groups);
     let left = later(RETENTION_MS - 1);
     ["a", "b"].iter().for_each(|id| groups.leave("g", id, None, left).unwrap());
-    groups.compact_now(&topics, left).unwrap();
+    groups.compact_now(&topics, 0, left).unwrap();
     drop((topics, groups));
     let (_topics, groups) = open(folder.path()).unwrap();
     let described = groups.describe("g").unwrap().unwrap();
@@ -246,11 +246,11 @@ fn a_record_of_another_version_stops_the_groups_and_not_the_broker() {
     let folder = prepared();
     let (topics, groups) = open(folder.path()).unwrap();
     let key = Key::Group { group: "g".to_string() }.encode();
-    groups.log.append(&[(vec![0, 9, 1], Some(vec![7])), (vec![0, 16], None)], 0).unwrap();
+    groups.log.append("g", &[(vec![0, 9, 1], Some(vec![7])), (vec![0, 16], None)], 0).unwrap();
     drop((topics, groups));
     let (topics, groups) = open(folder.path()).unwrap();
     assert_eq!(committed(&groups, "g"), Some(3), "other types are passed over");
-    groups.log.append(&[(key, Some(vec![0, 99]))], 0).unwrap();
+    groups.log.append("g", &[(key, Some(vec![0, 99]))], 0).unwrap();
     drop((topics, groups));
     let (topics, groups) = open(folder.path()).unwrap();
     assert_eq!(commit(&topics, &groups, "g", 5), Err(ErrorCode::COORDINATOR_NOT_AVAILABLE));
@@ -263,16 +263,16 @@ fn the_log_is_made_small_again_only_after_it_has_grown_again() {
     let large = Commit { metadata: "m".repeat(30_000), ..to_offset(5) };
     let commits: Vec<_> = (0..100).map(|_| large.clone()).collect();
     let mut rounds = 0;
-    while !groups.log.is_due() {
+    while groups.log.due().is_empty() {
         rounds += 1;
         assert_eq!(groups.commit(&topics, &format!("g{rounds}"), NOBODY, &commits, NOW), vec![Ok(()); 100]);
     }
     assert_eq!(rounds, 6, "3 MB each, 16 MiB in all");
     groups.compact(&topics, NOW).unwrap();
-    assert!(!groups.log.is_due());
+    assert!(groups.log.due().is_empty());
     drop((topics, groups));
     let (_topics, groups) = open(folder.path()).unwrap();
-    assert!(!groups.log.is_due(), "nor after a restart");
+    assert!(groups.log.due().is_empty(), "nor after a restart");
     assert_eq!(committed(&groups, "g1"), Some(5));
 }
 
@@ -283,9 +283,9 @@ fn a_log_that_is_large_because_much_lives_is_not_written_over_and_over() {
     let large = [Commit { metadata: "m".repeat(30_000), ..to_offset(5) }];
     let commit = |group: usize| assert_eq!(groups.commit(&topics, &group.to_string(), NOBODY, &large, NOW), [Ok(())]);
     (0..700).for_each(commit);
-    groups.compact_now(&topics, NOW).unwrap();
+    groups.compact_now(&topics, 0, NOW).unwrap();
     (0..600).for_each(commit);
-    assert!(!groups.log.is_due(), "18 MB more, but 21 MB would have to be written again");
+    assert!(groups.log.due().is_empty(), "18 MB more, but 21 MB would have to be written again");
     (0..200).for_each(commit);
-    assert!(groups.log.is_due());
+    assert!(!groups.log.due().is_empty());
 }

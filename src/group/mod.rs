@@ -268,10 +268,13 @@ impl GroupCoordinator {
 
     /// Writes a group down; one that cannot be written lives on, and rebalances after a restart.
     fn save(&self, entry: &mut Entry, now: Now) {
+        if self.log.is_read_only() {
+            return;
+        }
         let group = &entry.group;
         let key = Key::Group { group: group.id.clone() };
         let value = group.record(now.wall_ms).encode();
-        match self.log.append(&[(key.encode(), Some(value.clone()))], now.wall_ms) {
+        match self.log.append(&group.id, &[(key.encode(), Some(value.clone()))], now.wall_ms) {
             Ok(_) => entry.saved = Some(value),
             Err(error) => note!(Error, "group_not_written", [group = group.id], "{error}"),
         }
@@ -355,9 +358,13 @@ impl GroupCoordinator {
     /// Ends a group that nobody is in, with its offsets; the log offset to flush to.
     fn end(&self, entry: &mut Entry, now: Now) -> std::result::Result<Offset, ErrorCode> {
         let id = &entry.group.id;
+        if self.log.is_read_only() {
+            entry.group.delete()?;
+            return Ok(Offset(0));
+        }
         let mut records: Vec<_> = entry.offsets.keys().map(|key| tombstone(id, key)).collect();
         records.extend(entry.saved.iter().map(|_| (Key::Group { group: id.clone() }.encode(), None)));
-        let first = self.log.append(&records, now.wall_ms).map_err(|error| code_of(&error))?;
+        let first = self.log.append(id, &records, now.wall_ms).map_err(|error| code_of(&error))?;
         entry.group.delete()?;
         entry.offsets.clear();
         entry.saved = None;
@@ -395,7 +402,7 @@ impl GroupCoordinator {
 
     /// Deletes a group that nobody is in, with its offsets.
     pub fn delete(&self, id: &str, now: Now) -> std::result::Result<(), ErrorCode> {
-        self.log.check().map_err(|error| error.code())?;
+        self.log.check_writable().map_err(|error| error.code())?;
         let ended = self.with(id, false, |_, entry| {
             self.tick_entry(entry, now);
             match entry.group.state() {
@@ -405,7 +412,7 @@ impl GroupCoordinator {
         });
         let end = ended?.unwrap_or(Err(ErrorCode::GROUP_ID_NOT_FOUND))?;
         self.bury(id);
-        self.log.flush_to(end).map_err(|error| code_of(&error))
+        self.log.flush_to(id, end).map_err(|error| code_of(&error))
     }
 }
 

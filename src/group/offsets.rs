@@ -1,13 +1,15 @@
-//! The log that groups and their committed offsets survive in: the internal topic `__consumer_offsets`, one partition.
+//! The log that groups and their committed offsets survive in: the internal topic `__consumer_offsets`.
+//!
+//! It has one partition where this broker made it, and 50 where Kafka did: a group is at home in that of its name's hash.
 //!
 //! The broker's own state goes through the log that it offers to others, in Kafka's format ([`super::records`]).
 //!
 //! Always true: a later record of a key wins. The log stays small by a snapshot of what lives, appended like any
 //! record, after which its log start moves there; a start between any two of these steps reads the same. A record that
 //! cannot be read stops every group, since nobody knows what it said.
-//! Not done: one partition, as there is one broker. Offsets that a transaction committed are not told from others.
+//! Not done: offsets that a transaction committed are not told from others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +20,7 @@ use crate::partition::{Incoming, Partition};
 use crate::record::header::{self, BatchHeader, HEADER_SIZE};
 use crate::record::records::Records;
 use crate::record::{BatchBuilder, Codec};
+use crate::topic::registry_file::READ_ONLY;
 use crate::topic::TopicRegistry;
 
 use super::records::{Committed, GroupRecord, Key, Record};
@@ -35,44 +38,64 @@ const READ_BYTES: u64 = 1 << 20;
 pub struct Contents {
     pub offsets: HashMap<Key, Published>,
     pub groups: HashMap<String, GroupRecord>,
-    bytes: u64,
 }
 
 #[derive(Default)]
 pub struct OffsetsLog {
-    partition: OnceLock<Arc<Partition>>,
+    parts: OnceLock<Vec<Part>>,
+    /// The log is there and could not be read: no group is served, since nobody knows what it had committed.
+    is_unreadable: bool,
+    /// What groups do is in memory alone.
+    is_read_only: bool,
+}
+
+/// A partition of the log.
+struct Part {
+    partition: Arc<Partition>,
     /// Bytes that were appended since the last snapshot, and the bytes of that snapshot.
     grown: AtomicU64,
     lives: AtomicU64,
-    /// The log is there and could not be read: no group is served, since nobody knows what it had committed.
-    is_unreadable: bool,
 }
+
+impl Part {
+    fn new(partition: &Arc<Partition>, grown: u64) -> Part {
+        Part { partition: partition.clone(), grown: grown.into(), lives: 0.into() }
+    }
+
+    fn is_due(&self) -> bool {
+        self.grown.load(Ordering::Relaxed) > self.lives.load(Ordering::Relaxed).max(GROWTH_BYTES)
+    }
+}
+
+/// How far each partition of the log is to be flushed.
+#[derive(Default)]
+pub struct Reach(BTreeMap<usize, Offset>);
 
 impl OffsetsLog {
     /// Reads the log, if there is one.
     pub fn open(topics: &TopicRegistry, monotonic_ms: i64) -> (OffsetsLog, Contents) {
-        let mut log = OffsetsLog::default();
+        let mut log = OffsetsLog { is_read_only: topics.is_read_only(), ..OffsetsLog::default() };
         let mut contents = Contents::default();
-        if let Some(topic) = topics.find(TOPIC) {
-            if let Err(error) = contents.read(&topic.partitions[0], monotonic_ms) {
-                note!(
-                    Error,
-                    "groups_offline",
-                    [topic = TOPIC],
-                    "no group is served until the broker starts again: {error}"
-                );
-                log.is_unreadable = true;
-                return (log, Contents::default());
+        let Some(topic) = topics.find(TOPIC) else { return (log, contents) };
+        let mut parts = Vec::new();
+        for partition in &topic.partitions {
+            match contents.read(partition, monotonic_ms) {
+                Ok(bytes) => parts.push(Part::new(partition, bytes)),
+                Err(error) => {
+                    let what = "no group is served until the broker starts again";
+                    note!(Error, "groups_offline", [partition = partition.name()], "{what}: {error}");
+                    log.is_unreadable = true;
+                    return (log, Contents::default());
+                }
             }
-            log.grown = contents.bytes.into();
-            let _ = log.partition.set(topic.partitions[0].clone());
         }
+        let _ = log.parts.set(parts);
         (log, contents)
     }
 
     /// Whether what is known of groups is all there is.
     pub fn check(&self) -> Result<()> {
-        let is_offline = self.partition.get().is_some_and(|partition| partition.is_offline());
+        let is_offline = self.parts().iter().any(|part| part.partition.is_offline());
         match self.is_unreadable || is_offline {
             true => Err(Error::rejected(ErrorCode::COORDINATOR_NOT_AVAILABLE, "the offsets topic is offline")),
             false => Ok(()),
@@ -82,7 +105,7 @@ impl OffsetsLog {
     /// Makes the topic, when it is needed for the first time. Called without any lock.
     pub fn ensure(&self, topics: &TopicRegistry) -> Result<()> {
         self.check()?;
-        if self.partition.get().is_some() {
+        if self.parts.get().is_some() || self.is_read_only {
             return Ok(());
         }
         let mut config = Overrides::new(Scope::Topic);
@@ -90,17 +113,40 @@ impl OffsetsLog {
             config.set(name, value).expect("a key of the table");
         }
         let topic = topics.find_or_create_internal(TOPIC, config)?;
-        let _ = self.partition.set(topic.partitions[0].clone());
+        let _ = self.parts.set(topic.partitions.iter().map(|partition| Part::new(partition, 0)).collect());
         Ok(())
     }
 
-    fn partition(&self) -> Result<&Arc<Partition>> {
-        let why = "the offsets topic does not exist yet";
-        self.partition.get().ok_or_else(|| Error::rejected(ErrorCode::COORDINATOR_NOT_AVAILABLE, why))
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
     }
 
-    /// Appends records one behind the other, with none of others between them, without a flush; the offset of the first.
-    pub fn append(&self, records: &[Record], wall_ms: i64) -> Result<Offset> {
+    /// Whether a client may change what is remembered of a group.
+    pub fn check_writable(&self) -> Result<()> {
+        match self.is_read_only {
+            true => Err(Error::rejected(ErrorCode::POLICY_VIOLATION, READ_ONLY)),
+            false => self.check(),
+        }
+    }
+
+    fn parts(&self) -> &[Part] {
+        self.parts.get().map_or(&[], Vec::as_slice)
+    }
+
+    fn part(&self, number: usize) -> Result<&Part> {
+        let why = "the offsets topic does not exist yet";
+        self.parts().get(number).ok_or_else(|| Error::rejected(ErrorCode::COORDINATOR_NOT_AVAILABLE, why))
+    }
+
+    /// The partition in which a group is at home.
+    pub fn home(&self, group: &str) -> usize {
+        home(group, self.parts().len())
+    }
+
+    /// Appends a group's records one behind the other, with none of others between them, without a flush; the offset of the
+    /// first.
+    pub fn append(&self, group: &str, records: &[Record], wall_ms: i64) -> Result<Offset> {
+        let part = self.part(self.home(group))?;
         let mut batches = Vec::new();
         let mut rest = records;
         while !rest.is_empty() {
@@ -112,40 +158,65 @@ impl OffsetsLog {
         }
         let incoming = batches.iter_mut().map(|bytes| Incoming { bytes, produce_version: i16::MAX }).collect();
         let mut first = None;
-        for appended in self.partition()?.append_all(incoming, wall_ms) {
+        for appended in part.partition.append_all(incoming, wall_ms) {
             first.get_or_insert(appended?.first);
         }
-        self.grown.fetch_add(batches.iter().map(|bytes| bytes.len() as u64).sum(), Ordering::Relaxed);
+        part.grown.fetch_add(batches.iter().map(|bytes| bytes.len() as u64).sum(), Ordering::Relaxed);
         Ok(first.unwrap_or_default())
     }
 
-    /// Waits until everything below `offset` is on the disk, where the broker promises that.
-    pub fn flush_to(&self, offset: Offset) -> Result<()> {
-        match self.partition.get() {
-            Some(partition) if offset > Offset(0) => partition.flush_unless_os(offset),
-            _ => Ok(()),
-        }
+    /// Waits until everything below `offset` is on the disk where the group is at home, if the broker promises that.
+    pub fn flush_to(&self, group: &str, offset: Offset) -> Result<()> {
+        self.flush(Reach::default().and(self.home(group), offset))
     }
 
-    pub fn end(&self) -> Result<Offset> {
-        Ok(self.partition()?.bounds()?.log_end)
+    pub fn flush(&self, reach: Reach) -> Result<()> {
+        let wanted = reach.0.into_iter().filter(|(_, offset)| *offset > Offset(0));
+        let parts = wanted.filter_map(|(number, offset)| Some((self.parts().get(number)?, offset)));
+        parts.into_iter().try_for_each(|(part, offset)| part.partition.flush_unless_os(offset))
     }
 
-    /// Whether the log has grown enough to be made small again.
-    pub fn is_due(&self) -> bool {
-        self.grown.load(Ordering::Relaxed) > self.lives.load(Ordering::Relaxed).max(GROWTH_BYTES)
+    pub fn end(&self, number: usize) -> Result<Offset> {
+        Ok(self.part(number)?.partition.bounds()?.log_end)
     }
 
-    /// Bytes that were appended since this was asked last.
-    pub fn take_growth(&self) -> u64 {
-        self.grown.swap(0, Ordering::Relaxed)
+    /// The partitions that have grown enough to be made small again.
+    pub fn due(&self) -> Vec<usize> {
+        self.parts()
+            .iter()
+            .enumerate()
+            .filter(|(_, part)| part.is_due())
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// Bytes that were appended to a partition since this was asked last.
+    pub fn take_growth(&self, number: usize) -> Result<u64> {
+        Ok(self.part(number)?.grown.swap(0, Ordering::Relaxed))
     }
 
     /// Whatever lies below is not needed any more: a snapshot of so many bytes lies above.
-    pub fn start_at(&self, topics: &TopicRegistry, offset: Offset, snapshot_bytes: u64) -> Result<()> {
-        self.lives.store(snapshot_bytes, Ordering::Relaxed);
-        topics.delete_records(self.partition()?, offset).map(drop)
+    pub fn start_at(&self, topics: &TopicRegistry, number: usize, offset: Offset, snapshot_bytes: u64) -> Result<()> {
+        let part = self.part(number)?;
+        part.lives.store(snapshot_bytes, Ordering::Relaxed);
+        topics.delete_records(&part.partition, offset).map(drop)
     }
+}
+
+impl Reach {
+    /// Also up to there, in the partition of that number.
+    pub fn and(mut self, number: usize, offset: Offset) -> Reach {
+        let known = self.0.entry(number).or_default();
+        *known = offset.max(*known);
+        self
+    }
+}
+
+/// As Kafka finds it: `abs(groupId.hashCode()) % count` in Java's terms, where the least number has no absolute value and
+/// counts as 0 (`Utils.abs`).
+fn home(group: &str, count: usize) -> usize {
+    let hash = group.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    hash.checked_abs().unwrap_or(0) as usize % count.max(1)
 }
 
 /// How many of the records go into the next batch: at least one.
@@ -159,7 +230,9 @@ fn batch_length(records: &[Record]) -> usize {
 }
 
 impl Contents {
-    fn read(&mut self, partition: &Partition, monotonic_ms: i64) -> Result<()> {
+    /// Takes in a partition of the log; its bytes.
+    fn read(&mut self, partition: &Partition, monotonic_ms: i64) -> Result<u64> {
+        let mut read_bytes = 0;
         let bounds = partition.bounds()?;
         let mut next = bounds.log_start;
         while next < bounds.high_watermark {
@@ -167,14 +240,14 @@ impl Contents {
             let mut bytes = vec![0; range.length as usize];
             let failed = |source| Error::Storage { path: TOPIC.into(), source };
             fs::read_exact_at(&range.file, &mut bytes, range.position.0).map_err(failed)?;
-            self.bytes += range.length;
+            read_bytes += range.length;
             let read_to = self.read_batches(&bytes, monotonic_ms)?;
             if read_to <= next {
                 return Err(Error::corrupt(TOPIC, format!("no batch at offset {next}")));
             }
             next = read_to;
         }
-        Ok(())
+        Ok(read_bytes)
     }
 
     /// Takes in whole batches; the offset behind the last.
@@ -224,4 +297,19 @@ impl Contents {
 
 fn unreadable(offset: Offset, what: &str) -> Error {
     Error::corrupt(TOPIC, format!("{what} at offset {offset}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where Kafka 4.1 put them.
+    #[test]
+    fn a_group_is_at_home_where_kafka_looks_for_it() {
+        for (group, number) in [("g-classic", 18), ("g-consumer", 32), ("g-manual", 34)] {
+            assert_eq!(home(group, 50), number, "{group}");
+            assert_eq!(home(group, 1), 0);
+        }
+        assert_eq!(home("polygenelubricants", 50), 0, "its hash is the least number");
+    }
 }

@@ -117,7 +117,7 @@ fn a_snapshot_holds_what_is_on_its_way_and_not_what_was_deleted() {
     let (topics, groups) = open(folder.path()).unwrap();
     let (kept, deleted) = (begin(&topics, &groups, "g", 5), begin(&topics, &groups, "h", 7));
     groups.delete_offsets("h", &[("t".to_string(), 0)], NOW).unwrap();
-    groups.compact_now(&topics, NOW).unwrap();
+    groups.compact_now(&topics, 0, NOW).unwrap();
     kept.publish(Ok(()));
     deleted.publish(Ok(()));
     assert_eq!((committed(&groups, "g"), committed(&groups, "h")), (Some(5), None));
@@ -158,7 +158,7 @@ fn a_group_that_comes_while_a_snapshot_is_taken_keeps_its_offsets() {
     let known = groups.find("g").unwrap();
     std::thread::scope(|scope| {
         let locked = known.lock().unwrap();
-        let snapshot = scope.spawn(|| groups.compact_now(&topics, NOW).unwrap());
+        let snapshot = scope.spawn(|| groups.compact_now(&topics, 0, NOW).unwrap());
         while Arc::strong_count(&known) < 3 {
             std::thread::yield_now(); // until the snapshot has seen which groups there are, and waits for this one
         }
@@ -180,7 +180,7 @@ fn no_commit_is_lost_to_a_snapshot_that_is_taken_at_the_same_time() {
     std::thread::scope(|scope| {
         let snapshots = scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
-                groups.compact_now(&topics, NOW).unwrap();
+                groups.compact_now(&topics, 0, NOW).unwrap();
             }
         });
         let committers: Vec<_> = (0..4)

@@ -3,7 +3,8 @@
 //! Key: i16 type. 1 (and 0): str group, str topic, i32 partition; value v3: i64 offset, i32 leader epoch, str metadata,
 //! i64 commit timestamp; v1, written for a client that says how long to keep it: i64 offset, str metadata, i64 commit
 //! timestamp, i64 expiry timestamp; v0, v2 and v4 are read. 2: str group; value v3: str protocol type, i32 generation,
-//! str? protocol, str? leader, i64 state timestamp, members. No value: a tombstone, the key is gone.
+//! str? protocol, str? leader, i64 state timestamp, members; v0 to v4 are read. No value: a tombstone, the key is gone.
+//! In v4 of both, lengths are varints, and tagged fields end each structure (KIP-482).
 //!
 //! Always true: what is written, Kafka can decode: one record that it cannot decode kills every group there, and here.
 //! Not done: types of newer group protocols are skipped.
@@ -97,12 +98,12 @@ impl Key {
 
     /// Whether the key is of a type that this broker keeps.
     pub fn is_known(bytes: &[u8]) -> bool {
-        Reader(bytes).i16().is_some_and(|kind| (0..=2).contains(&kind))
+        Reader::new(bytes).i16().is_some_and(|kind| (0..=2).contains(&kind))
     }
 
     /// `None` for a type that is not known, or a torn key.
     pub fn decode(bytes: &[u8]) -> Option<Key> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         match reader.i16()? {
             0 | 1 => {
                 let (group, topic) = (reader.text()??, reader.text()??);
@@ -135,11 +136,12 @@ impl Committed {
     }
 
     pub fn decode(bytes: &[u8]) -> Option<Committed> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::new(bytes);
         let version = reader.i16().filter(|version| (0..=4).contains(version))?;
         let offset = Offset(reader.i64()?);
         let leader_epoch = if version >= 3 { reader.i32()? } else { -1 };
-        let metadata = if version >= 4 { reader.compact_text()? } else { reader.text()?? };
+        reader.is_flexible = version >= 4;
+        let metadata = reader.text()??;
         let timestamp_ms = reader.i64()?;
         let expires_ms = if version == 1 { Some(reader.i64()?).filter(|ms| *ms != -1) } else { None };
         Some(Committed { offset, leader_epoch, metadata, timestamp_ms, expires_ms })
@@ -170,30 +172,75 @@ impl GroupRecord {
         writer.0
     }
 
-    /// Versions 0 to 3. A member's session begins anew at `now_ms`.
+    /// A member's session begins anew at `now_ms`.
     pub fn decode(bytes: &[u8], now_ms: i64) -> Option<GroupRecord> {
-        let mut reader = Reader(bytes);
-        let version = reader.i16().filter(|version| (0..=3).contains(version))?;
+        let mut reader = Reader::new(bytes);
+        let version = reader.i16().filter(|version| (0..=4).contains(version))?;
+        reader.is_flexible = version >= 4;
         let protocol_type = reader.text()??;
         let generation = reader.i32()?;
         let (protocol, leader) = (reader.text()?, reader.text()?);
         let state_since_ms = if version >= 2 { reader.i64()? } else { -1 };
         let mut members = Vec::new();
-        for _ in 0..reader.i32()? {
+        for _ in 0..reader.count()? {
             let name = protocol.clone().unwrap_or_default();
             members.push(reader.member(version, &name, now_ms)?);
+            reader.tags()?;
         }
+        reader.tags()?;
         Some(GroupRecord { protocol_type, generation, protocol, leader, state_since_ms, members })
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+struct Reader<'a> {
+    bytes: &'a [u8],
+    is_flexible: bool,
+}
 
-impl Reader<'_> {
-    fn take(&mut self, length: usize) -> Option<&[u8]> {
-        let (head, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { bytes, is_flexible: false }
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
         Some(head)
+    }
+
+    fn unsigned(&mut self) -> Option<i64> {
+        let mut value = 0;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.take(1)?[0];
+            value |= i64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// A length or a count; -1 is null.
+    fn length(&mut self, plain: impl Fn(&mut Self) -> Option<i64>) -> Option<i64> {
+        match self.is_flexible {
+            true => Some(self.unsigned()? - 1),
+            false => plain(self),
+        }
+    }
+
+    fn count(&mut self) -> Option<i64> {
+        self.length(|reader| reader.i32().map(i64::from))
+    }
+
+    /// What a newer version may say at the end of a structure is passed over.
+    fn tags(&mut self) -> Option<()> {
+        let count = if self.is_flexible { self.unsigned()? } else { 0 };
+        for _ in 0..count {
+            let _tag = self.unsigned()?;
+            let size = self.unsigned()?;
+            self.take(usize::try_from(size).ok()?)?;
+        }
+        Some(())
     }
 
     fn i16(&mut self) -> Option<i16> {
@@ -210,27 +257,14 @@ impl Reader<'_> {
 
     /// The outer `None` is torn, the inner one null.
     fn text(&mut self) -> Option<Option<String>> {
-        match self.i16()? {
+        match self.length(|reader| reader.i16().map(i64::from))? {
             -1 => Some(None),
             length => Some(Some(String::from_utf8_lossy(self.take(usize::try_from(length).ok()?)?).into_owned())),
         }
     }
 
-    /// A text of a flexible version: its length + 1 as a varint.
-    fn compact_text(&mut self) -> Option<String> {
-        let mut length = 0usize;
-        for shift in [0, 7, 14] {
-            let byte = self.take(1)?[0];
-            length |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        Some(String::from_utf8_lossy(self.take(length.checked_sub(1)?)?).into_owned())
-    }
-
     fn bytes(&mut self) -> Option<Vec<u8>> {
-        let length = usize::try_from(self.i32()?).ok()?;
+        let length = usize::try_from(self.count()?).ok()?;
         Some(self.take(length)?.to_vec())
     }
 
@@ -280,6 +314,14 @@ mod tests {
         let committed = Committed::decode(&value).unwrap();
         assert_eq!((committed.offset, committed.leader_epoch, committed.metadata.as_str()), (Offset(500), 0, ""));
         assert_eq!(Key::decode(&hex("0002 0009 672d636c6173736963")), Some(Key::Group { group }));
+        let flexible = hex("0004 09636f6e73756d6572 00000004 0672616e6765 04 6d2d31 0000000000000005 02
+            04 6d2d31 00 02 63 02 68 0000ea60 00002710 03 0102 02 03 00 00");
+        let group = GroupRecord::decode(&flexible, 5).unwrap();
+        assert_eq!(
+            (group.protocol.as_deref(), group.leader.as_deref(), group.generation),
+            (Some("range"), Some("m-1"), 4)
+        );
+        assert_eq!((group.members[0].id.as_str(), group.members[0].assignment.as_slice()), ("m-1", &[3][..]));
         let empty = hex("0003 0000 00000000 ffff ffff 000001a2079fd789 00000000");
         assert!(GroupRecord::decode(&empty, 0).unwrap().members.is_empty());
     }

@@ -148,7 +148,7 @@ impl Bench {
     fn tick(&self) {
         let (topics, groups) = self.world();
         topics.remove_deleted(i64::MAX);
-        let _ = groups.compact_now(topics, NOW);
+        let _ = groups.compact_now(topics, 0, NOW);
         let all = topics.all();
         all.iter().flat_map(|topic| &topic.partitions).for_each(|partition| drop(partition.flush_all()));
         let _ = topics.write_checkpoints();
@@ -349,7 +349,7 @@ fn commit_offsets() {
         bench.produce("t", 0, false);
         bench.commit(3);
         let (topics, groups) = bench.world();
-        let _ = groups.compact_now(topics, NOW);
+        let _ = groups.compact_now(topics, 0, NOW);
     };
     sweep(Scenario { prepare: nothing, act, is_start: false });
 }

@@ -28,6 +28,8 @@ pub struct EntryFile<const N: usize> {
     tail: Arc<Vec<[u8; N]>>,
     /// A write failed and could not be cut off: nothing more is added.
     is_closed: bool,
+    /// The file stays as it is: entries are added, and taken back, in memory alone.
+    is_read_only: bool,
 }
 
 /// The entries as they were at one moment; reads without the log's lock.
@@ -50,8 +52,15 @@ impl<const N: usize> EntryFile<N> {
         Ok(Some(EntryFile::new(LazyFile::existing(path), count)))
     }
 
+    /// The entries of a file that stays as it is; none when it is missing. What Kafka has made room for, and filled with
+    /// zeros, are no entries.
+    pub fn look(path: PathBuf) -> Result<EntryFile<N>> {
+        let EntryView { file, written, .. } = EntryView::<N>::on_disk(path)?;
+        Ok(EntryFile { is_read_only: true, ..EntryFile::new(file, written) })
+    }
+
     fn new(file: Arc<LazyFile>, written: u32) -> EntryFile<N> {
-        EntryFile { file, written, tail: Arc::default(), is_closed: false }
+        EntryFile { file, written, tail: Arc::default(), is_closed: false, is_read_only: false }
     }
 
     pub fn view(&self) -> EntryView<N> {
@@ -69,7 +78,7 @@ impl<const N: usize> EntryFile<N> {
             return false;
         }
         Arc::make_mut(&mut self.tail).push(entry);
-        if self.tail.len() >= TAIL_MAX {
+        if self.tail.len() >= TAIL_MAX && !self.is_read_only {
             self.write_out();
         }
         true
@@ -77,7 +86,7 @@ impl<const N: usize> EntryFile<N> {
 
     /// Writes the entries that are in memory alone. If that fails they are lost.
     pub fn write_out(&mut self) {
-        if self.tail.is_empty() {
+        if self.tail.is_empty() || self.is_read_only {
             return;
         }
         let tail = std::mem::take(&mut self.tail);
@@ -95,6 +104,9 @@ impl<const N: usize> EntryFile<N> {
 
     /// What was written out is on the disk.
     pub fn sync(&self) -> Result<()> {
+        if self.is_read_only {
+            return Ok(());
+        }
         fs::sync_data(&*self.file.get()?, self.file.path())
     }
 
@@ -102,6 +114,9 @@ impl<const N: usize> EntryFile<N> {
     pub fn truncate(&mut self, count: u32) -> Result<()> {
         let kept = count.saturating_sub(self.written) as usize;
         Arc::make_mut(&mut self.tail).truncate(kept);
+        if count < self.written && self.is_read_only {
+            self.written = count;
+        }
         if count < self.written {
             fs::truncate(&*self.file.get()?, self.file.path(), u64::from(count) * N as u64)?;
             self.written = count;
@@ -111,10 +126,15 @@ impl<const N: usize> EntryFile<N> {
 }
 
 impl<const N: usize> EntryView<N> {
-    /// The whole entries of a file that is only looked at; none when there is no file.
+    /// The whole entries of a file that is only looked at; none when there is no file. A file that Kafka is writing, or was
+    /// when it was killed, ends with zeros, which are none.
     pub fn on_disk(path: PathBuf) -> Result<EntryView<N>> {
         let written = u32::try_from(fs::size(&path)?.unwrap_or(0) / N as u64).unwrap_or(u32::MAX);
-        Ok(EntryView { file: LazyFile::readable(path), written, tail: Arc::default() })
+        let mut view = EntryView { file: LazyFile::readable(path), written, tail: Arc::default() };
+        if written > 0 && view.get(written - 1)? == [0; N] {
+            view.written = view.partition_point(written / 2, |entry| entry != [0; N])?;
+        }
+        Ok(view)
     }
 
     pub fn count(&self) -> u32 {
@@ -138,7 +158,8 @@ impl<const N: usize> EntryView<N> {
     ///
     /// A block of entries around `guess` is read, then one in the middle of what is left, until one holds the answer.
     pub fn partition_point(&self, guess: u32, wanted: impl Fn([u8; N]) -> bool) -> Result<u32> {
-        if self.tail.first().is_some_and(|entry| wanted(*entry)) {
+        // Of a file that is only looked at, there may be none.
+        if self.written == 0 || self.tail.first().is_some_and(|entry| wanted(*entry)) {
             return Ok(self.written + self.tail.partition_point(|entry| wanted(*entry)) as u32);
         }
         let half = (BLOCK / N / 2) as u32;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::seeded::is_on;
 use crate::base::{Error, Offset, Position, Result};
-use crate::log::restore::{parse_name, unlink};
+use crate::log::restore::{parse_name, remove_leftovers, unlink};
 use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
 use crate::log::segment::{file_name, Segment};
 use crate::log::{gaps, Log, LogConfig, SegmentView};
@@ -23,7 +23,7 @@ use crate::os::{fadvise, fs};
 use crate::record::header::{self, BatchHeader};
 
 /// What a start knows about a log before it opens it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Opening {
     /// The clean-shutdown marker was there.
     pub is_clean: bool,
@@ -33,6 +33,10 @@ pub struct Opening {
     pub log_start: Offset,
     /// The leader epoch of this start, for the names of what is cut off.
     pub epoch: i32,
+    /// Kafka wrote it last, which compacts logs: a gap in the offsets is no loss, wherever it is.
+    pub has_gaps: bool,
+    /// Nothing on the disk is changed: what would be cut off is not served.
+    pub is_read_only: bool,
 }
 
 /// What opening a log did beyond looking.
@@ -68,9 +72,9 @@ pub fn open(
     opening: Opening,
     on_batch: &mut dyn FnMut(&BatchHeader),
 ) -> Result<(Log, Recovered)> {
-    let bases = list_segments(folder, names, opening.log_start)?;
+    let bases = list_segments(folder, names, opening)?;
     let is_new = bases.is_empty();
-    let gaps_below = gaps::read(folder)?;
+    let gaps_below = if opening.has_gaps { Offset(i64::MAX) } else { gaps::read(folder)? };
     let mut restore = Restore { folder, config: &config, opening, gaps_below, on_batch, report: Recovered::default() };
     let mut segments = Vec::new();
     let mut end = bases.first().copied().unwrap_or(opening.log_start);
@@ -91,16 +95,24 @@ pub fn open(
         // Nothing readable is left: the log starts anew, never lower than it did.
         let old: Vec<Offset> = segments.iter().map(Segment::base_offset).collect();
         restore.set_aside(&old)?;
+        if opening.is_read_only {
+            return Err(Error::corrupt(folder, "no segment reaches the log start: another start would begin it anew"));
+        }
         segments = vec![Segment::create(folder, opening.log_start)?];
         fs::sync_dir(folder)?;
         end = opening.log_start;
-    } else if !opening.is_clean && segments.last().is_some_and(|last| last.size() == Position(0)) {
+    } else if !opening.is_read_only
+        && !opening.is_clean
+        && segments.last().is_some_and(|last| last.size() == Position(0))
+    {
         // A roll may have been killed between the new name and its sync, and nothing else makes it durable.
         fs::sync_dir(folder)?;
     }
     let report = restore.report;
     let start_offset = opening.log_start.max(segments[0].base_offset());
-    remove_leftovers(folder, names, &segments, end)?;
+    if !opening.is_read_only {
+        remove_leftovers(folder, names, &segments, end)?;
+    }
     let recovery_point = if opening.is_clean { end } else { opening.recovery_point.min(end) };
     let folder = folder.to_path_buf();
     Ok((Log { folder, config, segments, start_offset, end_offset: end, recovery_point }, report))
@@ -128,7 +140,7 @@ impl SegmentView {
     }
 
     /// Shows the header of each batch that ends at or behind `from`, in order.
-    fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
+    pub fn for_each_header(&self, from: Offset, mut see: impl FnMut(&BatchHeader)) -> Result<()> {
         let file = self.log.get()?;
         let found = self.offset_index.find(self.base_offset, from)?;
         let start = self.hint(&file, found)?.filter(|batch| batch.header.base_offset <= from);
@@ -143,11 +155,14 @@ impl SegmentView {
 }
 
 /// The base offsets of the segments that still count: not of those that lie below the log start. Changes nothing.
-fn list_segments(folder: &Path, names: &[fs::Entry], log_start: Offset) -> Result<Vec<Offset>> {
+fn list_segments(folder: &Path, names: &[fs::Entry], opening: Opening) -> Result<Vec<Offset>> {
     let mut bases: Vec<Offset> = names.iter().filter_map(|entry| parse_name(&entry.name, "log")).collect();
-    let below = bases.iter().skip(1).take_while(|next| **next <= log_start).count();
+    let below = bases.iter().skip(1).take_while(|next| **next <= opening.log_start).count();
     bases.drain(..below);
     let (Some(first), Some(last)) = (bases.first(), bases.last()) else { return Ok(bases) };
+    if opening.has_gaps {
+        return Ok(bases); // Kafka renames each file for itself when it has compacted
+    }
     // Segments go from either end alone, and their logs before their indexes: in the middle a log was lost.
     let index = |entry: &fs::Entry| parse_name(&entry.name, "index").or(parse_name(&entry.name, "timeindex"));
     let indexed = names.iter().filter_map(index);
@@ -155,33 +170,6 @@ fn list_segments(folder: &Path, names: &[fs::Entry], log_start: Offset) -> Resul
         Some(lost) => Err(Error::corrupt(folder.join(file_name(lost, "log")), "it is missing, and its index is there")),
         None => Ok(bases),
     }
-}
-
-/// Unlinks what a stop between two steps has left behind: files that were on their way to their name, or away from it;
-/// segments below the log start; indexes without a log.
-fn remove_leftovers(folder: &Path, names: &[fs::Entry], segments: &[Segment], end: Offset) -> Result<()> {
-    let first = segments[0].base_offset();
-    for entry in names {
-        let of = |suffix| parse_name(&entry.name, suffix);
-        let is_below = [of("log"), of("index"), of("timeindex")].into_iter().flatten().any(|base| base < first);
-        let is_beyond = of("index").or(of("timeindex")).is_some_and(|base| base > first && base >= end);
-        let is_ours = segments.iter().any(|segment| of("index").or(of("timeindex")) == Some(segment.base_offset()));
-        let is_tmp = is_on("unknown-removed") && entry.name.ends_with(".tmp");
-        if is_below || (is_beyond && !is_ours) || is_on_its_way(&entry.name) || is_tmp {
-            fs::unlink(&folder.join(&entry.name))?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether this is the name of one of our files before it was renamed into place, or after it was renamed to be deleted.
-fn is_on_its_way(name: &str) -> bool {
-    const KINDS: &[&str] = &["log", "index", "timeindex", "snapshot", "batches", "txnindex"];
-    let stem = name.strip_suffix(".tmp").or(name.strip_suffix(".deleted"));
-    stem.is_some_and(|stem| {
-        KINDS.iter().any(|kind| parse_name(stem, kind).is_some())
-            || ["leader-epoch-checkpoint", "partition.metadata"].contains(&stem)
-    })
 }
 
 struct Restore<'a> {
@@ -219,7 +207,7 @@ impl Restore<'_> {
 
     /// Opens one segment: it, its end offset, and whether the log ends with it.
     fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
-        let segment = Segment::load(self.folder, base)?;
+        let segment = Segment::load(self.folder, base, self.opening.is_read_only)?;
         let Some(next_base) = later.first().copied() else {
             let (mut segment, end) = self.scan(segment, later)?;
             match self.opening.is_clean {
@@ -233,17 +221,16 @@ impl Restore<'_> {
             check_end(&segment, next_base)?;
             return Ok((segment, next_base, false));
         }
-        let cut_before = self.report.bytes_cut;
+        let file_end = segment.size();
         let (mut segment, end) = self.scan(segment, later)?;
         match self.opening.is_clean {
             true => segment.complete_indexes()?,
             false => segment.finish_indexes(),
         }
-        // Above the recovery point nothing was compacted: a gap is a loss, and what lies behind it no part of the log,
-        // unless it was copied from one that was.
-        let is_whole = self.report.bytes_cut == cut_before;
-        let has_gap = end < next_base && end < self.gaps_below;
-        let is_last = !is_whole || (end != next_base && !is_durable && !has_gap);
+        // Above the recovery point nothing was compacted here: a gap is a loss, and what lies behind it no part of the log.
+        let is_cut = segment.size() < file_end;
+        let is_gap_legal = end <= next_base && end < self.gaps_below;
+        let is_last = (is_cut || (end != next_base && !is_gap_legal)) && !is_durable;
         if is_last {
             self.set_aside(later)?;
         }
@@ -375,6 +362,9 @@ impl Restore<'_> {
         let (file, path) = (segment.log_file().get()?, segment.log_file().path().to_path_buf());
         let aside = self.aside(segment.base_offset());
         let bytes = file_end - segment.size();
+        if self.opening.is_read_only {
+            return Ok(());
+        }
         self.report.bytes_cut += bytes;
         self.report.has_batches_behind_cut |= holds_a_batch(&file, &path, segment.size(), file_end)?;
         if !is_on("cut-not-kept") {
@@ -391,12 +381,15 @@ impl Restore<'_> {
         for base in bases.iter().rev() {
             let log = self.folder.join(file_name(*base, "log"));
             let Some(bytes) = fs::size(&log)? else { continue };
+            if self.opening.is_read_only {
+                continue;
+            }
             self.report.bytes_cut += bytes;
             self.report.has_batches_behind_cut |= bytes > 0;
             fs::rename(&log, &self.free_aside(*base))?;
             unlink(self.folder, *base)?;
         }
-        if bases.is_empty() {
+        if bases.is_empty() || self.opening.is_read_only {
             Ok(())
         } else {
             fs::sync_dir(self.folder)

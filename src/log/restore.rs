@@ -28,13 +28,49 @@ pub fn unlink(folder: &Path, base_offset: Offset) -> Result<()> {
         .try_for_each(|suffix| fs::unlink(&folder.join(file_name(base_offset, suffix))))
 }
 
+/// Unlinks what a stop between two steps has left behind: files that were on their way to their name, or away from it;
+/// segments below the log start; indexes without a log.
+pub fn remove_leftovers(folder: &Path, names: &[fs::Entry], segments: &[Segment], end: Offset) -> Result<()> {
+    let first = segments[0].base_offset();
+    for entry in names {
+        let of = |suffix| parse_name(&entry.name, suffix);
+        let is_below = [of("log"), of("index"), of("timeindex")].into_iter().flatten().any(|base| base < first);
+        let is_beyond = of("index").or(of("timeindex")).is_some_and(|base| base > first && base >= end);
+        let is_ours = segments.iter().any(|segment| of("index").or(of("timeindex")) == Some(segment.base_offset()));
+        let is_tmp = is_on("unknown-removed") && entry.name.ends_with(".tmp");
+        if is_below || (is_beyond && !is_ours) || is_on_its_way(&entry.name) || is_tmp {
+            fs::unlink(&folder.join(&entry.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this is the name of one of our files before it was renamed into place, or after it was renamed to be deleted;
+/// `.cleaned` are Kafka's, which it was writing when it ended.
+fn is_on_its_way(name: &str) -> bool {
+    const KINDS: &[&str] = &["log", "index", "timeindex", "snapshot", "batches", "txnindex"];
+    let stem = [".tmp", ".deleted", ".cleaned"].iter().find_map(|suffix| name.strip_suffix(suffix));
+    stem.is_some_and(|stem| {
+        KINDS.iter().any(|kind| parse_name(stem, kind).is_some())
+            || ["leader-epoch-checkpoint", "partition.metadata"].contains(&stem)
+    })
+}
+
 impl Segment {
-    /// A segment that lies on the disk, its indexes as they are; empty where they cannot be read.
-    pub fn load(folder: &Path, base_offset: Offset) -> Result<Segment> {
+    /// A segment that lies on the disk, its indexes as they are; empty where they cannot be read. With `is_read_only` no file
+    /// is changed, whatever is done to the segment.
+    pub fn load(folder: &Path, base_offset: Offset, is_read_only: bool) -> Result<Segment> {
         let path = |suffix| folder.join(file_name(base_offset, suffix));
         let size = fs::size(&path("log"))?.unwrap_or(0);
         if size > u64::from(u32::MAX) {
             return Err(Error::corrupt(path("log"), format!("a segment of {size} bytes")));
+        }
+        if is_read_only {
+            let (offset_index, time_index) = (OffsetIndex::look(path("index"))?, TimeIndex::look(path("timeindex"))?);
+            let mut segment =
+                Segment::new(folder, base_offset, LazyFile::readable(path("log")), offset_index, time_index);
+            segment.size = Position(size);
+            return Ok(segment);
         }
         let offset_index = match OffsetIndex::load(path("index"))? {
             Some(index) => index,

@@ -38,7 +38,7 @@ impl Bench {
     pub(super) fn reopen(&mut self, is_clean: bool) -> Result<Recovered> {
         self.log = None;
         let (recovery_point, log_start, epoch) = (self.recovery_point, self.log_start, self.leader_epoch);
-        let opening = Opening { is_clean, recovery_point, log_start, epoch };
+        let opening = Opening { is_clean, recovery_point, log_start, epoch, ..Opening::default() };
         let (log, recovered) =
             recovery::open(self.folder.path(), &fs::list(self.folder.path())?, self.config, opening, &mut |_| ())?;
         self.log = Some(log);

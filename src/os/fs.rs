@@ -20,7 +20,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::base::{metrics, seeded, Error, Result};
 #[cfg(test)]
 pub use crate::os::faults;
-use crate::os::faults::{room, Operation};
+use crate::os::faults::{self as points, Operation};
+
+/// Whether nothing on the disk is to be changed.
+static IS_READ_ONLY: AtomicBool = AtomicBool::new(false);
+
+/// From now on whatever would change something on the disk fails instead.
+pub fn forbid_changes() {
+    IS_READ_ONLY.store(true, Ordering::Relaxed);
+}
+
+fn refuse_change(operation: Operation) -> io::Result<()> {
+    use Operation::{Append, Copy, Create, MakeFolder, RemoveFolder, Rename, Truncate, Unlink, Write};
+    const CHANGES: [Operation; 9] = [Append, Copy, Create, MakeFolder, RemoveFolder, Rename, Truncate, Unlink, Write];
+    match IS_READ_ONLY.load(Ordering::Relaxed) && CHANGES.contains(&operation) {
+        true => Err(io::Error::from_raw_os_error(libc::EROFS)),
+        false => Ok(()),
+    }
+}
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     |source| Error::Storage { path: path.to_path_buf(), source }
@@ -28,7 +45,13 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
 
 /// Passes a fault point; false: the operation is to say that it is done, and do nothing.
 fn pass(operation: Operation, path: &Path) -> Result<bool> {
-    crate::os::faults::pass(operation, path).map_err(at(path))
+    refuse_change(operation).and_then(|()| points::pass(operation, path)).map_err(at(path))
+}
+
+/// Passes a fault point where `wanted` bytes are to be moved; how many of them can be.
+fn room(operation: Operation, path: &Path, wanted: usize) -> io::Result<usize> {
+    refuse_change(operation)?;
+    points::room(operation, path, wanted)
 }
 
 /// What a full disk says after it took a part.
@@ -390,9 +413,20 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
 pub fn lock(path: &Path) -> Result<Option<File>> {
     pass(Operation::Lock, path)?;
     let file = options().write(true).create(true).truncate(false).open(path).map_err(at(path))?;
+    lock_open(file, path, libc::F_WRLCK)
+}
+
+/// The same of a file that is there, and together with others who only read; nothing of it changes.
+pub fn lock_shared(path: &Path) -> Result<Option<File>> {
+    pass(Operation::Lock, path)?;
+    let file = options().read(true).open(path).map_err(at(path))?;
+    lock_open(file, path, libc::F_RDLCK)
+}
+
+fn lock_open(file: File, path: &Path, kind: libc::c_int) -> Result<Option<File>> {
     // SAFETY: all of it is integers, for which zero is a value: the whole file, from its start.
     let mut whole: libc::flock = unsafe { std::mem::zeroed() };
-    whole.l_type = libc::F_WRLCK as libc::c_short;
+    whole.l_type = kind as libc::c_short;
     whole.l_whence = libc::SEEK_SET as libc::c_short;
     // SAFETY: the descriptor is open, and the structure lives until the call returns.
     match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole) } {

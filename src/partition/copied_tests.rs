@@ -37,7 +37,7 @@ fn copy(partition: &Partition, batches: &[Vec<u8>]) {
 }
 
 fn reopen(folder: &tempfile::TempDir, recovery_point: Offset) -> (Partition, Recovered) {
-    let opening = Opening { is_clean: false, recovery_point, log_start: Offset(0), epoch: 9 };
+    let opening = Opening { recovery_point, epoch: 9, ..Opening::default() };
     let name = TopicPartition { topic: "demo".to_string(), partition: 0 };
     Partition::open(name, folder.path().to_path_buf(), config(FlushMode::Acks), opening).unwrap()
 }

@@ -39,9 +39,12 @@ impl Partition {
             }
             None => seen,
         };
+        if !opening.is_read_only {
+            snapshot::remove_beyond(&folder, &names, log.end_offset())?;
+        }
         let producers = read_producers(&folder, &names, &log)?;
         let partition = Partition::new(name, config, opening.epoch, Storage::Online(log), epochs, producers);
-        partition.lock().has_changed = !opening.is_clean;
+        partition.lock().has_changed = !opening.is_clean && !opening.is_read_only;
         Ok((partition, recovered))
     }
 
@@ -329,12 +332,11 @@ fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
 /// also below the log start.
 fn read_producers(folder: &Path, names: &[fs::Entry], log: &Log) -> Result<ProducerState> {
     let first = log.views().first().map_or(Offset(0), SegmentView::base_offset);
-    snapshot::remove_beyond(folder, names, log.end_offset())?;
     let found = snapshot::read(folder, names, log.end_offset())?;
     let (from, mut producers) = match found {
         None => (first, ProducerState::default()),
-        Some(snapshot::Found { offset, state, is_whole: true }) => (offset, state),
-        Some(snapshot::Found { offset, mut state, is_whole: false }) => {
+        Some(snapshot::Found { offset, state, is_whole }) if is_whole || state.len() == 0 => (offset, state),
+        Some(snapshot::Found { offset, mut state, .. }) => {
             let mut walked = ProducerState::default();
             log.for_each_header(first, |header| {
                 if header.base_offset < offset {

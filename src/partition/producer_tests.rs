@@ -13,7 +13,7 @@ const SENT: i64 = 30;
 fn open(folder: &Path, is_clean: bool, log_start: i64) -> Partition {
     let name = TopicPartition { topic: "demo".to_string(), partition: 0 };
     let recovery_point = if is_clean { Offset(SENT) } else { Offset(0) };
-    let opening = Opening { is_clean, recovery_point, log_start: Offset(log_start), epoch: 0 };
+    let opening = Opening { is_clean, recovery_point, log_start: Offset(log_start), epoch: 0, ..Opening::default() };
     Partition::open(name, folder.to_path_buf(), config(FlushMode::Acks), opening).unwrap().0
 }
 

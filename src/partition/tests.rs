@@ -8,7 +8,14 @@ use crate::os::fs::faults;
 use crate::record::check::{Depth, Timestamps};
 use crate::record::BatchBuilder;
 
-const FIRST_START: Opening = Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch: 0 };
+const FIRST_START: Opening = Opening {
+    is_clean: false,
+    recovery_point: Offset(0),
+    log_start: Offset(0),
+    epoch: 0,
+    has_gaps: false,
+    is_read_only: false,
+};
 
 pub(super) fn config(flush_mode: FlushMode) -> PartitionConfig {
     PartitionConfig {

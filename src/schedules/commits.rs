@@ -69,7 +69,7 @@ fn no_offset_of_a_deleted_topic_is_left_for_the_next_of_its_name() {
         let deleter = broker.clone();
         let deleter = thread::spawn(move || deleter.delete_topic());
         let snapshot = broker.clone();
-        let snapshot = thread::spawn(move || snapshot.groups.compact_now(&snapshot.topics, NOW).unwrap());
+        let snapshot = thread::spawn(move || snapshot.groups.compact_now(&snapshot.topics, 0, NOW).unwrap());
         committers.into_iter().chain([deleter, snapshot]).for_each(|thread| thread.join().unwrap());
         broker.topics.create("t", 1, Overrides::new(Scope::Topic)).unwrap();
         assert_eq!((broker.committed("g"), broker.committed("h")), (None, None));
@@ -90,7 +90,7 @@ fn a_commit_that_was_answered_is_in_the_snapshot_or_behind_it() {
         };
         let committers = [committer("g"), committer("h"), committer("shared")];
         let snapshot = broker.clone();
-        let snapshot = thread::spawn(move || snapshot.groups.compact_now(&snapshot.topics, NOW).unwrap());
+        let snapshot = thread::spawn(move || snapshot.groups.compact_now(&snapshot.topics, 0, NOW).unwrap());
         committers.into_iter().chain([snapshot]).for_each(|thread| thread.join().unwrap());
         let all = |broker: &Broker| ["g", "h", "shared"].map(|group| broker.committed(group));
         assert_eq!(all(&broker), [Some(2); 3]);

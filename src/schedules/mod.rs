@@ -69,7 +69,7 @@ fn partition(folder: &Path, recovery_point: Offset, log_start: Offset) -> Partit
         drops_pages: false,
     };
     let name = TopicPartition { topic: "demo".to_string(), partition: 0 };
-    let opening = Opening { is_clean: false, recovery_point, log_start, epoch: 0 };
+    let opening = Opening { is_clean: false, recovery_point, log_start, epoch: 0, ..Opening::default() };
     Partition::open(name, folder.to_path_buf(), config, opening).unwrap().0
 }
 

@@ -73,15 +73,18 @@ impl Due {
     /// What is due, step by step; one that panics, in each round perhaps, keeps none of the others from being done.
     fn round(&mut self, broker: &Arc<Broker>) {
         let Broker { topics, groups, settings, .. } = &**broker;
-        panics::survive(|| topics.remove_deleted(now().monotonic_ms));
-        panics::survive(|| topics.keep_under_cap(now().wall_ms));
         panics::survive(|| groups.tick(now()));
-        panics::survive(|| broker.mirror.look_after(broker));
         panics::survive(log_lines::say_what_was_left_out);
         panics::survive(|| {
             let overdue = broker.stranded.overdue(Instant::now());
             overdue.iter().for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
         });
+        if topics.is_read_only() {
+            return;
+        }
+        panics::survive(|| broker.mirror.look_after(broker));
+        panics::survive(|| topics.remove_deleted(now().monotonic_ms));
+        panics::survive(|| topics.keep_under_cap(now().wall_ms));
         panics::survive(|| {
             if let Err(error) = groups.compact(topics, now()) {
                 note!(Warn, "offsets_not_compacted", [], "the offsets log grows until that works: {error}");

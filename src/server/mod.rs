@@ -41,6 +41,7 @@ use crate::base::metrics::set_clock;
 use crate::base::{Error, Result};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
+use crate::os::fs;
 use crate::topic::{graduate, TopicRegistry};
 
 use admin::Admin;
@@ -119,8 +120,7 @@ impl Server {
         let settings = Settings::new(&config);
         let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
-        let topics = TopicRegistry::open_with(config, &pool::run_all)?;
-        graduate::warn_of_stale_metadata(topics.root());
+        let topics = open_topics(config)?;
         // Offsets of topics that are gone go before a topic can have such a name again.
         let groups = open_groups(&topics)?;
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
@@ -184,6 +184,17 @@ pub fn with_data<T>(config: Config, act: impl FnOnce(&TopicRegistry, &GroupCoord
     done.and_then(|done| closed.map(|()| done))
 }
 
+/// Opens the data directory, to change it or not.
+fn open_topics(config: Config) -> Result<TopicRegistry> {
+    if config.flag("read.only") {
+        fs::forbid_changes();
+        return TopicRegistry::look_with(config, &pool::run_all);
+    }
+    let topics = TopicRegistry::open_with(config, &pool::run_all)?;
+    graduate::warn_of_stale_metadata(topics.root());
+    Ok(topics)
+}
+
 fn open_groups(topics: &TopicRegistry) -> Result<GroupCoordinator> {
     let (limits, retention_ms) = group_limits(&topics.config());
     GroupCoordinator::open(topics, limits, retention_ms, now())
@@ -220,7 +231,7 @@ impl Settings {
         Settings {
             node_id: i32::try_from(config.int("node.id")).expect("checked when it was set"),
             is_strict: config.flag("strict"),
-            auto_creates_topics: config.flag("auto.create.topics.enable"),
+            auto_creates_topics: config.flag("auto.create.topics.enable") && !config.flag("read.only"),
             request_bytes_max: number("socket.request.max.bytes"),
             frames: frames::Limits {
                 size_max: number("socket.request.max.bytes"),

@@ -13,6 +13,7 @@ impl TopicRegistry {
     /// Order: flush up to the new start (not in `os` mode), checkpoint it, take it into use, unlink segments later. A
     /// start in between finds the checkpoint and does the rest.
     pub fn delete_records(&self, partition: &Partition, offset: Offset) -> Result<Offset> {
+        self.check_writable()?;
         let bounds = partition.bounds()?;
         if offset < Offset(0) || offset > bounds.high_watermark {
             let why = format!("offset {offset} is not within 0 to {}", bounds.high_watermark);
@@ -73,14 +74,7 @@ impl TopicRegistry {
     /// What `pick` takes of each partition's recovery point and log start, where it is not 0. A partition that is
     /// offline keeps what is `known`: its next start must not take what was flushed for a torn tail.
     fn offsets(&self, known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
-        let topics = self.all();
-        let partitions = topics.iter().flat_map(|topic| &topic.partitions);
-        let offsets = partitions.map(|partition| {
-            let name = partition.name();
-            let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
-            (name.clone(), offset.unwrap_or_default())
-        });
-        offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
+        picked(&self.all(), known, pick)
     }
 
     /// A clean stop: everything flushed, checkpoints, snapshots, indexes whole, and last the marker, unless a step failed.
@@ -90,6 +84,9 @@ impl TopicRegistry {
 
     /// The same, with someone to run the jobs of a stop.
     pub fn close_with(&self, run_all: RunAll) -> Result<()> {
+        if self.is_read_only {
+            return Ok(());
+        }
         self.remove_deleted(i64::MAX);
         let flushed = self.for_each_partition(run_all, |partition| partition.flush_all());
         self.write_checkpoints()?;
@@ -110,4 +107,15 @@ impl TopicRegistry {
         run_all(partitions.map(|partition| Box::new(move || take(partition)) as Job).collect());
         failed.into_inner().unwrap()
     }
+}
+
+/// See [`TopicRegistry::offsets`].
+pub(super) fn picked(topics: &[Arc<Topic>], known: Offsets, pick: impl Fn((Offset, Offset)) -> Offset) -> Offsets {
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let offsets = partitions.map(|partition| {
+        let name = partition.name();
+        let offset = partition.checkpoint().map(&pick).or_else(|| known.get(name).copied());
+        (name.clone(), offset.unwrap_or_default())
+    });
+    offsets.filter(|(_, offset)| *offset > Offset(0)).collect()
 }

@@ -17,17 +17,19 @@ use crate::base::{Error, Result, TopicPartition, Uuid};
 use crate::log::checkpoint::{self, Offsets};
 use crate::os::{fs, random};
 
+const IDENTITY: &str = "meta.properties";
 const LOCK: &str = ".lock";
 const MARKER: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
 const LOG_STARTS_CRC: &str = "log-start-offset-checkpoint.crc";
 
 pub struct DataDir {
     root: PathBuf,
     cluster_id: String,
-    /// Holds the lock for as long as it lives.
-    _lock: File,
+    /// Holds the lock for as long as it lives. One who only looks takes no lock where there is no file to lock.
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -37,7 +39,23 @@ impl DataDir {
         fs::make_folders(root)?;
         let lock = lock(root)?;
         let cluster_id = read_identity(root, node_id, cluster_id)?;
-        Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: lock })
+        Ok(DataDir { root: root.to_path_buf(), cluster_id, _lock: Some(lock) })
+    }
+
+    /// The directory as it is, for one who changes nothing in it; whoever might is kept out, as far as a lock is there.
+    pub fn look(root: &Path, node_id: i64) -> Result<DataDir> {
+        if identity(root, "cluster.id")?.is_none() {
+            return Err(Error::unusable(
+                format!("{} holds no {IDENTITY}", root.display()),
+                "give the data directory of a broker with --data",
+            ));
+        }
+        let path = root.join(LOCK);
+        let lock = match fs::exists(&path) {
+            true => Some(fs::lock_shared(&path)?.ok_or_else(|| is_held(root))?),
+            false => None,
+        };
+        Ok(DataDir { root: root.to_path_buf(), cluster_id: read_identity(root, node_id, "")?, _lock: lock })
     }
 
     pub fn root(&self) -> &Path {
@@ -96,6 +114,16 @@ impl DataDir {
         log_starts(&self.root)
     }
 
+    /// Where each log starts, of a directory that Kafka has written last, which writes no checksums.
+    pub fn kafkas_log_starts(&self) -> Result<Offsets> {
+        checkpoint::read_offsets(&self.root.join(LOG_STARTS))
+    }
+
+    /// How far each log of Kafka's was visible: every partition that it served for some seconds is named.
+    pub fn kafkas_high_watermarks(&self) -> Result<Offsets> {
+        checkpoint::read_offsets(&self.root.join(HIGH_WATERMARKS))
+    }
+
     /// The checksum first, with the one of what is there: a start in between finds either.
     pub fn write_log_starts(&self, offsets: &Offsets) -> Result<()> {
         let path = self.root.join(LOG_STARTS);
@@ -106,26 +134,31 @@ impl DataDir {
 }
 
 fn lock(root: &Path) -> Result<File> {
-    fs::lock(&root.join(LOCK))?.ok_or_else(|| {
-        Error::unusable(
-            format!("another process holds the data directory {}", root.display()),
-            "stop it, or choose another with --data",
-        )
-    })
+    fs::lock(&root.join(LOCK))?.ok_or_else(|| is_held(root))
+}
+
+fn is_held(root: &Path) -> Error {
+    Error::unusable(
+        format!("another process holds the data directory {}", root.display()),
+        "stop it, or choose another with --data",
+    )
 }
 
 /// The directory's own id, by which Kafka tells several directories of a broker apart (KIP-858).
 pub fn directory_id(root: &Path) -> Result<Uuid> {
-    let path = root.join("meta.properties");
-    let bytes = fs::read(&path)?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let found = property(&text, "directory.id").and_then(Uuid::parse);
+    let found = identity(root, "directory.id")?.as_deref().and_then(Uuid::parse);
     found.ok_or_else(|| {
         Error::unusable(
-            format!("{} has no directory.id", path.display()),
+            format!("{} has no directory.id", root.join(IDENTITY).display()),
             format!("add a line such as directory.id={}", new_id()),
         )
     })
+}
+
+/// What `meta.properties` says of the directory, if it says it.
+pub fn identity(root: &Path, key: &str) -> Result<Option<String>> {
+    let bytes = fs::read(&root.join(IDENTITY))?.unwrap_or_default();
+    Ok(property(&String::from_utf8_lossy(&bytes), key).map(str::to_string))
 }
 
 /// Below which offset each log is on the disk, as the checkpoint says it.
@@ -163,7 +196,7 @@ fn crc_of(bytes: Option<&[u8]>) -> String {
 
 /// The cluster id in `meta.properties`, which is written on the first start.
 fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
-    let path = root.join("meta.properties");
+    let path = root.join(IDENTITY);
     let Some(bytes) = fs::read(&path)? else {
         let cluster_id = match wanted_id {
             "" => new_id().to_string(),
@@ -176,13 +209,7 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
     };
     let text = String::from_utf8_lossy(&bytes);
     let value = |key| property(&text, key);
-    let known = value("node.id").or(value("broker.id"));
-    if known.is_some_and(|known| known != node_id.to_string()) {
-        return Err(Error::unusable(
-            format!("{} belongs to node.id {}, not {node_id}", path.display(), known.unwrap_or_default()),
-            "set node.id to that number",
-        ));
-    }
+    check_node(root, node_id)?;
     let cluster_id = value("cluster.id").map(str::to_string).ok_or_else(|| {
         Error::unusable(format!("{} has no cluster.id", path.display()), "restore it, or remove the file")
     })?;
@@ -195,6 +222,18 @@ fn read_identity(root: &Path, node_id: i64, wanted_id: &str) -> Result<String> {
         );
     }
     Ok(cluster_id)
+}
+
+/// Whether the directory belongs to the node of this id, as far as it says that.
+pub fn check_node(root: &Path, node_id: i64) -> Result<()> {
+    let known = identity(root, "node.id")?.or(identity(root, "broker.id")?);
+    match known.filter(|known| *known != node_id.to_string()) {
+        None => Ok(()),
+        Some(known) => Err(Error::unusable(
+            format!("{} belongs to node.id {known}, not {node_id}", root.join(IDENTITY).display()),
+            "set node.id to that number",
+        )),
+    }
 }
 
 /// A value of a properties file.
@@ -239,6 +278,11 @@ pub mod partition_metadata {
         let path = folder.join(FILE_NAME);
         let file = fs::create_append(&path)?;
         fs::append(&file, &path, text.as_bytes())
+    }
+
+    /// In place of one that was not finished.
+    pub fn replace(folder: &Path, topic_id: Uuid) -> Result<()> {
+        fs::replace_contents(&folder.join(FILE_NAME), format!("version: 0\ntopic_id: {topic_id}").as_bytes())
     }
 
     /// `None` when the file is missing or says nothing.

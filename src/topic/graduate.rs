@@ -12,7 +12,7 @@
 //! Always true: no file of a partition is changed, and nothing is copied. Doing it twice gives the same bytes, as long as
 //! nothing was written in between. Kafka's metadata begins at a leader epoch that no batch and no committed offset is above,
 //! and at a producer id that nobody ever had.
-//! Not done: a directory on which Kafka has started is Kafka's; its metadata is not touched.
+//! Not done: a directory on which Kafka has run is Kafka's, until sendlog has started on it; its metadata is then set aside.
 
 use std::path::Path;
 
@@ -110,33 +110,42 @@ fn refuse_to_replace_properties(root: &Path) -> Result<()> {
 
 /// A metadata log means that Kafka has started here: it goes by that, and no longer by our registry.
 ///
-/// Its controller starts before its broker looks whether somebody holds the data. A start that ended there has left a metadata
-/// log, and not this checkpoint, which is made with the data.
-pub(super) fn refuse_what_is_kafkas(root: &Path) -> Result<()> {
-    let (folder, shown) = (kraft::METADATA_FOLDER, root.display());
-    match (has_metadata_log(root)?, fs::exists(&root.join("cleaner-offset-checkpoint"))) {
-        (false, _) => Ok(()),
-        (true, true) => Err(Error::unusable(
-            format!("Kafka has already started on {shown}: its own metadata is in {folder}"),
-            "start Kafka on it; nothing was changed",
-        )),
-        (true, false) => Err(Error::unusable(
-            format!("Kafka has already started on {shown}, and failed before it had opened the data"),
-            format!("remove the folder {folder}, and run `sendlog graduate` before Kafka starts again"),
+/// Its controller starts before its broker looks whether somebody holds the data. What a start that ended there has left is
+/// not the truth ([`super::takeover`]), and goes out of the way.
+fn refuse_what_is_kafkas(root: &Path) -> Result<()> {
+    let contents = RegistryFile::look(root)?;
+    match takeover::truth(root, contents.as_ref())? {
+        takeover::Truth::Registry(_) => Ok(()),
+        takeover::Truth::Metadata(_) => Err(Error::unusable(
+            format!(
+                "Kafka has already started on {}: its own metadata is in {}",
+                root.display(),
+                kraft::METADATA_FOLDER
+            ),
+            "start Kafka on it, or sendlog, which takes it over; nothing was changed",
         )),
     }
 }
 
-/// Whether the folder of Kafka's metadata holds a log.
-pub fn has_metadata_log(root: &Path) -> Result<bool> {
-    let folder = root.join(kraft::METADATA_FOLDER);
-    Ok(fs::is_folder(&folder) && fs::list(&folder)?.iter().any(|entry| entry.name.ends_with(".log")))
+/// Metadata that is not the truth any more would keep Kafka from reading ours. Kafka looks at no folder of this name.
+fn set_metadata_aside(root: &Path) -> Result<()> {
+    if !kraft::metadata_log::is_there(root)? {
+        return Ok(());
+    }
+    let from = root.join(kraft::METADATA_FOLDER);
+    let to = root.join(format!("{}.{}-stray", kraft::METADATA_FOLDER, new_id().hex()));
+    note!(Info, "metadata_set_aside", [path = to.display()], "what Kafka knew of the directory before");
+    fs::rename(&from, &to)?;
+    fs::sync_dir(root)
 }
 
 /// Says what a broker that starts on a graduated directory makes of the files that were written for Kafka.
 pub fn warn_of_stale_metadata(root: &Path) {
-    let path = root.join(kraft::BOOTSTRAP_FILE);
-    if fs::exists(&path) {
+    let bootstrap = root.join(kraft::BOOTSTRAP_FILE);
+    let folder = root.join(kraft::METADATA_FOLDER);
+    let has_log = kraft::metadata_log::is_there(root).unwrap_or(true);
+    if fs::exists(&bootstrap) || has_log {
+        let path = if has_log { folder } else { bootstrap };
         note!(
             Warn,
             "metadata_stale",
@@ -158,10 +167,10 @@ impl TopicRegistry {
         committed_epoch: impl Fn(&str) -> i32,
     ) -> Result<Vec<PathBuf>> {
         let root = self.data.root();
-        refuse_what_is_kafkas(root)?;
         let directory = data_dir::directory_id(root)?;
         let node = i32::try_from(self.config().int("node.id")).expect("checked when it was set");
         let records = self.metadata(node, directory, committed_epoch)?;
+        set_metadata_aside(root)?;
         let folder = root.join(kraft::METADATA_FOLDER);
         if !fs::exists(&folder) {
             fs::make_folder(&folder)?;

@@ -17,10 +17,12 @@ mod mirror_file;
 mod mirrored;
 pub mod name;
 pub mod open;
+mod read_only;
 pub mod registry_file;
 mod retention;
 mod room;
 mod space;
+mod takeover;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -60,6 +62,8 @@ pub struct TopicRegistry {
     /// Guards the configuration: replaced as a whole, by who holds `file`.
     config: RwLock<Arc<Config>>,
     data: DataDir,
+    /// Nothing in the data directory is changed (`read.only`).
+    is_read_only: bool,
     /// Raised by who holds `file`.
     leader_epoch: AtomicI32,
     /// Guards the mirror's file and what it says. A leaf, but for the registry's look-up tables.
@@ -154,6 +158,7 @@ impl TopicRegistry {
 
     /// A topic that a client may write to: the broker's own are not.
     pub fn find_writable(&self, topic: &str, partition: i32) -> Result<Arc<Partition>> {
+        self.check_writable()?;
         if name::RESERVED.contains(&topic) && self.find(topic).is_some() {
             let why = format!("the topic {topic} belongs to the broker");
             return Err(Error::rejected(ErrorCode::INVALID_TOPIC_EXCEPTION, why));
@@ -161,6 +166,18 @@ impl TopicRegistry {
         match self.find_partition(topic, partition) {
             Ok(partition) if partition.is_mirrored() => Err(refuse_mirrored(topic)),
             found => found,
+        }
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Whether a client may change anything. Its code is one that no client tries again after.
+    pub fn check_writable(&self) -> Result<()> {
+        match self.is_read_only {
+            true => Err(Error::rejected(ErrorCode::POLICY_VIOLATION, registry_file::READ_ONLY)),
+            false => Ok(()),
         }
     }
 
@@ -233,6 +250,7 @@ impl TopicRegistry {
         record: TopicRecord,
         is_mirrored: bool,
     ) -> Result<Arc<Topic>> {
+        file.check()?;
         self.forget_checkpoints(&record.name)?;
         let is_compacted = record.config.get("cleanup.policy").is_some_and(|policy| policy.contains("compact"));
         if is_compacted && !name::RESERVED.contains(&record.name.as_str()) {
@@ -310,8 +328,7 @@ impl TopicRegistry {
         is_mirrored: bool,
     ) -> Result<Vec<Arc<Partition>>> {
         let config = partition_config(&self.config(), &record.config, self.segment_bytes_max());
-        let epoch = self.leader_epoch.load(Ordering::SeqCst);
-        let opening = Opening { is_clean: false, recovery_point: Offset(0), log_start: Offset(0), epoch };
+        let opening = Opening { epoch: self.leader_epoch.load(Ordering::SeqCst), ..Opening::default() };
         let open = |name: &TopicPartition| {
             let folder = self.data.partition_folder(name);
             let (partition, _) = Partition::open(name.clone(), folder, config, opening)?;
@@ -381,6 +398,10 @@ impl TopicRegistry {
     /// A producer id that nobody ever had. Blocks are reserved durably before their first id is given out; the rest of
     /// a block is skipped by the next start.
     pub fn next_producer_id(&self) -> Result<i64> {
+        if self.is_read_only {
+            // The one code after which librdkafka does not ask again for ever.
+            return Err(Error::rejected(ErrorCode::CLUSTER_AUTHORIZATION_FAILED, registry_file::READ_ONLY));
+        }
         let mut ids = self.producer_ids.hold();
         if ids.0 == ids.1 {
             let end = ids.1 + PRODUCER_ID_BLOCK;

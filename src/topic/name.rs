@@ -42,16 +42,16 @@ pub enum Folder {
     Partition(TopicPartition),
     /// `<topic>-<n>.<id>-delete`: its topic is deleted, its files are not yet.
     Deleted,
-    /// `<topic>-<n>.<id>-stray`: nobody knows its topic; kept for whoever does.
+    /// `<topic>-<n>.<id>-stray`: nobody knows its topic; kept for whoever does. Or `-future`: Kafka was moving it.
     Stray,
     Unknown,
 }
 
 pub fn parse_folder(name: &str) -> Folder {
-    if name.ends_with("-delete") && has_id(name, "-delete") {
+    if has_id(name, "-delete") {
         return Folder::Deleted;
     }
-    if name.ends_with("-stray") && has_id(name, "-stray") {
+    if has_id(name, "-stray") || has_id(name, "-future") {
         return Folder::Stray;
     }
     let parsed = name.rsplit_once('-').and_then(|(topic, number)| {
@@ -96,6 +96,7 @@ mod tests {
         assert_eq!(parse_folder(&name.to_string()), Folder::Partition(name.clone()));
         assert_eq!(parse_folder(&marked(&name, Uuid([7; 16]), "delete")), Folder::Deleted);
         assert_eq!(parse_folder(&marked(&name, Uuid([7; 16]), "stray")), Folder::Stray);
+        assert_eq!(parse_folder(&marked(&name, Uuid([7; 16]), "future")), Folder::Stray);
         for other in ["demo", "demo-", "-0", "demo-01", "demo-+1", "lost+found", "de mo-0"] {
             assert_eq!(parse_folder(other), Folder::Unknown, "{other}");
         }

@@ -1,7 +1,7 @@
 //! A start: the data directory is brought in line with the registry, then its partitions are opened.
 //!
-//! Order: a look whether Kafka has started here, and this registry is no longer the truth; the lock; the registry, read to
-//! its end; the clean-shutdown marker, removed; folders of deleted topics unlinked, folders nobody knows renamed to strays;
+//! Order: a look whether Kafka has run here, and its metadata is the truth ([`super::takeover`]); the lock; the registry, read
+//! to its end, or that metadata; the clean-shutdown marker, removed; folders of deleted topics unlinked, folders nobody knows renamed to strays;
 //! the registry rewritten, after an unclean stop with the next leader epoch; the partitions.
 //!
 //! Partitions are opened several at a time, if the caller has threads for that: most of a start is waiting for names.
@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 
 use super::name::{self, Folder};
 use super::registry_file::Contents;
+use super::takeover::Unservable;
 use super::*;
 use crate::partition::say_offline;
 
@@ -28,16 +29,21 @@ pub type RunAll<'r> = &'r dyn for<'a> Fn(Vec<Job<'a>>);
 const PARTITIONS_PER_JOB: usize = 16;
 
 /// What the partitions of one start share.
-struct Start<'a> {
-    config: &'a Config,
-    segment_max: u64,
-    data: &'a DataDir,
+pub(super) struct Start<'a> {
+    pub config: &'a Config,
+    pub segment_max: u64,
+    pub data: &'a DataDir,
     /// The topic id that each folder carries.
-    ids: HashMap<TopicPartition, Uuid>,
-    is_clean: bool,
-    leader_epoch: i32,
-    recovery_points: Offsets,
-    log_starts: Offsets,
+    pub ids: HashMap<TopicPartition, Uuid>,
+    pub is_clean: bool,
+    /// Kafka wrote it last.
+    pub is_kafkas: bool,
+    pub is_read_only: bool,
+    /// What stays offline, and why.
+    pub unservable: HashMap<TopicPartition, Unservable>,
+    pub leader_epoch: i32,
+    pub recovery_points: Offsets,
+    pub log_starts: Offsets,
 }
 
 /// A partition to open.
@@ -59,10 +65,11 @@ impl TopicRegistry {
     /// The same, with someone to run the jobs of a start.
     pub fn open_with(mut config: Config, run_all: RunAll) -> Result<TopicRegistry> {
         let root = PathBuf::from(config.text("log.dirs"));
-        graduate::refuse_what_is_kafkas(&root)?;
+        let node = i32::try_from(config.int("node.id")).expect("checked when it was set");
+        let surveyed = takeover::survey(&root, node)?;
         let data = DataDir::open(&root, config.int("node.id"), config.text("cluster.id"))?;
         let folders = partition_folders(&root)?;
-        let contents = RegistryFile::read(&root)?;
+        let (contents, is_kafkas) = takeover::settle(&root, node, &surveyed)?;
         if contents.is_none() && !folders.is_empty() {
             return Err(Error::unusable(
                 format!("{} holds partitions, but no {}", root.display(), registry_file::FILE_NAME),
@@ -85,25 +92,36 @@ impl TopicRegistry {
         let is_clean = data.take_clean_marker()?;
         let is_first = contents.is_none();
         let mut contents = contents.unwrap_or_default();
-        if !is_clean && !is_first && !is_on("epoch-not-raised") {
+        if !is_clean && !is_first && !is_kafkas && !is_on("epoch-not-raised") {
             contents.leader_epoch += 1;
         }
-        let ids = settle_folders(&root, &folders, &contents)?;
-        let file = RegistryFile::rewrite(&root, &contents)?;
+        let mut ids = settle_folders(&root, &folders, &contents)?;
+        let file = match is_kafkas {
+            true => takeover::make_missing(&data, &contents, &mut ids).map(|()| None)?,
+            false => Some(RegistryFile::rewrite(&root, &contents)?),
+        };
         let start = Start {
             config: &config,
             segment_max,
             data: &data,
             ids,
             is_clean,
+            is_kafkas,
+            is_read_only: false,
+            unservable: HashMap::new(),
             leader_epoch: contents.leader_epoch,
             recovery_points: data.recovery_points()?,
-            log_starts: data.log_starts()?,
+            log_starts: if is_kafkas { data.kafkas_log_starts()? } else { data.log_starts()? },
         };
         let tables = start.open_all(&contents, run_all);
+        let file = match file {
+            Some(file) => file,
+            None => takeover::finish(&data, &tables.by_name.values().cloned().collect::<Vec<_>>(), &contents)?,
+        };
         let registry = TopicRegistry {
             leader_epoch: AtomicI32::new(contents.leader_epoch),
             mirrored: Mutex::new(mirrored),
+            is_read_only: false,
             config: RwLock::new(Arc::new(config)),
             data,
             file: Mutex::new(file),
@@ -120,7 +138,7 @@ impl TopicRegistry {
 }
 
 impl Start<'_> {
-    fn open_all(&self, contents: &Contents, run_all: RunAll) -> Tables {
+    pub fn open_all(&self, contents: &Contents, run_all: RunAll) -> Tables {
         let wanted: Vec<Wanted> = contents.topics.iter().flat_map(|topic| self.wanted(topic)).collect();
         let opened: Vec<OnceLock<Opened>> = wanted.iter().map(|_| OnceLock::new()).collect();
         let parts = wanted.chunks(PARTITIONS_PER_JOB).zip(opened.chunks(PARTITIONS_PER_JOB));
@@ -175,25 +193,30 @@ impl Start<'_> {
         if self.ids.get(name) != Some(&topic.id) {
             return Err(Error::corrupt(folder, format!("no folder with topic id {}", topic.id)));
         }
+        if let Some(why) = self.unservable.get(name) {
+            return Err(Error::corrupt(folder, why.to_string()));
+        }
         let offset = |offsets: &Offsets| offsets.get(name).copied().unwrap_or(Offset(0));
         let opening = Opening {
             is_clean: self.is_clean,
             recovery_point: offset(&self.recovery_points),
             log_start: offset(&self.log_starts),
             epoch: self.leader_epoch,
+            has_gaps: self.is_kafkas,
+            is_read_only: self.is_read_only,
         };
         let (partition, recovered) = Partition::open(name.clone(), folder, *config, opening)?;
         if recovered.bytes_cut > 0 || recovered.indexes_rebuilt > 0 {
             note!(Warn, "partition_recovered", [partition = name], "{recovered}");
         }
-        if config.flush_mode == FlushMode::Always {
+        if config.flush_mode == FlushMode::Always && !self.is_read_only {
             partition.flush_all()?; // consumers see durable records only
         }
         Ok((partition, recovered.bytes_read))
     }
 }
 
-fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
+pub(super) fn partition_folders(root: &Path) -> Result<Vec<(String, Folder)>> {
     let entries = fs::list(root)?.into_iter().filter(|entry| entry.is_folder);
     let folders = entries.map(|entry| {
         let folder = name::parse_folder(&entry.name);

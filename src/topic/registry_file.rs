@@ -8,6 +8,7 @@
 //! delete <id>
 //! producer-ids <next>
 //! config cluster|broker [<config>=<value>]...
+//! kafka <end of its metadata log> <CRC of its last batch, in hex>
 //! ```
 //! Values are percent-encoded, so that no blank and no line end lies in one.
 //!
@@ -20,10 +21,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::base::config::{Overrides, Scope, Source};
-use crate::base::{Error, ErrorCode, Result, Uuid};
+use crate::base::{Error, ErrorCode, Offset, Result, Uuid};
 use crate::os::fs;
+use crate::topic::kraft::Mark;
 
 pub const FILE_NAME: &str = "sendlog.registry";
+
+/// What clients are told who want to change something.
+pub const READ_ONLY: &str = "this broker is read-only";
 
 /// Bytes in front of a record's payload.
 pub const HEAD: usize = 16;
@@ -49,6 +54,8 @@ pub enum Record {
     ProducerIds(i64),
     /// All that clients have set on the broker, or for all brokers.
     Config(Source, Overrides),
+    /// What Kafka's metadata says up to there, this file says too.
+    Kafka(Mark),
 }
 
 /// What all records together say.
@@ -59,6 +66,8 @@ pub struct Contents {
     pub topics: Vec<TopicRecord>,
     pub deleted: Vec<Uuid>,
     pub configs: Vec<(Source, Overrides)>,
+    /// How far Kafka's metadata had come when it was taken over, if it lies here.
+    pub kafka: Option<Mark>,
 }
 
 impl Contents {
@@ -66,6 +75,7 @@ impl Contents {
         match record {
             Record::Epoch(epoch) => self.leader_epoch = epoch,
             Record::ProducerIds(next) => self.next_producer_id = next,
+            Record::Kafka(mark) => self.kafka = Some(mark),
             Record::Config(source, overrides) => {
                 self.configs.retain(|(known, _)| *known != source);
                 self.configs.push((source, overrides));
@@ -85,7 +95,8 @@ impl Contents {
 /// The open file.
 pub struct RegistryFile {
     path: PathBuf,
-    file: File,
+    /// `None`: nothing is to be changed.
+    file: Option<File>,
     size: u64,
     /// A sync failed, or a change ended by a panic: nobody can say what a start would read, so nothing more is added.
     is_broken: bool,
@@ -119,9 +130,16 @@ impl RegistryFile {
         let numbers = [Record::Epoch(contents.leader_epoch), Record::ProducerIds(contents.next_producer_id)];
         let configs = contents.configs.iter().cloned().map(|(source, overrides)| Record::Config(source, overrides));
         let topics = contents.topics.iter().cloned().map(Record::Topic);
-        let text: String = numbers.into_iter().chain(configs).chain(topics).map(|record| line(&record)).collect();
+        let kafka = contents.kafka.map(Record::Kafka);
+        let records = numbers.into_iter().chain(kafka).chain(configs).chain(topics);
+        let text: String = records.map(|record| line(&record)).collect();
         fs::replace(&path, text.as_bytes())?;
-        Ok(RegistryFile { file: fs::open_append(&path)?, path, size: text.len() as u64, is_broken: false })
+        Ok(RegistryFile { file: Some(fs::open_append(&path)?), path, size: text.len() as u64, is_broken: false })
+    }
+
+    /// One that takes no record.
+    pub fn read_only(root: &Path) -> RegistryFile {
+        RegistryFile { path: root.join(FILE_NAME), file: None, size: 0, is_broken: false }
     }
 
     /// Adds a record; it is on the disk when this returns.
@@ -129,17 +147,17 @@ impl RegistryFile {
     /// A record that could not be written is cut off again. After a failed sync the file takes no more records until
     /// the next start, which reads what is really there.
     pub fn append(&mut self, record: &Record) -> Result<()> {
-        self.check()?;
+        let file = self.check()?;
         let line = line(record);
         if line.len() - HEAD - 1 > PAYLOAD_MAX {
             let why = "these configs are longer than a record of the registry can be";
             return Err(Error::rejected(ErrorCode::INVALID_CONFIG, why));
         }
-        if let Err(error) = fs::append(&self.file, &self.path, line.as_bytes()) {
-            let is_cut = fs::truncate(&self.file, &self.path, self.size).is_ok();
+        if let Err(error) = fs::append(file, &self.path, line.as_bytes()) {
+            let is_cut = fs::truncate(file, &self.path, self.size).is_ok();
             return Err(if is_cut { error } else { self.give_up(error) });
         }
-        if let Err(error) = fs::sync_data(&self.file, &self.path) {
+        if let Err(error) = fs::sync_data(file, &self.path) {
             return Err(self.give_up(error));
         }
         self.size += line.len() as u64;
@@ -160,13 +178,14 @@ impl RegistryFile {
     }
 
     /// Whether it takes records: to be asked before a change touches anything else.
-    pub fn check(&self) -> Result<()> {
-        match self.is_broken {
-            true => Err(Error::corrupt(
+    pub fn check(&self) -> Result<&File> {
+        match (&self.file, self.is_broken) {
+            (None, _) => Err(Error::rejected(ErrorCode::POLICY_VIOLATION, READ_ONLY)),
+            (Some(_), true) => Err(Error::corrupt(
                 &self.path,
                 "a change of this file failed; no other one until the broker starts again",
             )),
-            false => Ok(()),
+            (Some(file), false) => Ok(file),
         }
     }
 
@@ -244,6 +263,7 @@ fn line(record: &Record) -> String {
         Record::Epoch(epoch) => format!("epoch {epoch}"),
         Record::Delete(id) => format!("delete {id}"),
         Record::ProducerIds(next) => format!("producer-ids {next}"),
+        Record::Kafka(Mark { end, crc }) => format!("kafka {end} {crc:08x}"),
         Record::Topic(topic) => {
             format!("topic {} {} {}{}", topic.name, topic.id, topic.partition_count, config_words(&topic.config))
         }
@@ -276,6 +296,10 @@ fn parse_payload(payload: &str) -> Option<Record> {
         "epoch" => Record::Epoch(words.next()?.parse().ok()?),
         "producer-ids" => Record::ProducerIds(words.next()?.parse().ok()?),
         "delete" => Record::Delete(Uuid::parse(words.next()?)?),
+        "kafka" => {
+            let end = Offset(words.next()?.parse().ok()?);
+            Record::Kafka(Mark { end, crc: u32::from_str_radix(words.next()?, 16).ok()? })
+        }
         "topic" => {
             let name = words.next()?.to_string();
             let id = Uuid::parse(words.next()?)?;
@@ -371,8 +395,10 @@ mod tests {
                 topics: vec![topic("b", 2)],
                 deleted: vec![Uuid([1; 16])],
                 configs: vec![(Source::Dynamic, broker_config())],
+                kafka: None,
             }
         );
+        let contents = Contents { kafka: Some(Mark { end: Offset(246), crc: 0xbadc0de }), ..contents };
         RegistryFile::rewrite(folder.path(), &contents).unwrap();
         let rewritten = RegistryFile::read(folder.path()).unwrap().unwrap();
         assert_eq!(rewritten, Contents { deleted: vec![], ..contents });

@@ -1,7 +1,7 @@
 //! The API table: which requests this broker knows, and in which versions.
 //!
 //! A request names its API by an i16 key and says in which version its bytes are. The table is the front door: the
-//! dispatcher, the answer to ApiVersions and the version table of docs/protocol.md all come from it.
+//! dispatcher, the answer to ApiVersions and the version table of docs/protocol.md (tests/docs.rs) all come from it.
 //!
 //! Always true: an API is in the table only if it works whole; each row's versions decode and encode here.
 //! Not done: which handler serves an API is known in `server`, above this layer.
@@ -12,7 +12,6 @@
 //! compressing without a word if they are not (KAFKA-18659), and not served: a request in them closes the connection.
 
 use super::walk::Message;
-use std::fmt::Write;
 
 /// The number of an API.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -146,18 +145,6 @@ pub trait Request: Message + Default {
     }
 }
 
-/// The table as docs/protocol.md shows it.
-pub fn table_markdown() -> String {
-    let mut text = String::from("| key | API | advertised | served | flexible from |\n|---|---|---|---|---|\n");
-    for api in API_TABLE.iter() {
-        let Api { key: ApiKey(key), name, advertised, lowest, highest, flexible } = api;
-        let flexible = if *flexible == NEVER { "never".to_string() } else { flexible.to_string() };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {key} | {name} | {advertised}-{highest} | {lowest}-{highest} | {flexible} |");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +163,6 @@ mod tests {
     fn produce_is_advertised_from_0_and_served_from_3() {
         let produce = API_TABLE.find(ApiKey::PRODUCE).unwrap();
         assert_eq!((produce.advertised, produce.serves(2), produce.serves(3)), (0, false, true));
-        assert!(table_markdown().contains("\n| 0 | Produce | 0-9 | 3-9 | 9 |\n"));
     }
 
     #[test]

@@ -108,6 +108,19 @@ impl<'a> Decoder<'a> {
         Ok(*self.take(N)?.first_chunk().expect("take gives as many bytes as asked for"))
     }
 
+    /// A field of as many bytes as it takes to make one, if the version has it.
+    fn number<T, const N: usize>(
+        &mut self,
+        versions: Versions,
+        value: &mut T,
+        make: impl Fn([u8; N]) -> T,
+    ) -> Result<()> {
+        if self.has(versions) {
+            *value = make(self.fixed()?);
+        }
+        Ok(())
+    }
+
     fn varint(&mut self) -> Result<u32> {
         let mut value = 0;
         for i in 0..VARINT_MAX {
@@ -227,53 +240,31 @@ impl<'a> Decoder<'a> {
 
 impl Walk for Decoder<'_> {
     fn bool(&mut self, versions: Versions, value: &mut bool) -> Result<()> {
-        if self.has(versions) {
-            let [byte] = self.fixed()?;
-            *value = byte != 0;
-        }
-        Ok(())
+        self.number(versions, value, |[byte]| byte != 0)
     }
 
     fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()> {
-        if self.has(versions) {
-            *value = i8::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i8::from_be_bytes)
     }
 
     fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()> {
-        if self.has(versions) {
-            *value = i16::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i16::from_be_bytes)
     }
 
     fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()> {
-        if self.has(versions) {
-            *value = i32::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i32::from_be_bytes)
     }
 
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
-        if self.has(versions) {
-            *value = i64::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, i64::from_be_bytes)
     }
 
     fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
-        if self.has(versions) {
-            *value = f64::from_be_bytes(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, f64::from_be_bytes)
     }
 
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
-        if self.has(versions) {
-            *value = Uuid(self.fixed()?);
-        }
-        Ok(())
+        self.number(versions, value, Uuid)
     }
 
     fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {

@@ -117,6 +117,14 @@ impl Encoder {
         Error::Malformed { what, at: self.out.bytes.len() }
     }
 
+    /// The bytes of a field, if the version has it.
+    fn number(&mut self, versions: Versions, bytes: &[u8]) -> Result<()> {
+        if self.has(versions) {
+            self.raw(bytes);
+        }
+        Ok(())
+    }
+
     fn varint(&mut self, mut value: u32) {
         while value > 0x7f {
             self.raw(&[value as u8 & 0x7f | 0x80]);
@@ -178,45 +186,27 @@ impl Walk for Encoder {
     }
 
     fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()> {
-        if self.has(versions) {
-            self.raw(&value.to_be_bytes());
-        }
-        Ok(())
+        self.number(versions, &value.to_be_bytes())
     }
 
     fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()> {
-        if self.has(versions) {
-            self.raw(&value.to_be_bytes());
-        }
-        Ok(())
+        self.number(versions, &value.to_be_bytes())
     }
 
     fn i32(&mut self, versions: Versions, value: &mut i32) -> Result<()> {
-        if self.has(versions) {
-            self.raw(&value.to_be_bytes());
-        }
-        Ok(())
+        self.number(versions, &value.to_be_bytes())
     }
 
     fn i64(&mut self, versions: Versions, value: &mut i64) -> Result<()> {
-        if self.has(versions) {
-            self.raw(&value.to_be_bytes());
-        }
-        Ok(())
+        self.number(versions, &value.to_be_bytes())
     }
 
     fn f64(&mut self, versions: Versions, value: &mut f64) -> Result<()> {
-        if self.has(versions) {
-            self.raw(&value.to_be_bytes());
-        }
-        Ok(())
+        self.number(versions, &value.to_be_bytes())
     }
 
     fn uuid(&mut self, versions: Versions, value: &mut Uuid) -> Result<()> {
-        if self.has(versions) {
-            self.raw(&value.0);
-        }
-        Ok(())
+        self.number(versions, &value.0)
     }
 
     fn error(&mut self, versions: Versions, code: &mut ErrorCode) -> Result<()> {

@@ -87,6 +87,13 @@ pub const KEYS: &[Key] = &[
         "Where the page, /metrics and /health are served over HTTP, as HOST:PORT; empty: nowhere. Without a value of its own \
          it is off with --ephemeral, when all listeners pick their ports, and when the port is taken.",
     ),
+    key(
+        "read.only",
+        BOOL,
+        "false",
+        "true = the data directory, sendlog's or Kafka's, is served as it is, and nothing in it is changed: what would, is \
+         answered with POLICY_VIOLATION, and groups rebalance in memory alone.",
+    ),
     key("num.partitions", Kind::Int(1, INT_MAX), "1", "Partitions of a topic that is created without a number."),
     key(
         "strict",

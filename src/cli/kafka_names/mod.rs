@@ -14,6 +14,7 @@ mod groups;
 mod java;
 mod offsets;
 mod perf;
+mod resets;
 mod topics;
 
 use std::path::Path;

@@ -1,4 +1,7 @@
 //! `sendlog perf consume`.
+//!
+//! Always true: the exit code is 0 when all that was asked for was read, or a signal ended it.
+//! Not done: no choice of partitions.
 
 use std::time::Duration;
 

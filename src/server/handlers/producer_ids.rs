@@ -3,7 +3,7 @@
 //! Always true: an id is answered only after its block was reserved durably.
 //! Not done: no transactional ids.
 
-use crate::base::ErrorCode;
+use crate::base::{Error, ErrorCode};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::refuse_transaction;
@@ -30,6 +30,9 @@ fn next(call: &Call, request: &InitProducerIdRequest) -> Result<i64, ErrorCode> 
         return Err(ErrorCode::INVALID_REQUEST);
     }
     call.client.broker.topics.next_producer_id().map_err(|error| {
+        if let Error::Rejected { code, .. } = error {
+            return code;
+        }
         note!(Error, "no_producer_id", [client = call.client.peer], "{error}");
         ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
     })

@@ -64,7 +64,7 @@ impl Copier {
             return Ok(());
         }
         let mut known = HashMap::new();
-        let mut turn = 0;
+        let (mut turn, mut spare) = (0, Vec::new());
         let mut asked = self.ask(&mut connection, &mut known, &HashMap::new(), turn)?;
         while !self.shared.is_stopping() {
             if asked.is_empty() {
@@ -72,7 +72,14 @@ impl Copier {
                 asked = self.ask(&mut connection, &mut known, &HashMap::new(), turn)?;
                 continue;
             }
-            let (mut frame, answer) = connection.receive_patiently::<FetchRequest>(source::FETCH_WAIT)?;
+            let again = |size| {
+                let mut frame = std::mem::take(&mut spare);
+                frame.clear();
+                frame.reserve(size);
+                frame
+            };
+            let (mut frame, answer) =
+                connection.receive_patiently::<FetchRequest, Vec<u8>>(source::FETCH_WAIT, again)?;
             let ids = ids(&mut connection)?;
             self.shared.no_trouble(whom);
             if !answer.error_code.is_none() {
@@ -107,7 +114,7 @@ impl Copier {
             if !all_well {
                 follower.settle(&mut connection, &answered, &came, &mut known)?;
             }
-            connection.give_back(frame);
+            spare = frame;
         }
         Ok(())
     }
@@ -144,7 +151,7 @@ impl Copier {
 
 /// The ids of the topics that were asked for.
 fn ids(connection: &mut Connection) -> Result<HashMap<String, Uuid>> {
-    let (_, answer) = connection.receive::<MetadataRequest>()?;
+    let answer = connection.receive::<MetadataRequest>()?;
     let topics = answer.topics.into_iter().filter(|topic| topic.error_code.is_none());
     Ok(topics.filter_map(|topic| Some((topic.name?, topic.topic_id))).collect())
 }

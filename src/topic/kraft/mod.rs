@@ -7,19 +7,28 @@
 //! Kafka copies every record of `bootstrap.checkpoint` into its metadata log when it starts for the first time. That
 //! is the door through which it takes over a directory that another program has written ([`super::graduate`]).
 //!
+//! Where Kafka has run, its metadata is read back from its log ([`metadata_log`]): the way in ([`super::takeover`]).
+//!
 //! Always true: what is written here is what Kafka 4.1 (metadata version 27) writes itself, field by field.
 //! Not done: other records than those that a directory needs to be taken over.
 
+mod change;
 mod fields;
+pub mod image;
+pub mod metadata_log;
+mod reader;
 mod snapshot;
 
+pub use metadata_log::Mark;
 pub use snapshot::{bootstrap, voters, BOOTSTRAP_FILE, METADATA_FOLDER, VOTERS_FILE};
 
 use crate::base::Uuid;
 use fields::Fields;
 
 /// `metadata.version` of Kafka 4.1.
-const METADATA_VERSION: i16 = 27;
+pub const METADATA_VERSION: i16 = 27;
+/// The Kafka whose metadata is read and written here.
+pub const NEWEST_KAFKA: &str = "4.1";
 /// What the metadata of one broker says of all its partitions: nobody leads yet, so that Kafka elects at its first start.
 const NO_LEADER: i32 = -1;
 

@@ -26,6 +26,7 @@ GROUPS = "kafka-consumer-groups"
 READ = "kafka-console-consumer --topic one --timeout-ms 20000"
 SHOWN = " ".join(f"--property print.{what}=true" for what in ["key", "headers", "partition", "offset", "timestamp"])
 OWN_GROUP = {"^console-consumer": "a consumer without --group has none; Kafka's is in one of its own"}
+NO_EPOCHS = {"^first one": "our consumer commits no leader epochs, Kafka's does"}
 LINES = "".join(f"key-{i}:value-{i}\n" for i in range(20))
 
 
@@ -55,6 +56,9 @@ class Theirs(Side):
     """Kafka and its tools in a JVM; what is printed on stdout."""
 
     def run(self, command, stdin, files):
+        for name, content in files.items():
+            (self.scratch / name).write_text(content)
+            command = command.replace(f"{{{name}}}", str(self.scratch / name))
         tool, *args = shlex.split(command.replace("BROKER", self.broker.bootstrap))
         if "BROKER" not in command:
             args += ["--bootstrap-server", self.broker.bootstrap]
@@ -107,6 +111,19 @@ def records(both):
     both("kafka-topics --create --topic single")
     both("kafka-console-producer --topic single --request-required-acks 1", stdin="no key\n\nlast")
     both(f"{READ} --from-beginning --max-messages 20", clean=by_partition)
+    headed = "kafka-console-producer --topic headed --property parse.headers=true"
+    both("kafka-topics --create --topic headed")
+    both(f"{headed} {keyed} --property null.marker=NONE", stdin="a:1,b:NONE\tk:v\nNONE\tNONE:NONE\nc:\t:\n")
+    both(f"{headed} --property headers.delimiter=; --property headers.separator=& --property headers.key.separator==", stdin="a=1&b=2;v\n")
+    both(f"{headed} {keyed}", stdin="no header at all\n")
+    both(f"{headed} {keyed}", stdin="a:1\tno key\n")
+    both(f"{headed}", stdin="a1\tvalue\n")
+    both(f"{headed} {keyed} --property ignore.error=true", stdin="neither\n")
+    both(f"kafka-console-consumer --topic headed --partition 0 --offset 0 --max-messages 5 {SHOWN} --timeout-ms 20000")
+    both("kafka-console-producer --topic headed --property parse.key=true --producer.config {file}", file="acks=1\nlinger.ms=0\n", stdin="k\tv\n")
+    from_file = "kafka-console-consumer --topic headed --max-messages 6 --timeout-ms 20000 --consumer.config {file}"
+    both(from_file, file="auto.offset.reset=earliest\ngroup.id=headed\n")
+    both("kafka-console-consumer --topic headed --max-messages 6 --timeout-ms 20000 --consumer-property auto.offset.reset=earliest")
     for partition in range(3):
         both(f"{READ} --partition {partition} --offset 2 --max-messages 2 {SHOWN}")
     both("kafka-console-consumer --topic single --from-beginning --max-messages 3 --property print.key=true")
@@ -129,8 +146,10 @@ def groups(both):
     both(f"{GROUPS} --list", differs=OWN_GROUP)
     both(f"{GROUPS} --list --state", differs=OWN_GROUP)
     both(f"{GROUPS} --list --state Stable")
-    for what in ["", "--state", "--members"]:
+    for what in ["", "--state", "--members", "--state --verbose", "--members --verbose"]:
         both(f"{GROUPS} --describe --group first {what}")
+    both(f"{GROUPS} --describe --group first --offsets --verbose", differs=NO_EPOCHS)
+    both(f"{GROUPS} --describe --group first --command-config {{file}}", file="request.timeout.ms=20000\n")
     both(f"{GROUPS} --describe --all-groups")
     both(f"{GROUPS} --describe --group nobody")
     reset = f"{GROUPS} --reset-offsets --group first"
@@ -139,7 +158,19 @@ def groups(both):
     both(f"{reset} --all-topics --shift-by 1 --execute")
     both(f"{reset} --all-topics --to-offset 3 --dry-run")
     both(f"{reset} --topic one --to-latest --dry-run")
+    both(f"{reset} --topic one --by-duration P1DT2H --execute")
+    both(f"{reset} --topic one --by-duration 1H")
+    both(f"{reset} --from-file {{file}} --execute", file="one,0,4\none,2,3\n")
+    both(f"{reset} --all-topics --to-latest --dry-run --export")
+    both(f"{reset} --group second --from-file {{file}} --execute", file="first,one,0,2\nsecond,one,1,1\n")
+    both(f"{reset} --group second --all-topics --to-current --dry-run --export")
+    both(f"{GROUPS} --describe --group second")
+    both(f"{GROUPS} --delete-offsets --group second --topic one")
+    both(f"{GROUPS} --delete-offsets --group nobody --topic one")
     with both.member("alive", "one", 3):
+        for what in ["--state", "--members"]:
+            both(f"{GROUPS} --describe --group alive {what} --verbose")
+        both(f"{GROUPS} --delete-offsets --group alive --topic one")
         both(f"{GROUPS} --describe --group alive --state")
         both(f"{GROUPS} --reset-offsets --group alive --topic one --to-earliest --execute")
         both(f"{GROUPS} --delete --group alive")
