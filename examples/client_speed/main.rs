@@ -5,9 +5,11 @@
 //! ```
 //!
 //! The line that it prints: `sent_records/s` is the rate of the loop over `send`, `records/s` the rate until the last answer.
-//! KEY=VALUE are settings of the producer or consumer, such as `batch.size=1000000`.
+//! `caller_ns` is the processor time of the thread that calls `send` or `poll`, for one record: what a busy machine changes
+//! least. `beyond_MB` is how much memory there was at most beyond `buffer.memory`. KEY=VALUE are settings of the producer or
+//! consumer, such as `batch.size=1000000`.
 //!
-//! Always true: one thread calls `send`, once for each record, and every record's Delivery is asked for at the end by batch.
+//! Always true: one thread calls `send`, once for each record, and looks at what became of all at the end, by `flush`.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,9 @@ use sendlog::client::{
 };
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What `buffer.memory` is by itself.
+const BUFFER_MEMORY: f64 = (32 << 20) as f64;
 
 struct Plan {
     bootstrap: String,
@@ -67,27 +72,29 @@ fn produce(plan: &Plan) -> Result<()> {
     }
     let mut settings = ProducerSettings::new(&plan.bootstrap);
     plan.settings.iter().try_for_each(|pair| settings.set_pair(pair))?;
+    let named = plan.settings.iter().rev().find_map(|pair| pair.strip_prefix("buffer.memory="));
+    let buffer_memory: f64 = named.map_or(Ok(BUFFER_MEMORY), str::parse)?;
     let producer = Producer::new(settings)?;
     let value = vec![b'x'; plan.record_bytes];
     let record = Record::to(&plan.topic).value(&value);
     producer.send(&record)?.wait()?;
-    let began = Instant::now();
+    let (began, cpu_before) = (Instant::now(), caller_ns()?);
     for _ in 1..plan.records {
         producer.send(&record)?;
     }
-    let sent = began.elapsed().as_secs_f64();
+    let (sent, caller_ns) = (began.elapsed().as_secs_f64(), caller_ns()? - cpu_before);
     producer.flush()?;
     let done = began.elapsed().as_secs_f64();
     producer.close()?;
-    let cpu = cpu_seconds()?;
-    let peak = peak_memory()?;
     let records = plan.records as f64;
+    let beyond = (peak_memory()? - buffer_memory).max(0.0);
     println!(
-        "sent_records/s={:.0} records/s={:.0} MB/s={:.1} seconds={done:.3} cpu_ns/record={:.1} peak_memory={peak}",
+        "sent_records/s={:.0} records/s={:.0} MB/s={:.1} caller_ns={:.1} beyond_MB={:.1} records={records}",
         records / sent,
         records / done,
         records * plan.record_bytes as f64 / 1e6 / done,
-        cpu / records * 1e9
+        caller_ns / records,
+        beyond / 1e6
     );
     Ok(())
 }
@@ -98,7 +105,7 @@ fn consume(plan: &Plan) -> Result<()> {
     plan.settings.iter().try_for_each(|pair| settings.set_pair(pair))?;
     let mut consumer = Consumer::new(settings)?;
     let partitions: Vec<_> = (0..plan.partitions).map(|partition| (&plan.topic, partition)).collect();
-    let began = Instant::now();
+    let (began, cpu_before) = (Instant::now(), caller_ns()?);
     consumer.assign(&partitions)?;
     let (mut records, mut bytes) = (0, 0);
     while records < plan.records {
@@ -109,30 +116,27 @@ fn consume(plan: &Plan) -> Result<()> {
             }
         }
     }
-    let done = began.elapsed().as_secs_f64();
-    let cpu = cpu_seconds()?;
+    let (done, caller_ns) = (began.elapsed().as_secs_f64(), caller_ns()? - cpu_before);
     consumer.close()?;
     println!(
-        "records/s={:.0} MB/s={:.1} seconds={done:.3} cpu_ns/record={:.1} peak_memory={}",
+        "records/s={:.0} MB/s={:.1} caller_ns={:.1} rss_max_MB={:.1} records={records}",
         records as f64 / done,
         bytes as f64 / 1e6 / done,
-        cpu / records as f64 * 1e9,
-        peak_memory()?
+        caller_ns / records as f64,
+        peak_memory()? / 1e6
     );
     Ok(())
 }
 
-/// As the kernel says it.
-fn peak_memory() -> Result<String> {
+/// bytes, as the kernel says it.
+fn peak_memory() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    Ok(peak.trim().replace(' ', "_"))
+    Ok(peak.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
 }
 
-/// Processor time of all threads so far, user and system.
-fn cpu_seconds() -> Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // The kernel counts ticks of 1/100 s for its users, whatever its own are.
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
+/// Processor time of this thread so far, user and system.
+fn caller_ns() -> Result<f64> {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(schedstat.split_whitespace().next().unwrap_or_default().parse()?)
 }

@@ -26,8 +26,13 @@ const COLUMNS: &[(&str, &str)] = &[
     ("max_us", "max"),
     ("cpu_s/GB", "CPU s/GB"),
     ("cpu_us/piece", "CPU us each"),
+    ("caller_ns", "caller ns"),
+    ("client_user_ns", "client user ns"),
+    ("client_system_ns", "client system ns"),
+    ("broker_ns", "broker ns"),
     ("syscalls/k", "syscalls/k"),
     ("rss_max_MB", "max RSS MB"),
+    ("beyond_MB", "MB beyond"),
 ];
 const SIDES: [(&str, &str); 2] = [("kafka", "Apache Kafka"), ("sendlog", "sendlog")];
 

@@ -95,7 +95,7 @@ impl Connection {
         };
         let newest = ApiVersionsRequest::api().highest;
         self.send_as(newest, &mut request())?;
-        let frame = self.receive_frame(FIRST_FRAME_MAX)?;
+        let frame = self.receive_frame(FIRST_FRAME_MAX, Vec::with_capacity)?;
         // A broker that does not know the version says so in version 0.
         let is_old = frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes());
         let version = if is_old { 0 } else { newest };
@@ -104,7 +104,7 @@ impl Connection {
             let known = answer.api_keys.iter().find(|api| api.api_key == ApiVersionsRequest::KEY.0);
             let version = known.map_or(0, |api| api.max_version).min(newest);
             self.send_as(version, &mut request())?;
-            answer = self.receive::<ApiVersionsRequest>()?.1;
+            answer = self.receive::<ApiVersionsRequest>()?;
         }
         let ApiVersionsResponse { error_code, api_keys, .. } = answer;
         super::error::check(|| format!("asking {} for its versions", self.address), error_code, None)?;
@@ -135,7 +135,7 @@ impl Connection {
     /// Asks and waits for the answer.
     pub fn call<R: Request>(&mut self, request: &mut R) -> Result<R::Response> {
         self.send(request)?;
-        Ok(self.receive::<R>()?.1)
+        self.receive::<R>()
     }
 
     /// The same for a request that its broker may hold back for this long.
@@ -180,18 +180,30 @@ impl Connection {
         self.unanswered.pop_back();
     }
 
-    /// The next answer, and the frame that it came in, for the records that lie there.
-    pub fn receive<R: Request>(&mut self) -> Result<(Vec<u8>, R::Response)> {
+    /// The next answer.
+    pub fn receive<R: Request>(&mut self) -> Result<R::Response> {
+        Ok(self.receive_into::<R, Vec<u8>>(Vec::with_capacity)?.1)
+    }
+
+    /// The same, and the frame that it came in, for the records that lie there: an empty one, asked for when its size is known.
+    fn receive_into<R: Request, F: AsMut<Vec<u8>>>(
+        &mut self,
+        frame: impl FnOnce(usize) -> F,
+    ) -> Result<(F, R::Response)> {
         let version = self.unanswered.front().expect("something was asked").version;
-        let frame = self.receive_frame(FRAME_MAX)?;
-        let response = self.decode::<R>(&frame, version)?;
+        let mut frame = self.receive_frame(FRAME_MAX, frame)?;
+        let response = self.decode::<R>(frame.as_mut(), version)?;
         Ok((frame, response))
     }
 
     /// The same of a broker that may hold its answer back for this long.
-    pub fn receive_patiently<R: Request>(&mut self, wait: Duration) -> Result<(Vec<u8>, R::Response)> {
+    pub fn receive_patiently<R: Request, F: AsMut<Vec<u8>>>(
+        &mut self,
+        wait: Duration,
+        frame: impl FnOnce(usize) -> F,
+    ) -> Result<(F, R::Response)> {
         self.set_timeout(self.timeout + wait)?;
-        let answer = self.receive::<R>();
+        let answer = self.receive_into::<R, F>(frame);
         self.set_timeout(self.timeout)?;
         answer
     }
@@ -207,7 +219,7 @@ impl Connection {
     }
 
     /// A whole frame without its size.
-    fn receive_frame(&mut self, size_max: usize) -> Result<Vec<u8>> {
+    fn receive_frame<F: AsMut<Vec<u8>>>(&mut self, size_max: usize, frame: impl FnOnce(usize) -> F) -> Result<F> {
         let name = self.unanswered.front().map_or("nothing", |sent| sent.name);
         while self.ahead.len() < SIZE_BYTES {
             self.read_more(name)?;
@@ -219,12 +231,13 @@ impl Connection {
             return Err(Error::Garbled { what: name.to_string(), whom: self.address.clone(), why });
         }
         let read = size.min(self.ahead.len() - SIZE_BYTES);
-        let mut frame = Vec::with_capacity(size.min(PROMISED_MAX));
-        frame.extend_from_slice(&self.ahead[SIZE_BYTES..SIZE_BYTES + read]);
+        let mut frame = frame(size.min(PROMISED_MAX));
+        let bytes = frame.as_mut();
+        bytes.extend_from_slice(&self.ahead[SIZE_BYTES..SIZE_BYTES + read]);
         self.ahead.drain(..SIZE_BYTES + read);
         // The rest of a large one goes where it stays.
         let rest = (size - read) as u64;
-        match (&self.socket).take(rest).read_to_end(&mut frame) {
+        match (&self.socket).take(rest).read_to_end(bytes) {
             Ok(got) if got as u64 == rest => Ok(frame),
             Ok(_) => Err(self.broken(name, &ErrorKind::UnexpectedEof.into())),
             Err(error) => Err(self.broken(name, &error)),

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::codecs::decompress;
+use super::frames::Frame;
 use crate::base::TopicPartition;
 use crate::client::error::{Error, Result};
 use crate::record::header::{crc_matches, HEADER_SIZE};
@@ -27,7 +28,7 @@ use crate::wire::messages::fetch::AbortedTransaction;
 pub struct Batch {
     partition: Arc<TopicPartition>,
     header: BatchHeader,
-    bytes: Arc<Vec<u8>>,
+    bytes: Arc<Frame>,
     /// Where in these the records lie.
     records: Range<usize>,
     /// Earlier ones were not asked for.
@@ -107,7 +108,7 @@ pub struct Rules {
 /// The whole batches in a range of a frame, from an offset on.
 pub fn unpack(
     partition: &Arc<TopicPartition>,
-    frame: &Arc<Vec<u8>>,
+    frame: &Arc<Frame>,
     range: Range<usize>,
     offset: i64,
     rules: &Rules,
@@ -150,7 +151,7 @@ pub fn unpack(
                         other => other,
                     })?;
                     let all = 0..bytes.len();
-                    (Arc::new(bytes), all)
+                    (Arc::new(Frame::from(bytes)), all)
                 }
             };
             unpacked.batches.push(Batch { partition: partition.clone(), header, bytes, records, first_offset });
@@ -210,7 +211,7 @@ mod tests {
     fn read(bytes: Vec<u8>, offset: i64, rules: &Rules) -> Result<(Vec<(i64, String)>, i64)> {
         let partition = Arc::new(TopicPartition { topic: String::from("demo"), partition: 0 });
         let all = 0..bytes.len();
-        let unpacked = unpack(&partition, &Arc::new(bytes), all, offset, rules)?;
+        let unpacked = unpack(&partition, &Arc::new(Frame::from(bytes)), all, offset, rules)?;
         let mut found = Vec::new();
         for batch in &unpacked.batches {
             let records = batch.records().map(|record| record.unwrap());

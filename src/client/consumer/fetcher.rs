@@ -19,6 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::batches::{unpack, Batch, Rules, Unpacked};
+use super::frames::{Frame, Frames};
 use super::member::Member;
 use super::settings::ConsumerSettings;
 use crate::base::TopicPartition;
@@ -32,6 +33,7 @@ use crate::wire::messages::FetchRequest;
 /// What consumer and threads share.
 pub struct Ahead {
     pub settings: ConsumerSettings,
+    frames: Arc<Frames>,
     /// Never held while a socket is used.
     state: Mutex<State>,
     /// `poll` has something to look at.
@@ -95,7 +97,13 @@ type Asked = (Arc<TopicPartition>, u64, i64);
 
 impl Ahead {
     pub fn new(settings: ConsumerSettings) -> Ahead {
-        Ahead { settings, state: Mutex::default(), arrived: Condvar::new(), wanted: Condvar::new() }
+        Ahead {
+            settings,
+            frames: Arc::default(),
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            wanted: Condvar::new(),
+        }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
@@ -272,7 +280,8 @@ impl Fetcher {
         };
         connection.send(&mut request)?;
         let wait = Duration::from_millis(settings.fetch_max_wait_ms);
-        let (frame, answer) = connection.receive_patiently::<FetchRequest>(wait)?;
+        let (frame, answer) =
+            connection.receive_patiently::<FetchRequest, Frame>(wait, |size| self.ahead.frames.take(size))?;
         check(|| format!("fetching from {}", connection.address()), answer.error_code, None)?;
         let frame = Arc::new(frame);
         for topic in answer.responses {
@@ -286,7 +295,7 @@ impl Fetcher {
         Ok(())
     }
 
-    fn unpack(&self, (name, _, offset): &Asked, frame: &Arc<Vec<u8>>, data: PartitionData) -> Result<Unpacked> {
+    fn unpack(&self, (name, _, offset): &Asked, frame: &Arc<Frame>, data: PartitionData) -> Result<Unpacked> {
         check(|| format!("fetching {name} at offset {offset}"), data.error_code, None)?;
         let range = data.records.range().unwrap_or_default();
         let length = range.len();

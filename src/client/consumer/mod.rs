@@ -38,7 +38,7 @@
 //! are asked ahead by threads; `poll` hands over what has come, and does what has to be done between two polls: joining,
 //! committing, finding offsets and leaders.
 //!
-//! Reading order: [`fetcher`], [`batches`], [`upkeep`], [`member`], [`assignor`].
+//! Reading order: [`fetcher`], [`batches`], [`frames`], [`upkeep`], [`member`], [`assignor`].
 //!
 //! Always true: a partition's records come in order, none is left out and none comes twice, except that after a rebalance
 //! reading begins at what was committed. What is committed was given out by an earlier `poll`.
@@ -48,6 +48,7 @@ mod assignor;
 mod batches;
 pub(crate) mod codecs;
 mod fetcher;
+mod frames;
 mod member;
 mod settings;
 mod upkeep;

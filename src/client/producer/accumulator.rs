@@ -21,9 +21,9 @@
 //! here when it is to be sent again. The memory of all batches is bounded (`buffer.memory`), and it is theirs until their
 //! answer comes: a producer that is faster than its brokers waits in `send`.
 //!
-//! What one record of 30 bytes costs: a lock that nobody else holds, 5 ns; its bytes into the batch, 6; a reference to the batch
-//! that is its [`Delivery`], 4; the exact time would be 24, so it is the time of the kernel's last tick. Nothing is
-//! allocated for a record, nobody is woken for one: both are done once for a batch.
+//! What one record of 30 bytes costs: a lock that nobody else holds, 4 ns; the time of the kernel's last tick, 5 (the exact
+//! time would be 24); a look whether it has the last one's topic, 2; its bytes into the batch, 10; a reference to the batch
+//! that is its [`Delivery`], 4. Nothing is allocated for a record, nobody is woken for one: both are done once for a batch.
 //!
 //! Always true: records of a partition lie in the order in which `send` was called; each batch's outcome is completed once.
 //! Not done: a batch that turns out too large for its broker is not split.
@@ -116,29 +116,30 @@ impl Accumulator {
     }
 
     /// Writes a record into its partition's batch.
+    #[inline]
     pub fn append(&self, record: &Record) -> Result<Delivery> {
         let timestamp_ms = record.timestamp_ms.unwrap_or_else(clock::tick_ms);
-        let mut state = self.lock();
         // Fast path: the topic is the last one's, and its batch has room.
-        if let Some((outcome, index)) = state.append_to_growing(record, timestamp_ms) {
-            return Ok(Delivery::new(outcome, index, timestamp_ms));
-        }
-        self.append_slowly(state, record, timestamp_ms)
+        let (outcome, index) = match self.append_to_growing(record, timestamp_ms) {
+            Some(place) => place,
+            None => self.append_slowly(record, timestamp_ms)?,
+        };
+        Ok(Delivery::new(outcome, index, timestamp_ms))
+    }
+
+    fn append_to_growing(&self, record: &Record, timestamp_ms: i64) -> Option<(Arc<Outcome>, u32)> {
+        self.lock().append_to_growing(record, timestamp_ms)
     }
 
     #[cold]
-    fn append_slowly<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        record: &Record,
-        timestamp_ms: i64,
-    ) -> Result<Delivery> {
+    fn append_slowly(&self, record: &Record, timestamp_ms: i64) -> Result<(Arc<Outcome>, u32)> {
         let size = size_alone(record);
         if size > self.settings.max_request_size {
             let why = format!("it takes {size} bytes, and max.request.size is {}", self.settings.max_request_size);
             return Err(Error::invalid(format!("a record for {}", record.topic), why));
         }
         let deadline = Instant::now() + Duration::from_millis(self.settings.max_block_ms);
+        let mut state = self.lock();
         loop {
             if state.is_closing {
                 return Err(Error::Closed { what: String::from("the producer") });
@@ -148,8 +149,8 @@ impl Accumulator {
                 continue;
             };
             state.last = topic;
-            if let Some((outcome, index)) = state.append_to_growing(record, timestamp_ms) {
-                return Ok(Delivery::new(outcome, index, timestamp_ms));
+            if let Some(place) = state.append_to_growing(record, timestamp_ms) {
+                return Ok(place);
             }
             let partition = state.topics[topic].choose(record)?;
             if state.topics[topic].queues[partition].growing.is_some() {
@@ -385,7 +386,7 @@ fn may_pass(error: &Error) -> bool {
 impl State {
     /// Appends to the batch that its partition has, if the record's topic is the last one's and the batch has room.
     #[inline(always)]
-    fn append_to_growing(&mut self, record: &Record, timestamp_ms: i64) -> Option<(&Arc<Outcome>, u32)> {
+    fn append_to_growing(&mut self, record: &Record, timestamp_ms: i64) -> Option<(Arc<Outcome>, u32)> {
         let topic = self.topics.get_mut(self.last)?;
         if *topic.name != *record.topic || self.is_closing {
             return None;
@@ -400,7 +401,7 @@ impl State {
         if partition == topic.sticky.partition {
             topic.sticky.bytes += batch.len() - before;
         }
-        Some((&batch.outcome, index))
+        Some((batch.outcome.clone(), index))
     }
 
     /// Chooses another partition for records that are free to go anywhere, if as much as a batch went to this one: in

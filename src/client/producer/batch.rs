@@ -17,6 +17,10 @@
 //! and looks afterwards has to move the record, or to write it elsewhere and copy it. Here its size is computed, so the
 //! bytes of key and value are copied once: from the caller's memory to where the socket reads them.
 //!
+//! The buffer was last read by another core, on its way to the socket, so its cache lines have to be fetched back before they
+//! are written: 90 ns each, one after the other, as each `send` locks, and a lock waits for all stores before it. Zeroing the
+//! room for the next records first fetches many lines at once.
+//!
 //! Always true: what is sealed passes [`crate::record::check`]; the buffer never grows beyond its first allocation.
 //! Not done: no compression.
 
@@ -29,6 +33,9 @@ use crate::base::Offset;
 use crate::record::builder::write_header;
 use crate::record::header::{stamp_crc, BatchHeader, HEADER_SIZE, LOG_OVERHEAD};
 
+/// Bytes that are zeroed at once: they stay in the first cache until they are written.
+const ROOM_AHEAD: usize = 4096;
+
 /// Who sends a batch, and how many records it has sent to the partition before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
@@ -40,6 +47,8 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Batch {
     bytes: Vec<u8>,
+    /// Where the next record begins; behind it is room, zeroed already.
+    end: usize,
     limit: usize,
     count: i32,
     base_timestamp_ms: i64,
@@ -61,6 +70,7 @@ impl Batch {
         let (base_timestamp_ms, max_timestamp_ms) = (0, 0);
         Batch {
             bytes: buffer,
+            end: HEADER_SIZE,
             limit,
             count: 0,
             base_timestamp_ms,
@@ -78,7 +88,7 @@ impl Batch {
     }
 
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.end
     }
 
     /// Bytes of its buffer.
@@ -94,44 +104,44 @@ impl Batch {
             self.max_timestamp_ms = timestamp_ms;
         }
         let delta_ms = timestamp_ms.wrapping_sub(self.base_timestamp_ms);
-        let size = body_size(delta_ms, self.count, record);
-        if self.bytes.len() + varint_size(size as i64) + size > self.limit {
+        let body = body_size(delta_ms, self.count, record);
+        let end = self.end + varint_size(body as i64) + body;
+        if end > self.bytes.len() && !self.make_room(end) {
             return None;
         }
-        let mut fields = Fields::default();
-        fields.varint(&mut self.bytes, size as i64);
-        fields.put(&mut self.bytes, 0, 1);
-        fields.varint(&mut self.bytes, delta_ms);
-        fields.varint(&mut self.bytes, i64::from(self.count));
-        self.write(&mut fields, record.key);
-        self.write(&mut fields, record.value);
-        fields.varint(&mut self.bytes, record.headers.len() as i64);
+        let mut room = Room { bytes: &mut self.bytes[self.end..end], at: 0 };
+        room.varint(body as i64);
+        room.byte(0);
+        room.varint(delta_ms);
+        room.varint(i64::from(self.count));
+        room.field(record.key);
+        room.field(record.value);
+        room.varint(record.headers.len() as i64);
         for header in record.headers {
-            self.write(&mut fields, Some(header.name.as_bytes()));
-            self.write(&mut fields, header.value);
+            room.field(Some(header.name.as_bytes()));
+            room.field(header.value);
         }
-        fields.flush(&mut self.bytes);
+        self.end = end;
         self.max_timestamp_ms = self.max_timestamp_ms.max(timestamp_ms);
         self.count += 1;
         Some(self.count as u32 - 1)
     }
 
-    #[inline(always)]
-    fn write(&mut self, fields: &mut Fields, bytes: Option<&[u8]>) {
-        match bytes {
-            None => fields.varint(&mut self.bytes, -1),
-            Some(bytes) => {
-                fields.varint(&mut self.bytes, bytes.len() as i64);
-                fields.flush(&mut self.bytes);
-                self.bytes.extend_from_slice(bytes);
-            }
+    /// Room up to `end` and for some records more; false beyond the limit.
+    #[cold]
+    fn make_room(&mut self, end: usize) -> bool {
+        let fits = end <= self.limit;
+        if fits {
+            self.bytes.resize((end + ROOM_AHEAD).min(self.limit), 0);
         }
+        fits
     }
 
     /// Writes the header, and lends the bytes to whoever sends them; [`Batch::take_back`] ends that.
     pub fn seal(&mut self) -> Arc<Vec<u8>> {
         let Identity { producer_id, epoch, base_sequence } =
             self.identity.unwrap_or(Identity { producer_id: -1, epoch: -1, base_sequence: -1 });
+        self.bytes.truncate(self.end);
         let header = BatchHeader {
             base_offset: Offset(0),
             batch_length: i32::try_from(self.bytes.len() - LOG_OVERHEAD).expect("a request is smaller than 1 GiB"),
@@ -194,54 +204,44 @@ fn zigzag(value: i64) -> u64 {
 
 #[inline(always)]
 fn varint_size(value: i64) -> usize {
-    let bits = 64 - (zigzag(value) | 1).leading_zeros();
-    bits.div_ceil(7) as usize
+    // 9 / 64 is a little more than 1 / 7, and right for all of them.
+    let bits = 63 - (zigzag(value) | 1).leading_zeros();
+    (bits as usize * 9 + 73) / 64
 }
 
-/// Fast path: small fields of a record are put together in a register, and written with one store of 16 bytes of which some
-/// are too many and are cut off again. Written byte by byte they would be read back by the copy before the processor has
-/// put them together, and a copy of any other size is a call.
-#[derive(Default)]
-struct Fields {
-    bits: u128,
-    /// bytes
-    length: usize,
+/// The bytes of one record, exactly, to be filled from the front.
+struct Room<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
 }
 
-impl Fields {
+impl Room<'_> {
     #[inline(always)]
-    fn put(&mut self, batch: &mut Vec<u8>, code: u128, length: usize) {
-        if self.length + length > size_of::<u128>() {
-            self.flush(batch);
-        }
-        self.bits |= code << (8 * self.length);
-        self.length += length;
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.at] = byte;
+        self.at += 1;
     }
 
     #[inline(always)]
-    fn varint(&mut self, batch: &mut Vec<u8>, value: i64) {
+    fn varint(&mut self, value: i64) {
         let mut rest = zigzag(value);
-        if rest < 0x80 {
-            return self.put(batch, rest.into(), 1);
-        }
-        let (mut code, mut length) = (0, 0);
         while rest >= 0x80 {
-            code |= u128::from(rest & 0x7f | 0x80) << (8 * length);
+            self.byte(rest as u8 | 0x80);
             rest >>= 7;
-            length += 1;
         }
-        self.put(batch, code | u128::from(rest) << (8 * length), length + 1);
+        self.byte(rest as u8);
     }
 
+    /// A key or a value: -1 or its length, and its bytes.
     #[inline(always)]
-    fn flush(&mut self, batch: &mut Vec<u8>) {
-        let Fields { bits, length } = std::mem::take(self);
-        let (bytes, end) = (bits.to_le_bytes(), batch.len() + length);
-        if batch.capacity() - batch.len() >= bytes.len() {
-            batch.extend_from_slice(&bytes);
-            batch.truncate(end);
-        } else {
-            batch.extend_from_slice(&bytes[..length]);
+    fn field(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            None => self.varint(-1),
+            Some(bytes) => {
+                self.varint(bytes.len() as i64);
+                self.bytes[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+                self.at += bytes.len();
+            }
         }
     }
 }

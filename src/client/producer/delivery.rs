@@ -81,8 +81,8 @@ impl Outcome {
 }
 
 impl Delivery {
-    pub(super) fn new(outcome: &Arc<Outcome>, index: u32, timestamp_ms: i64) -> Delivery {
-        Delivery { outcome: outcome.clone(), index, timestamp_ms }
+    pub(super) fn new(outcome: Arc<Outcome>, index: u32, timestamp_ms: i64) -> Delivery {
+        Delivery { outcome, index, timestamp_ms }
     }
 
     /// Waits until it is known.

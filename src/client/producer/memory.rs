@@ -1,8 +1,11 @@
 //! `buffer.memory`: the buffers of all batches that have not been answered, and some that wait to be used again.
 //!
 //! Always true: buffers in use and buffers kept are never more than `buffer.memory` together. A buffer that is used again
-//! has its pages already: a fresh megabyte costs 256 page faults.
+//! has its pages already: a fresh megabyte costs 256 page faults. The one that was given back first is used first: by then
+//! it has left the cache of the core that sent it.
 //! Not done: nothing waits here; the accumulator does, with its lock let go.
+
+use std::collections::VecDeque;
 
 #[derive(Debug)]
 pub struct Memory {
@@ -10,12 +13,12 @@ pub struct Memory {
     left: usize,
     /// bytes of a usual buffer; only such are kept.
     usual: usize,
-    kept: Vec<Vec<u8>>,
+    kept: VecDeque<Vec<u8>>,
 }
 
 impl Memory {
     pub fn new(bytes: usize, usual: usize) -> Memory {
-        Memory { left: bytes, usual, kept: Vec::new() }
+        Memory { left: bytes, usual, kept: VecDeque::new() }
     }
 
     /// A buffer with room for this many bytes, if they are left.
@@ -24,18 +27,18 @@ impl Memory {
         if bytes != self.usual {
             // Room for it: what is kept is not in use, and counts as left.
             while self.kept.len() * self.usual > self.left {
-                self.kept.pop();
+                self.kept.pop_back();
             }
             return Some(Vec::with_capacity(bytes));
         }
-        Some(self.kept.pop().unwrap_or_else(|| Vec::with_capacity(bytes)))
+        Some(self.kept.pop_front().unwrap_or_else(|| Vec::with_capacity(bytes)))
     }
 
     /// A buffer that was taken for this many bytes.
     pub fn give_back(&mut self, buffer: Vec<u8>, bytes: usize) {
         self.left += bytes;
         if bytes == self.usual {
-            self.kept.push(buffer);
+            self.kept.push_back(buffer);
         }
     }
 }

@@ -196,7 +196,7 @@ impl Sender {
 
     fn read_answer(&mut self) -> Result<()> {
         let connection = self.connection.as_mut().expect("something is in flight");
-        let (_, answer) = connection.receive::<ProduceRequest>()?;
+        let answer = connection.receive::<ProduceRequest>()?;
         let InFlight { shipments, .. } = self.in_flight.pop_front().expect("something is in flight");
         let mut answers: VecDeque<(String, PartitionProduceResponse)> = VecDeque::new();
         for topic in answer.responses {
