@@ -3,6 +3,9 @@
 //! Always true: what is written is what Java writes.
 //! Not done: names of months and days, eras, time zones: what a date format asks for of these is refused. Times are UTC.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use crate::base::date;
 use crate::cli::remote::Failure;
 
@@ -35,13 +38,7 @@ impl DateFormat {
         while let Some(c) = rest.next() {
             match c {
                 '\'' if rest.next_if_eq(&'\'').is_some() => parts.push(Part::Text(String::from('\''))),
-                '\'' => {
-                    let text: String = std::iter::from_fn(|| rest.next_if(|c| *c != '\'')).collect();
-                    if rest.next().is_none() {
-                        return Err(Failure::Usage(String::from("--date-format: Unterminated quote")));
-                    }
-                    parts.push(Part::Text(text));
-                }
+                '\'' => parts.push(Part::Text(quoted(&mut rest)?)),
                 'y' | 'M' | 'd' | 'H' | 'm' | 's' | 'S' => {
                     let count = 1 + std::iter::from_fn(|| rest.next_if_eq(&c)).count();
                     if c == 'M' && count > 2 {
@@ -83,6 +80,19 @@ impl DateFormat {
             }
         };
         self.0.iter().map(part).collect()
+    }
+}
+
+/// The text up to the closing quote; two quotes in it are one.
+fn quoted(rest: &mut Peekable<Chars>) -> Result<String, Failure> {
+    let mut text = String::new();
+    loop {
+        match rest.next() {
+            Some('\'') if rest.next_if_eq(&'\'').is_some() => text.push('\''),
+            Some('\'') => return Ok(text),
+            Some(c) => text.push(c),
+            None => return Err(Failure::Usage(String::from("--date-format: Unterminated quote"))),
+        }
     }
 }
 
