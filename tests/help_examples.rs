@@ -9,9 +9,10 @@ use std::os::unix::fs::{symlink, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use broker::http::ON_ANY_PORT;
 use broker::lines::Lines;
 use broker::shell::{fill, finish, ok, Ran};
-use broker::{scratch, Broker};
+use broker::{scratch, until, Broker};
 use sendlog::cli::kafka_names::TOOLS;
 use sendlog::cli::COMMANDS;
 
@@ -75,6 +76,7 @@ fn furnish(broker: &Broker) {
     fill(broker);
     ok(broker, "produce payments", "a\nb\n");
     ok(broker, "produce demo -p 0", "a\nb\n");
+    ok(broker, "produce orders -p 0", &"more\n".repeat(40));
 }
 
 fn try_with_broker(command_name: &str, example: &str) {
@@ -109,7 +111,35 @@ fn try_with_broker(command_name: &str, example: &str) {
     assert_eq!(ran.out.is_empty(), is_silent, "{example}");
 }
 
+/// Shows what goes by, until it has seen enough or somebody stops it.
+fn try_beside_broker(example: &str) {
+    let broker = Broker::with(&ON_ANY_PORT);
+    furnish(&broker);
+    let folder = scratch();
+    let admin = broker::http::address(&broker);
+    let script = format!("exec {example} --admin {admin}");
+    fill_path(&folder.path().join("bin"));
+    let mut child = shell(folder.path(), &script).stdin(Stdio::null()).spawn().unwrap();
+    let (out, err) = (Lines::collect(child.stdout.take().unwrap()), Lines::collect(child.stderr.take().unwrap()));
+    until("a request is shown", || {
+        ok(&broker, "produce orders", "seen\n");
+        (!out.now().is_empty()).then_some(())
+    });
+    // What counts its lines may have ended by itself.
+    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+    child.wait().unwrap();
+    assert!(out.all()[0].contains("127.0.0.1:"), "{example}: {:?}", out.all());
+    assert!(
+        matches!(&err.all()[..], [line] if line.starts_with("sendlog: tapping")),
+        "{example}: {:?}",
+        err.all()
+    );
+}
+
 fn try_without_broker(command_name: &str, example: &str) {
+    if command_name == "tap" {
+        return try_beside_broker(example);
+    }
     let broker = Broker::start();
     furnish(&broker);
     let home = broker.stop();

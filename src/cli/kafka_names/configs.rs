@@ -1,6 +1,6 @@
 //! `kafka-configs.sh` (Kafka's `ConfigCommand`).
 //!
-//! Always true: it changes one key at a time, as Kafka's does, and leaves the others alone.
+//! Always true: keys that are not named stay as they are.
 //! Not done: users, clients, ips and broker loggers, which have no configs here.
 
 use getopts::Matches;

@@ -1,6 +1,6 @@
 //! How Java writes things down: numbers with a fraction, and moments (`java.util.Formatter`, `java.text.SimpleDateFormat`).
 //!
-//! Always true: what is printed reads as Java prints it in English, whatever the locale.
+//! Always true: what is written is what Java writes.
 //! Not done: names of months and days, eras, time zones: what a date format asks for of these is refused. Times are UTC.
 
 use crate::base::date;

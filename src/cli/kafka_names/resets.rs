@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Always true: an offset lies between a log's start and its end; nothing is changed without `--execute`.
-//! Not done: years and months in a duration, which Java's `Duration` does not have either.
+//! Not done: quoted commas in a file, which no name of a topic or group needs.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};

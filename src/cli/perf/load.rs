@@ -10,7 +10,7 @@
 //!
 //! Always true: a record's latency is from before `send` (which may wait for memory) to the broker's answer; a record of
 //! the warm-up is in no total. The first record that is refused ends the sending, and is the error.
-//! Not done: one producer; several threads of it are several commands.
+//! Not done: batches are looked at in the order in which they began; one that is late delays when others are told of, not their latency.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,7 +2,7 @@
 //!
 //! Always true: the same command sends the same values. Letters are made once and then cut at other places for each
 //! record, so that making them costs nothing; a codec finds little to save in them, as in Kafka's tool.
-//! Not done: no sizes that vary, but for lines of a file.
+//! Not done: no keys and no headers.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::cli::remote::{usage, Failure};
 use crate::os::fs;
 
 /// Bytes of letters that records are cut out of, beside the longest record.
-const POOL: usize = 1 << 20;
+const POOL: usize = 1 << 18;
 
 pub enum Payloads {
     /// Letters, and how many of them a record has.

@@ -95,6 +95,12 @@ fn kafkas() -> (tempfile::TempDir, Metadata, Uuid) {
     (folder, metadata, id)
 }
 
+/// Bytes of the first batches.
+fn whole_batches(bytes: &[u8], count: usize) -> usize {
+    let size = |at: usize| header::BatchHeader::parse(&bytes[at..]).unwrap().size().unwrap() as usize;
+    (0..count).fold(0, |at, _| at + size(at))
+}
+
 fn names(registry: &TopicRegistry) -> Vec<String> {
     registry.all().iter().map(|topic| topic.name.clone()).collect()
 }
@@ -226,6 +232,9 @@ fn the_newest_whole_snapshot_counts_and_the_log_behind_it() {
     let at = metadata.end;
     snapshot(at, &records, 0);
     snapshot(at + 1, &topic_records("of-a-torn-one", Uuid([7; 16]), 1, here), 1);
+    let without_footer = topic_records("of-one-without-its-end", Uuid([9; 16]), 1, here);
+    let footer = kraft::bootstrap(&without_footer).len() - whole_batches(&kraft::bootstrap(&without_footer), 2);
+    snapshot(at + 2, &without_footer, footer);
     metadata.add_records(&topic_records("behind", Uuid([8; 16]), 1, here));
     assert_eq!(names(&open(folder.path()).unwrap()), ["behind", "of-snapshot", "old"]);
 }

@@ -111,7 +111,7 @@ class Reverse(Graduation):
         """Ten keys, over and over, until Kafka has let go of most of them: the offsets of what is left have gaps."""
         self.client.create("compacted", 1, **COMPACTED)
         made = records.make([lambda i: (b"%d" % (i % 10), b"%d " % i + b"v" * 1000, [])], 3000)
-        self.client.produce("compacted", 0, "none", "all", [records.line(0, i, record) for i, record in enumerate(made)])
+        self.client.produce("compacted", "none", "all", [records.line(0, i, record) for i, record in enumerate(made)])
 
         def is_compacted():
             try:

@@ -3,7 +3,7 @@
 //! `.index`: u32 relative offset of a batch's last record, u32 position; `.timeindex`: i64 timestamp in ms, u32 relative offset.
 //!
 //! Always true: entries of zeros behind the first one, which Kafka leaves in the file of its active segment, end the file.
-//! Not done: no entry is mended, and a segment without its index is not scanned for one.
+//! Not done: a timestamp is held against the largest one in the batch's header, where Kafka's tool asks its records.
 
 use std::path::{Path, PathBuf};
 

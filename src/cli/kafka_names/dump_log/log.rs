@@ -2,7 +2,7 @@
 //!
 //! Always true: the walk goes by the lengths that headers claim and ends at the first batch that is not whole, as Kafka's;
 //! a batch whose CRC is wrong is shown as such, and the walk goes on.
-//! Not done: nothing is looked for behind the end of the walk; `sendlog dump-log` does that.
+//! Not done: nothing goes on behind a batch that is not whole; the other dump-log does.
 
 use std::fs::File;
 use std::path::Path;

@@ -4,7 +4,7 @@
 //! i64 producer id, i64 first offset, i64 last offset, i64 last stable offset.
 //!
 //! Always true: a snapshot that is torn is told of on stderr and is no error, as with Kafka.
-//! Not done: no `.txnindex` is written by this broker; those are Kafka's.
+//! Not done: an entry is not held against the segments.
 
 use std::path::Path;
 
