@@ -6,6 +6,7 @@ mod broker;
 
 use std::time::Duration;
 
+use broker::proxy::{Fault, Proxy};
 use broker::Broker;
 use sendlog::client::{Acks, Consumer, ConsumerSettings, OffsetReset, Producer, ProducerSettings, Record};
 
@@ -20,14 +21,17 @@ fn peak_memory() -> u64 {
 
 #[test]
 fn memory_stays_within_buffer_memory_and_16_mb() {
-    let broker = Broker::start();
+    // 8 KB at a time: slower than a producer.
+    let proxy = Proxy::start(|_| Fault::Delay(Duration::from_micros(300)));
+    let broker = Broker::with(&["--set", &proxy.advertised()]);
+    proxy.to(broker.address);
     broker.connect().create("demo", 3);
     let before = peak_memory();
 
-    let settings = ProducerSettings::new(broker.address.to_string()).acks(Acks::Leader);
+    let settings = ProducerSettings::new(proxy.address.to_string()).acks(Acks::Leader);
     let producer = Producer::new(settings.buffer_memory(8 << 20).batch_size(500_000)).unwrap();
     let value = vec![b'x'; 1000];
-    let records = 150_000;
+    let records = 60_000;
     for _ in 0..records {
         producer.send(&Record::to("demo").value(&value)).unwrap();
     }
@@ -35,7 +39,7 @@ fn memory_stays_within_buffer_memory_and_16_mb() {
     let produced = peak_memory() - before;
     assert!(produced <= (8 + 16) * MB, "{produced} bytes to produce {} MB", records / 1000);
 
-    let settings = ConsumerSettings::new(broker.address.to_string()).auto_offset_reset(OffsetReset::Earliest);
+    let settings = ConsumerSettings::new(proxy.address.to_string()).auto_offset_reset(OffsetReset::Earliest);
     let mut consumer = Consumer::new(settings.max_partition_fetch_bytes(1 << 20)).unwrap();
     consumer.assign(&[("demo", 0), ("demo", 1), ("demo", 2)]).unwrap();
     let mut seen = 0;
