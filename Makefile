@@ -125,7 +125,7 @@ tsan:
 	@if cargo +nightly --version >/dev/null 2>&1 && rustup +nightly component list --installed | grep -q rust-src; then \
 		TSAN_OPTIONS=halt_on_error=1 RUSTFLAGS=-Zsanitizer=thread cargo +nightly test --quiet --locked -Zbuild-std \
 			--target $(TARGET) --target-dir target/tsan --lib --test connections --test long_poll --test groups \
-			--test produce_fetch -- --skip crc; \
+			--test produce_fetch -- --skip crc --skip cli:: --skip sweep --skip seeded --skip damage; \
 	else \
 		echo "tsan: SKIPPED, nightly Rust or its source is not here: rustup toolchain install nightly --component rust-src"; \
 	fi

@@ -80,7 +80,12 @@ fn errors_are_counted_where_they_are_answered() {
     let mut client = broker.connect();
     let answer = client.try_produce(9, 1, "nowhere", 0, &batch(&["value"]));
     assert_eq!(answer.error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    let metrics = Metrics::scrape(address(&broker));
+    // It is counted when the answer is on its way.
+    let metrics = until("the error is counted", || {
+        let metrics = Metrics::scrape(address(&broker));
+        let counted = metrics.labels("sendlog_request_errors_total");
+        counted.iter().any(|labels| labels["api"] == "Produce").then_some(metrics)
+    });
     assert_eq!(metrics.sum("sendlog_request_errors_total", &[("api", "Produce")]), 1.0);
 }
 

@@ -5,7 +5,7 @@
 //! 03:51:47.123911 127.0.0.1:53214 "kcat" #7 < 49 bytes Produce v7 [["demo" [[0 NONE 0 -1 0]]]] 0
 //! ```
 //!
-//! A connection's thread prints what it has just decoded or encoded ([`printer`]) into the buffer of each tap that wants it; the
+//! A connection's thread prints what it has just decoded or encoded (`wire::printer`) into the buffer of each tap that wants it; the
 //! admin listener's thread sends that on.
 //!
 //! Always true: while nobody looks, a request costs one relaxed load. A connection's thread never waits for a reader: what does
