@@ -131,7 +131,7 @@ fn try_beside_broker(example: &str) {
         (!out.now().is_empty()).then_some(())
     });
     // What counts its lines may have ended by itself.
-    let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).stderr(Stdio::null()).status();
     child.wait().unwrap();
     assert!(out.all()[0].contains("127.0.0.1:"), "{example}: {:?}", out.all());
     assert!(
