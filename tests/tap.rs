@@ -149,7 +149,7 @@ fn a_reader_that_does_not_read_stops_nobody_and_is_told_what_it_missed() {
     };
     let count: u64 = missing.split(' ').next().unwrap().parse().unwrap();
     assert!(
-        count > 10 && missing.ends_with("messages are missing here: they came faster than they were read"),
+        count > 0 && missing.ends_with("messages are missing here: they came faster than they were read"),
         "{missing}"
     );
 }
