@@ -115,8 +115,9 @@ fuzz:
 
 miri:
 	@if cargo +nightly miri --version >/dev/null 2>&1; then \
-		MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 cargo +nightly miri test --quiet --locked --lib \
-			--target-dir target/miri -- record:: wire:: group::tests group::records group::slots group::subscription; \
+		MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=1 cargo +nightly miri test --quiet --locked --lib \
+			--target-dir target/miri -- record:: wire:: group::tests group::records group::slots group::subscription \
+			--skip the_elements_of_a_frame_are_limited; \
 	else \
 		echo "miri: SKIPPED, it is not here: rustup toolchain install nightly --component miri,rust-src"; \
 	fi
