@@ -90,9 +90,7 @@ class Graduation:
     def check(self, name):
         return self.report.check(f"graduate after {self.how}: {name}")
 
-    def run(self):
-        self.start_sendlog(ANY_PORT)
-        self.controller = f"127.0.0.1:{free_port()}"
+    def begin_clients(self):
         self.client = Client("java", install.java("Adapter"), self.broker, self.home, ["can_replace"])
         self.ending.callback(self.client.close)
         self.tools = tools.Tools(install.java("Tools"), self.home)
@@ -100,6 +98,11 @@ class Graduation:
         self.flooding = Client("flooding", install.confluent(), self.broker, self.home)
         self.ending.callback(self.flooding.close)
         self.groups = Groups(self.client, None, self.report)
+
+    def run(self):
+        self.start_sendlog(ANY_PORT)
+        self.controller = f"127.0.0.1:{free_port()}"
+        self.begin_clients()
         with self.check("clients fill the directory"):
             self.fill()
         self.groups.first_run()

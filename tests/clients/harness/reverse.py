@@ -12,11 +12,11 @@ Always true: look-ups by time of compressed batches may differ, as in graduate.p
 import contextlib
 import subprocess
 
-from harness import install, records, segments, tools
+from harness import install, records, segments
 from harness.adapter import Client, ClientError
 from harness.broker import ANY_PORT, START_SECONDS
 from harness.graduate import MOVE_SECONDS, Graduation, expect_no_noise, expect_same_files, hashes
-from harness.groups import Groups, committed, expect_equal
+from harness.groups import committed, expect_equal
 from harness.kafka import Kafka, free_port
 from harness.report import Failure
 from harness.suite import eventually
@@ -49,13 +49,7 @@ class Reverse(Graduation):
 
     def run(self):
         self.begin_with_kafka(ANY_PORT)
-        self.client = Client("java", install.java("Adapter"), self.broker, self.home, ["can_replace"])
-        self.ending.callback(self.client.close)
-        self.tools = tools.Tools(install.java("Tools"), self.home)
-        self.ending.callback(self.tools.close)
-        self.flooding = Client("flooding", install.confluent(), self.broker, self.home)
-        self.ending.callback(self.flooding.close)
-        self.groups = Groups(self.client, None, self.report)
+        self.begin_clients()
         with self.check("clients fill Kafka"):
             self.fill()
         self.groups.first_run()
