@@ -67,12 +67,13 @@ impl Pool {
     }
 }
 
-/// Runs jobs on as many threads as there are processors, and returns when all have ended.
+/// Runs jobs that read as much as they compute, and returns when all have ended: twice as many at once as there are processors,
+/// since a job that waits for the disk needs none.
 pub fn run_all(jobs: Vec<open::Job>) {
-    run_on(std::thread::available_parallelism().map_or(1, |count| count.get()), jobs);
+    run_on(2 * std::thread::available_parallelism().map_or(1, |count| count.get()), jobs);
 }
 
-/// The same on so many threads: jobs that wait for the disk need no processor.
+/// The same on so many threads.
 pub fn run_on(count: usize, jobs: Vec<open::Job>) {
     let jobs = Mutex::new(jobs);
     let take = || jobs.lock().unwrap().pop();
