@@ -13,6 +13,7 @@ source bench/ideas.sh
 source bench/scale.sh
 source bench/client.sh
 source bench/names.sh
+source bench/mirror.sh
 
 print_help() {
     cat <<END
@@ -23,6 +24,7 @@ limits                what the kernel does without a broker, and how close the b
 kafka [CASE...]       the same load against sendlog and Apache Kafka $kafka_version, which it installs into target/bench;
                       needs Java 17 and Maven, and for librdkafka cc and pip
 client                the client library by itself and, where they can be had, librdkafka and Kafka's tools beside it
+mirror                how fast a mirror copies from Apache Kafka and from sendlog, beside plain consumers of the same topic
 names                 how long sendlog takes to answer under the names of Kafka's tools, and two of these tools themselves
 scale [--log-gb 'N...']  1 to 10,000 partitions and connections; logs of 1, 5 and 20 GB, or of the sizes that are named
 help                  this
@@ -58,7 +60,8 @@ END
 
 # prepare: builds, and makes a folder for scratch data that does not outlive this script.
 prepare() {
-    cargo build --release --quiet --locked --bin sendlog --example load --example limits --example report --example client_speed
+    cargo build --release --quiet --locked --bin sendlog --example load --example limits --example report --example client_speed \
+        --example mirror_speed
     scratch=$(mktemp -d)
     trap stop_all EXIT
     trap 'echo "bench.sh: failed: $BASH_COMMAND" >&2' ERR
@@ -67,7 +70,7 @@ prepare() {
 
 main() {
     case ${1:-help} in
-    ideas | limits | kafka | scale | client | names)
+    ideas | limits | kafka | scale | client | names | mirror)
         prepare
         "part_$1" "${@:2}"
         ;;

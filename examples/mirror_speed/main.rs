@@ -4,6 +4,8 @@
 //! values in four partitions; a consumer of this crate reads all of it and looks at every record's length; a second, empty
 //! sendlog mirrors it. What is copied is the same bytes, or this ends with an error.
 //!
+//! `mirror_speed --from HOST:PORT BYTES` mirrors topic `mirrored` of a broker that runs, and prints a line for `bench.sh mirror`.
+//!
 //! Always true: both read from the same broker after one another, in rounds, so that neither has the warmer cache alone. The
 //! data lies in `$TMPDIR`, twice.
 //! Not done: no other network than loopback.
@@ -11,6 +13,7 @@
 #[path = "../../tests/broker/mod.rs"]
 mod broker;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -30,12 +33,15 @@ const QUIET: &[&str] = &["--set", "admin.listener="];
 const LOOK: Duration = Duration::from_millis(20);
 
 fn main() -> ExitCode {
-    let gigabytes = std::env::args().nth(1).map_or(Ok(10.0), |text| text.parse::<f64>());
-    let Ok(gigabytes) = gigabytes else {
-        eprintln!("Usage: mirror_speed [GB]");
-        return ExitCode::from(2);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [] => run(10.0),
+        ["--from", address, bytes] => bytes.parse().map_err(Into::into).and_then(|bytes| copy(address, bytes)),
+        [gigabytes] => gigabytes.parse().map_err(Into::into).and_then(run),
+        _ => Err("mirror_speed [GB], or mirror_speed --from HOST:PORT BYTES".into()),
     };
-    match run((gigabytes * 1e9) as usize / VALUE_BYTES) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("mirror_speed: {error}");
@@ -44,14 +50,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(records: usize) -> Result<()> {
+/// One copy of what a broker has, `bytes` in all.
+fn copy(address: &str, bytes: u64) -> Result<()> {
+    let (took, peak_kb) = mirror(address, bytes)?;
+    let rate = bytes as f64 / took.as_secs_f64() / 1e6;
+    println!("MB/s={rate:.1} rss_max_MB={:.1}", peak_kb as f64 / 1e3);
+    Ok(())
+}
+
+fn run(gigabytes: f64) -> Result<()> {
+    let records = (gigabytes * 1e9) as usize / VALUE_BYTES;
     let source = Broker::with(QUIET);
     let bytes = fill(&source, records)?;
     println!("filled {:.2} GB of batches, {records} records in {PARTITIONS} partitions", bytes as f64 / 1e9);
     let (mut consumed, mut mirrored) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         consumed.push(bytes as f64 / consume(&source, records)?.as_secs_f64() / 1e6);
-        let (took, peak_kb) = mirror(&source, bytes)?;
+        let (took, peak_kb) = mirror(&source.address.to_string(), bytes)?;
         mirrored.push(bytes as f64 / took.as_secs_f64() / 1e6);
         println!(
             "consumer {:.0} MB/s, mirror {:.0} MB/s, {:.2} of it; peak memory of the mirror's broker {:.1} MB",
@@ -115,27 +130,26 @@ fn consume(source: &Broker, records: usize) -> Result<Duration> {
 }
 
 /// How long an empty broker takes until it has everything, and the kB of memory that it took at its peak.
-fn mirror(source: &Broker, bytes: u64) -> Result<(Duration, u64)> {
+fn mirror(source: &str, bytes: u64) -> Result<(Duration, u64)> {
     let copy = Broker::with(QUIET);
     let mut admin = Admin::connect(ClientSettings::new(copy.address.to_string()))?;
-    let ends = Admin::connect(ClientSettings::new(source.address.to_string()))?
-        .list_offsets(&partitions(), OffsetSpec::Latest)?;
-    let ends: Vec<i64> = ends.into_iter().map(|(_, end)| Ok(end?.offset)).collect::<Result<_>>()?;
+    let ends = log_ends(&mut Admin::connect(ClientSettings::new(source))?)?;
     let began = Instant::now();
-    let from = ("mirror.from".to_string(), ConfigOp::Set(source.address.to_string()));
+    let from = ("mirror.from".to_string(), ConfigOp::Set(source.to_string()));
     admin.alter_configs(&Resource::Broker(Some(1)), &[from], false)?;
-    loop {
-        let there = admin.list_offsets(&partitions(), OffsetSpec::Latest);
-        let there: Vec<i64> = there.into_iter().flatten().filter_map(|(_, end)| Some(end.ok()?.offset)).collect();
-        if there == ends {
-            break;
-        }
+    while log_ends(&mut admin).ok().as_ref() != Some(&ends) {
         std::thread::sleep(LOOK);
     }
     let took = began.elapsed();
     let copied = (0..PARTITIONS).map(|partition| log_size(&copy, partition)).sum::<Result<u64>>()?;
     assert_eq!(copied, bytes, "the copy is as large as the source");
     Ok((took, copy.peak_memory_kb()))
+}
+
+/// By partition: a broker answers in whatever order it likes.
+fn log_ends(admin: &mut Admin) -> Result<BTreeMap<i32, i64>> {
+    let ends = admin.list_offsets(&partitions(), OffsetSpec::Latest)?;
+    ends.into_iter().map(|(of, end)| Ok((of.partition, end?.offset))).collect()
 }
 
 fn partitions() -> Vec<(&'static str, i32)> {

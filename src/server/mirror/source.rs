@@ -18,10 +18,11 @@ use crate::wire::messages::{FetchRequest, ListOffsetsRequest, MetadataRequest, O
 
 /// How long the source may hold a fetch back while there is nothing new.
 pub const FETCH_WAIT: Duration = Duration::from_millis(500);
-/// bytes of an answer, unless a single batch is larger: they bound the memory of a copier.
-const FETCH_BYTES: i32 = 8 << 20;
+/// bytes of an answer, unless a single batch is larger: they bound the memory of a copier, and are read twice and written once
+/// while the processor still has most of them in its cache.
+const FETCH_BYTES: i32 = 4 << 20;
 /// bytes of a partition in an answer: the others are not to wait for it.
-const PARTITION_BYTES: i32 = 4 << 20;
+const PARTITION_BYTES: i32 = 1 << 20;
 
 pub fn settings(registration: &Registration) -> ClientSettings {
     // A stop waits for whoever asks without a socket at hand; what fails is tried again anyway.
