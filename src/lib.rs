@@ -13,7 +13,8 @@
 //!
 //! From the bottom up, each module using only those before it (`tests/layering.rs` holds the table):
 //!
-//! * [`base`]: errors, offsets, ids, the config table
+//! * [`base`]: errors, offsets, ids
+//! * [`config`]: the table of keys, and the listeners that it asks for
 //! * [`os`]: every syscall that the standard library lacks, every file operation, every `unsafe` line
 //! * [`record`]: the bytes of a record batch
 //! * [`wire`]: Kafka's protocol, one walk over the fields of each message
@@ -35,6 +36,7 @@
 pub mod base;
 pub mod cli;
 pub mod client;
+pub mod config;
 pub mod group;
 pub mod log;
 pub mod os;

@@ -46,7 +46,7 @@ fn the_config_page_shows_the_table_of_keys() {
     let shown = page.split("<!-- KEYS -->\n").nth(1).unwrap().split("<!-- end -->").next().unwrap();
     let mend =
         "REWRITE: put what `cargo run -- --print-config=markdown` prints between the two marks of docs/config.md";
-    assert!(shown == sendlog::base::config::markdown(), "{mend}");
+    assert!(shown == sendlog::config::markdown(), "{mend}");
 }
 
 /// The pages that show whole files, between a line `<!-- FILE -->` and the end of the code that follows.

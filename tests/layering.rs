@@ -5,16 +5,23 @@ use std::path::{Path, PathBuf};
 /// Who may use whom, beside itself.
 const LAYERS: &[(&str, &[&str])] = &[
     ("base", &[]),
+    ("config", &["base"]),
     ("os", &["base"]),
     ("record", &["os", "base"]),
     ("wire", &["os", "base"]),
     ("log", &["record", "os", "base"]),
     ("partition", &["log", "record", "os", "base"]),
-    ("topic", &["partition", "log", "record", "os", "base"]),
-    ("group", &["topic", "partition", "log", "record", "os", "base"]),
+    ("topic", &["partition", "log", "record", "os", "config", "base"]),
+    ("group", &["topic", "partition", "log", "record", "os", "config", "base"]),
     ("client", &["record", "wire", "os", "base"]),
-    ("server", &["client", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
-    ("cli", &["client", "server", "group", "topic", "partition", "log", "record", "wire", "os", "base"]),
+    (
+        "server",
+        &["client", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+    ),
+    (
+        "cli",
+        &["client", "server", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+    ),
 ];
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -100,7 +107,7 @@ fn files_are_opened_in_os_fs_alone_and_flush_is_no_sync() {
 
 #[test]
 fn clocks_and_sleeps_live_in_the_server_alone() {
-    for layer in ["base", "os", "record", "wire", "log", "partition", "topic", "group"] {
+    for layer in ["base", "config", "os", "record", "wire", "log", "partition", "topic", "group"] {
         for (path, text) in source(layer) {
             for banned in ["Instant::now", "SystemTime::now", "thread::sleep", "thread::spawn"] {
                 let code = text.split("#[cfg(test)]").next().unwrap();

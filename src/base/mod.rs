@@ -1,10 +1,9 @@
-//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges, counters and the config table.
+//! The vocabulary below everything: errors and Kafka's codes, offsets, ids, file ranges, counters and limits.
 //!
 //! Always true: nothing here uses another module; whatever a client or a file says becomes an [`Error`] that tells the
 //! caller what to do.
 //! Not done: nothing here opens a file, asks a clock or knows a thread; every other module may use it.
 
-pub mod config;
 mod error;
 #[macro_use]
 mod note;

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use getopts::Matches;
 
-use crate::base::config::{markdown, Config, Source};
 use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
 use crate::cli::{options, say, Command};
+use crate::config::{markdown, Config, Source};
 use crate::os::{fs, memory, signals};
 use crate::server::{log_lines, threads, Server, WantedTopic};
 

@@ -3,7 +3,7 @@
 pub(super) use std::path::Path;
 
 use super::*;
-use crate::base::config::{Config, Overrides, Scope, Source};
+use crate::config::{Config, Overrides, Scope, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 

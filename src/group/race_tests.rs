@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::commits::{flush_target, OnItsWay};
 use super::crash_tests::*;
 use super::*;
-use crate::base::config::{Overrides, Scope};
+use crate::config::{Overrides, Scope};
 use crate::os::fs::faults;
 
 fn begin(topics: &TopicRegistry, groups: &GroupCoordinator, group: &str, offset: i64) -> OnItsWay {

@@ -2,7 +2,7 @@
 
 use super::crash_tests::*;
 use super::*;
-use crate::base::config::{Overrides, Scope};
+use crate::config::{Overrides, Scope};
 use crate::os::fs::{self, faults};
 use crate::topic::tests::twin_of;
 

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use super::crash_tests::{open, NOBODY, NOTHING, NOW};
 use super::*;
-use crate::base::config::{Overrides, Scope};
 use crate::base::TopicPartition;
+use crate::config::{Overrides, Scope};
 use crate::os::faults;
 use crate::os::fs;
 use crate::partition::{Incoming, Partition};

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::base::config::Config;
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
 use crate::base::{set_note_writer, utc, write_line, Level, Note};
+use crate::config::Config;
 use crate::os::journal;
 use crate::server::now_ms;
 

@@ -9,7 +9,6 @@
 //!
 //! Reading order: [`connection`], [`frames`], [`dispatch`], [`handlers::produce`], [`handlers::fetch`], [`response`].
 
-mod address;
 mod admin;
 mod background;
 pub(crate) mod budget;
@@ -27,7 +26,6 @@ mod mirror;
 mod panics;
 mod pool;
 mod response;
-pub mod sites;
 mod stranded;
 mod tap;
 pub mod threads;
@@ -36,9 +34,9 @@ pub(crate) mod wait;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::base::config::{Config, Overrides, Scope};
 use crate::base::metrics::set_clock;
 use crate::base::{Error, Result};
+use crate::config::{sites, Config, Overrides, Scope};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::os::fs;

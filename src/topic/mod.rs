@@ -29,11 +29,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
 
-use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::base::lock::{Hold, HoldShared};
 use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard, RwLock};
 use crate::base::{seeded, Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
+use crate::config::{Config, Overrides, Scope, Source};
 use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;
 use crate::log::LogConfig;

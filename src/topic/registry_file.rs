@@ -20,8 +20,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::base::config::{Overrides, Scope, Source};
 use crate::base::{Error, ErrorCode, Offset, Result, Uuid};
+use crate::config::{Overrides, Scope, Source};
 use crate::os::fs;
 use crate::topic::kraft::Mark;
 

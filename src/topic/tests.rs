@@ -17,7 +17,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::config::{Operation, Source};
+use crate::config::{Operation, Source};
 use crate::os::fs::faults;
 use crate::record::BatchBuilder;
 

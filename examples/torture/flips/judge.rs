@@ -8,8 +8,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
-use sendlog::base::config::{Config, Source};
 use sendlog::base::{set_note_writer, Level, Offset};
+use sendlog::config::{Config, Source};
 use sendlog::group::state::Limits;
 use sendlog::group::{GroupCoordinator, Now};
 use sendlog::partition::Partition;

@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::config::KEYS;
+use crate::config::KEYS;
 use crate::os::random;
 use crate::server::tap::Wanted;
 use crate::server::Broker;

@@ -8,8 +8,8 @@
 
 use std::collections::HashSet;
 
-use crate::base::config::{Config, Operation, Overrides, Scope};
 use crate::base::{Error, ErrorCode, Result};
+use crate::config::{Config, Operation, Overrides, Scope};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::configs::{broker_source, unknown_type};

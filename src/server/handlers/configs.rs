@@ -9,8 +9,8 @@
 
 use std::collections::HashSet;
 
-use crate::base::config::{Config, Key, Kind, Overrides, Scope, Source, KEYS};
 use crate::base::{Error, ErrorCode, Result};
+use crate::config::{Config, Key, Kind, Overrides, Scope, Source, KEYS};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::mirror::Standing;
