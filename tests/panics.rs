@@ -1,7 +1,7 @@
 //! A panic, which is a flaw of the broker's own, ends what it happened in and nothing else: seeded ones strike the topic, or
 //! the group, of one name (`src/base/seeded.rs`), in a broker that was built with them.
 //!
-//! What the policy is, and why, is said in `src/server/panics.rs`.
+//! What the policy is, and why, is said in `src/os/panics.rs`.
 
 mod broker;
 

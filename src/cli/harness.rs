@@ -11,8 +11,8 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::base::{Error, Result};
-use crate::os::{fs, parent, random};
-use crate::server::{threads, WantedTopic};
+use crate::os::{fs, parent, random, threads};
+use crate::server::WantedTopic;
 use crate::topic::name;
 
 /// How often the parent is looked at where the kernel does not tell of its end.

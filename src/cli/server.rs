@@ -17,8 +17,8 @@ use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
 use crate::cli::{options, say, Command};
 use crate::config::{markdown, Config, Source};
-use crate::os::{fs, memory, signals};
-use crate::server::{log_lines, threads, Server, WantedTopic};
+use crate::os::{fs, memory, signals, threads};
+use crate::server::{log_lines, Server, WantedTopic};
 
 pub const COMMAND: Command = Command {
     name: "server",

@@ -77,6 +77,12 @@ pub enum Closed {
     Because(String),
 }
 
+impl Closed {
+    pub fn panicked() -> Closed {
+        Closed::Because("serving it panicked, which is a flaw of the broker's own".to_string())
+    }
+}
+
 impl From<Error> for Closed {
     fn from(error: Error) -> Closed {
         count_refused_size(&error);

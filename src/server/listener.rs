@@ -16,12 +16,11 @@ use crate::base::{limits, Error, Result};
 use crate::config::address::Endpoint;
 use crate::config::sites::Site;
 use crate::config::{Config, Source};
-use crate::os::socket;
+use crate::os::{panics, socket, threads};
 use crate::server::connection;
 use crate::server::connections::Entry;
-use crate::server::panics;
 use crate::server::pool::Pool;
-use crate::server::{threads, Broker};
+use crate::server::Broker;
 
 /// Connections that the kernel keeps for us until we accept them.
 const BACKLOG: i32 = 4096;

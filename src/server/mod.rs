@@ -23,12 +23,10 @@ mod handlers;
 mod listener;
 pub mod log_lines;
 mod mirror;
-mod panics;
 mod pool;
 mod response;
 mod stranded;
 mod tap;
-pub mod threads;
 pub(crate) mod wait;
 
 use std::sync::{Arc, LazyLock};
@@ -39,7 +37,7 @@ use crate::base::{Error, Result};
 use crate::config::{sites, Config, Overrides, Scope};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
-use crate::os::fs;
+use crate::os::{fs, panics};
 use crate::topic::{graduate, TopicRegistry};
 
 use admin::Admin;

@@ -16,9 +16,10 @@ use crate::base::{Error, Result};
 use crate::config::address::Address;
 use crate::config::{Config, Source};
 use crate::os::poll::{self, Interest};
+use crate::os::threads;
 use crate::server::admin::connection::{Connection, Next};
 use crate::server::admin::Pages;
-use crate::server::{threads, Broker};
+use crate::server::Broker;
 
 const KEY: &str = "admin.listener";
 /// A browser opens up to six.

@@ -22,7 +22,8 @@ use super::source;
 use crate::base::{Offset, TopicPartition, Uuid};
 use crate::client::connection::Connection;
 use crate::client::{Error, Result};
-use crate::server::{panics, Broker};
+use crate::os::panics;
+use crate::server::Broker;
 use crate::wire::messages::fetch::PartitionData;
 use crate::wire::messages::{FetchRequest, MetadataRequest};
 

@@ -32,7 +32,8 @@ use std::thread::JoinHandle;
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
 use crate::base::{Error, ErrorCode, Result};
-use crate::server::{threads, Broker};
+use crate::os::threads;
+use crate::server::Broker;
 use crate::topic::TopicRegistry;
 
 use shared::{Registration, Shared};

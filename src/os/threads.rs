@@ -1,7 +1,7 @@
 //! Making a thread, which the system may refuse; a fault point stands before it.
 //!
 //! Always true: a thread that cannot be made is an error for the caller, never a panic.
-//! Not done: no pool; [`super::pool`] has that of the connections.
+//! Not done: no pool; the server has one for its connections.
 
 use std::io;
 use std::path::Path;
