@@ -22,8 +22,9 @@
 //! * [`partition`]: a log, its leader epochs, and those who wait for it
 //! * [`topic`]: the registry of topics, and the data directory
 //! * [`group`]: consumer groups, and the offsets they commit
-//! * [`server`]: sockets, threads, waits and clocks
 //! * [`client`]: the other side of a connection, and idea 1 as a sender sees it
+//! * [`mirror`]: the topics of another broker, copied batch for batch
+//! * [`server`]: sockets, threads, waits and clocks
 //! * [`cli`]: the command line
 //!
 //! The README lists the spine, the files that one produce and one fetch pass through, in reading order.
@@ -39,6 +40,7 @@ pub mod client;
 pub mod config;
 pub mod group;
 pub mod log;
+pub mod mirror;
 pub mod os;
 pub mod partition;
 pub mod record;

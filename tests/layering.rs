@@ -15,12 +15,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("group", &["topic", "partition", "log", "record", "os", "config", "base"]),
     ("client", &["record", "wire", "os", "base"]),
     (
-        "server",
+        "mirror",
         &["client", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
     ),
     (
+        "server",
+        &["mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+    ),
+    (
         "cli",
-        &["client", "server", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+        &["client", "server", "mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
     ),
 ];
 

@@ -52,7 +52,7 @@ struct Due {
     checkpoint_at: Instant,
 }
 
-fn run(broker: &Arc<Broker>, stopping: &AtomicBool, wake: &WaitCell) {
+fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
     let settings = &broker.settings;
     let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
     let began = Instant::now();
@@ -72,8 +72,8 @@ fn run(broker: &Arc<Broker>, stopping: &AtomicBool, wake: &WaitCell) {
 
 impl Due {
     /// What is due, step by step; one that panics, in each round perhaps, keeps none of the others from being done.
-    fn round(&mut self, broker: &Arc<Broker>) {
-        let Broker { topics, groups, settings, .. } = &**broker;
+    fn round(&mut self, broker: &Broker) {
+        let Broker { topics, groups, settings, .. } = broker;
         panics::survive(|| groups.tick(now()));
         panics::survive(log_lines::say_what_was_left_out);
         panics::survive(|| {
@@ -83,7 +83,7 @@ impl Due {
         if topics.is_read_only() {
             return;
         }
-        panics::survive(|| broker.mirror.look_after(broker));
+        panics::survive(|| broker.mirror.look_after());
         panics::survive(|| topics.remove_deleted(now().monotonic_ms));
         panics::survive(|| topics.keep_under_cap(now().wall_ms));
         panics::survive(|| {

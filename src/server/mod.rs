@@ -22,7 +22,6 @@ mod frames;
 mod handlers;
 mod listener;
 pub mod log_lines;
-mod mirror;
 mod pool;
 mod response;
 mod stranded;
@@ -37,6 +36,7 @@ use crate::base::{Error, Result};
 use crate::config::{sites, Config, Overrides, Scope};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
+use crate::mirror::{Mirror, Target};
 use crate::os::{fs, panics};
 use crate::topic::{graduate, TopicRegistry};
 
@@ -45,7 +45,6 @@ use background::Background;
 use budget::Budget;
 use connections::Connections;
 use listener::Listener;
-use mirror::Mirror;
 use response::FetchPath;
 use stranded::Stranded;
 use tap::Taps;
@@ -61,8 +60,8 @@ const SYNCS_AT_ONCE: usize = 32;
 
 /// What every thread of the server shares.
 pub struct Broker {
-    pub(crate) topics: TopicRegistry,
-    pub(crate) groups: GroupCoordinator,
+    pub(crate) topics: Arc<TopicRegistry>,
+    pub(crate) groups: Arc<GroupCoordinator>,
     settings: Settings,
     budget: Budget,
     connections: Connections,
@@ -116,13 +115,14 @@ impl Server {
         let settings = Settings::new(&config);
         let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
-        let topics = open_topics(config)?;
+        let topics = Arc::new(open_topics(config)?);
         // Offsets of topics that are gone go before a topic can have such a name again.
-        let groups = open_groups(&topics)?;
+        let groups = Arc::new(open_groups(&topics)?);
         if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
             topics.close()?;
             return Err(error);
         }
+        let mirror = Mirror::new(Target { topics: topics.clone(), groups: groups.clone(), now });
         let broker = Arc::new(Broker {
             topics,
             groups,
@@ -130,7 +130,7 @@ impl Server {
             budget,
             connections: Connections::new(descriptors),
             stranded: Stranded::default(),
-            mirror: Mirror::default(),
+            mirror,
             taps: Arc::default(),
         });
         let background = Background::start(broker.clone())?;
