@@ -25,6 +25,7 @@
 //! * [`client`]: the other side of a connection, and idea 1 as a sender sees it
 //! * [`mirror`]: the topics of another broker, copied batch for batch
 //! * [`server`]: sockets, threads, waits and clocks
+//! * [`admin`]: metrics, health, and the page
 //! * [`cli`]: the command line
 //!
 //! The README lists the spine, the files that one produce and one fetch pass through, in reading order.
@@ -35,6 +36,7 @@
 
 #[macro_use]
 pub mod base;
+pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -23,8 +23,26 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
     ),
     (
+        "admin",
+        &["server", "mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+    ),
+    (
         "cli",
-        &["client", "server", "mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+        &[
+            "admin",
+            "client",
+            "server",
+            "mirror",
+            "group",
+            "topic",
+            "partition",
+            "log",
+            "record",
+            "wire",
+            "os",
+            "config",
+            "base",
+        ],
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! The server: sockets, threads, waits and clocks; everything below it is called with time as an argument.
 //!
-//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, one thread
-//! in the background that flushes and tidies up, and one for metrics and the page ([`admin`]).
+//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, and one thread
+//! in the background that flushes and tidies up.
 //!
 //! Always true: memory is reserved before it is read into ([`budget`]); requests of one connection are executed and
 //! answered in order ([`connection`]); a stop finishes what has arrived, then flushes.
@@ -9,14 +9,13 @@
 //!
 //! Reading order: [`connection`], [`frames`], [`dispatch`], [`handlers::produce`], [`handlers::fetch`], [`response`].
 
-mod admin;
 mod background;
 pub(crate) mod budget;
 mod call;
 mod connection;
 mod connections;
-mod copy_path;
-mod counters;
+pub(crate) mod copy_path;
+pub(crate) mod counters;
 mod dispatch;
 mod frames;
 mod handlers;
@@ -25,22 +24,24 @@ pub mod log_lines;
 mod pool;
 mod response;
 mod stranded;
-mod tap;
+pub(crate) mod tap;
 pub(crate) mod wait;
 
+use std::net::TcpListener;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::base::metrics::set_clock;
 use crate::base::{Error, Result};
-use crate::config::{sites, Config, Overrides, Scope};
+use crate::config::address::Address;
+use crate::config::sites::{self, Site};
+use crate::config::{Config, Overrides, Scope};
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::mirror::{Mirror, Target};
 use crate::os::{fs, panics};
 use crate::topic::{graduate, TopicRegistry};
 
-use admin::Admin;
 use background::Background;
 use budget::Budget;
 use connections::Connections;
@@ -64,10 +65,10 @@ pub struct Broker {
     pub(crate) groups: Arc<GroupCoordinator>,
     settings: Settings,
     budget: Budget,
-    connections: Connections,
+    pub(crate) connections: Connections,
     stranded: Stranded,
     pub(crate) mirror: Mirror,
-    taps: Arc<Taps>,
+    pub(crate) taps: Arc<Taps>,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -95,23 +96,25 @@ pub struct WantedTopic {
     pub partition_count: i32,
 }
 
+/// Listeners that are bound, and nobody is accepted yet.
+pub struct Bound {
+    sockets: Vec<(TcpListener, Arc<Site>)>,
+    /// Addresses that are a controller's.
+    controllers: Vec<Address>,
+}
+
 /// A broker that serves.
 pub struct Server {
     broker: Arc<Broker>,
     listeners: Vec<Listener>,
-    background: Background,
-    admin: Option<Admin>,
+    background: Option<Background>,
 }
 
-impl Server {
-    /// Binds the listeners, opens the data directory and starts to serve, in this order: a busy port is said before
-    /// anything on the disk changes, and nobody is accepted before everything is open.
-    pub fn start(config: Config, wanted: &[WantedTopic]) -> Result<Server> {
-        let (sites, controllers) = sites::parse(&config)?;
-        let bound = listener::bind_all(&config, sites)?;
+impl Bound {
+    /// Opens the data directory and starts to serve, in this order: nobody is accepted before everything is open.
+    pub fn serve(self, config: Config, wanted: &[WantedTopic]) -> Result<Server> {
         set_clock(now_ns);
         panics::install();
-        let admin = admin::bind(&config)?;
         let settings = Settings::new(&config);
         let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
@@ -133,17 +136,35 @@ impl Server {
             mirror,
             taps: Arc::default(),
         });
-        let background = Background::start(broker.clone())?;
+        let background = Some(Background::start(broker.clone())?);
         let pool = pool::Pool::new();
-        let listeners: Vec<_> = bound
+        let listeners: Vec<_> = self
+            .sockets
             .into_iter()
             .map(|(socket, site)| Listener::start(socket, site, &broker, &pool))
             .collect::<Result<_>>()?;
-        for address in controllers {
+        for address in self.controllers {
             note!(Info, "not_listening", [address = address], "one broker needs no controller");
         }
-        let admin = admin.map(|bound| bound.serve(broker.clone(), listeners[0].address())).transpose()?;
-        Ok(Server { broker, listeners, background, admin })
+        Ok(Server { broker, listeners, background })
+    }
+}
+
+impl Server {
+    /// Binds the listeners: a busy port is said before anything on the disk changes.
+    pub fn bind(config: &Config) -> Result<Bound> {
+        let (sites, controllers) = sites::parse(config)?;
+        Ok(Bound { sockets: listener::bind_all(config, sites)?, controllers })
+    }
+
+    /// Binds, opens, serves.
+    pub fn start(config: Config, wanted: &[WantedTopic]) -> Result<Server> {
+        Server::bind(&config)?.serve(config, wanted)
+    }
+
+    /// For those who show it.
+    pub(crate) fn broker(&self) -> Arc<Broker> {
+        self.broker.clone()
     }
 
     /// The first listener's address, with the port that was picked.
@@ -159,13 +180,17 @@ impl Server {
             .map(|listener| format!("{}://{}", listener.name(), listener.address()))
     }
 
-    /// Finishes what is in flight, flushes, and writes the clean-shutdown marker if all of that worked.
-    pub fn stop(self) -> Result<()> {
-        self.listeners.into_iter().for_each(Listener::stop);
+    /// Finishes what is in flight; from then on nothing changes any more, and all is still open.
+    pub fn finish(&mut self) {
+        self.listeners.drain(..).for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
-        self.background.stop();
+        self.background.take().into_iter().for_each(Background::stop);
         self.broker.mirror.halt();
-        self.admin.into_iter().for_each(Admin::stop);
+    }
+
+    /// The same, then flushes, and writes the clean-shutdown marker if all of that worked.
+    pub fn stop(mut self) -> Result<()> {
+        self.finish();
         self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
     }
 }
@@ -215,7 +240,7 @@ fn provide(topics: &TopicRegistry, wanted: &WantedTopic) -> Result<()> {
 }
 
 impl Broker {
-    fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.connections.is_stopping()
     }
 }
@@ -295,7 +320,7 @@ fn now_ms() -> i64 {
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Both clocks, for groups.
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now { monotonic_ms: START.elapsed().as_millis() as i64, wall_ms: now_ms() }
 }
 

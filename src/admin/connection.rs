@@ -19,8 +19,8 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::admin::http::{self, Request, Response, HEAD_MAX};
 use crate::os::poll::Interest;
-use crate::server::admin::http::{self, Request, Response, HEAD_MAX};
 use crate::server::tap::OpenTap;
 
 const REQUEST: Duration = Duration::from_secs(10);
