@@ -18,6 +18,7 @@
 //! * [`os`]: every syscall that the standard library lacks, every file operation, every `unsafe` line
 //! * [`record`]: the bytes of a record batch
 //! * [`wire`]: Kafka's protocol, one walk over the fields of each message
+//! * [`tap`]: requests and answers, shown to whoever looks
 //! * [`log`]: segments, indexes, recovery, group commit
 //! * [`partition`]: a log, its leader epochs, and those who wait for it
 //! * [`topic`]: the registry of topics, and the data directory
@@ -49,5 +50,6 @@ pub mod record;
 #[cfg(all(test, sendlog_shuttle))]
 mod schedules;
 pub mod server;
+pub mod tap;
 pub mod topic;
 pub mod wire;

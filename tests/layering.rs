@@ -9,6 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("os", &["base"]),
     ("record", &["os", "base"]),
     ("wire", &["os", "base"]),
+    ("tap", &["wire", "base"]),
     ("log", &["record", "os", "base"]),
     ("partition", &["log", "record", "os", "base"]),
     ("topic", &["partition", "log", "record", "os", "config", "base"]),
@@ -20,11 +21,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "server",
-        &["mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+        &["mirror", "group", "topic", "partition", "log", "record", "tap", "wire", "os", "config", "base"],
     ),
     (
         "admin",
-        &["server", "mirror", "group", "topic", "partition", "log", "record", "wire", "os", "config", "base"],
+        &["server", "mirror", "group", "topic", "partition", "log", "record", "tap", "wire", "os", "config", "base"],
     ),
     (
         "cli",

@@ -8,7 +8,7 @@
 //! | `/ready` | 200 when it serves and every partition is online; 503 with the reason otherwise |
 //! | `/config` | each key with its value, default and source, as JSON |
 //! | `/state` | what the page shows, as JSON ([`state`]) |
-//! | `/tap` | requests and answers as they come and go, a line each ([`crate::server::tap`]); to this machine alone |
+//! | `/tap` | requests and answers as they come and go, a line each ([`crate::tap`]); to this machine alone |
 //!
 //! Always true: one thread serves all connections, never waits for one of them, and sleeps while nobody asks. Nothing
 //! can be changed here. Text from clients goes out as JSON strings or escaped labels, never as HTML. While a stop finishes what
@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::KEYS;
 use crate::os::random;
-use crate::server::tap::Wanted;
 use crate::server::Broker;
+use crate::tap::Wanted;
 
 use http::{Request, Response, Status};
 use json::Json;

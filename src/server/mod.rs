@@ -24,7 +24,7 @@ pub mod log_lines;
 mod pool;
 mod response;
 mod stranded;
-pub(crate) mod tap;
+mod tap;
 pub(crate) mod wait;
 
 use std::net::TcpListener;
@@ -40,6 +40,7 @@ use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::mirror::{Mirror, Target};
 use crate::os::{fs, panics};
+use crate::tap::Taps;
 use crate::topic::{graduate, TopicRegistry};
 
 use background::Background;
@@ -48,7 +49,6 @@ use connections::Connections;
 use listener::Listener;
 use response::FetchPath;
 use stranded::Stranded;
-use tap::Taps;
 
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
