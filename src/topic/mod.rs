@@ -16,6 +16,7 @@ mod kraft;
 mod mirror_file;
 mod mirrored;
 pub mod name;
+pub mod on_disk;
 pub mod open;
 mod read_only;
 pub mod registry_file;
