@@ -17,7 +17,7 @@ mod utc;
 mod uuid;
 
 pub use error::{Error, ErrorCode, Result};
-pub use note::{one_line, quoted, set_note_writer, write_line, write_note, Level, Note};
+pub use note::{end_note_bursts, one_line, quoted, set_note_writer, write_line, write_note, Level, Note, NoteWriter};
 pub use types::{FileRange, Offset, Position, TopicPartition};
 pub use utc::{date, day, utc};
 pub use uuid::Uuid;

@@ -16,10 +16,11 @@ use crate::admin::{self, Admin};
 use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
-use crate::cli::{options, say, Command};
+use crate::cli::{log_lines, options, say, Command};
 use crate::config::{markdown, Config, Source};
 use crate::os::{fs, memory, signals, threads};
-use crate::server::{log_lines, Server, WantedTopic};
+use crate::server::Server;
+use crate::topic::wanted::WantedTopic;
 
 pub const COMMAND: Command = Command {
     name: "server",

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::base::{Error, Result};
+use crate::base::{end_note_bursts, Error, Result};
 use crate::os::{panics, threads};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::{log_lines, now, Broker};
+use crate::server::{now, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
 /// How often committed offsets and producers are looked through for those that have expired.
@@ -75,7 +75,7 @@ impl Due {
     fn round(&mut self, broker: &Broker) {
         let Broker { topics, groups, settings, .. } = broker;
         panics::survive(|| groups.tick(now()));
-        panics::survive(log_lines::say_what_was_left_out);
+        panics::survive(end_note_bursts);
         panics::survive(|| {
             let overdue = broker.stranded.overdue(Instant::now());
             overdue.iter().for_each(|line| note!(Warn, "client_stranded", [], "{line}"));

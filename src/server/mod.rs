@@ -20,7 +20,6 @@ mod dispatch;
 mod frames;
 mod handlers;
 mod listener;
-pub mod log_lines;
 mod pool;
 mod response;
 mod stranded;
@@ -32,15 +31,16 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::base::metrics::set_clock;
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::config::address::Address;
 use crate::config::sites::{self, Site};
-use crate::config::{Config, Overrides, Scope};
+use crate::config::Config;
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
 use crate::mirror::{Mirror, Target};
 use crate::os::{fs, panics};
 use crate::tap::Taps;
+use crate::topic::wanted::WantedTopic;
 use crate::topic::{graduate, TopicRegistry};
 
 use background::Background;
@@ -90,12 +90,6 @@ struct Settings {
     retention_interval: Duration,
 }
 
-/// A topic that is there before anybody is let in.
-pub struct WantedTopic {
-    pub name: String,
-    pub partition_count: i32,
-}
-
 /// Listeners that are bound, and nobody is accepted yet.
 pub struct Bound {
     sockets: Vec<(TcpListener, Arc<Site>)>,
@@ -121,7 +115,7 @@ impl Bound {
         let topics = Arc::new(open_topics(config)?);
         // Offsets of topics that are gone go before a topic can have such a name again.
         let groups = Arc::new(open_groups(&topics)?);
-        if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
+        if let Err(error) = wanted.iter().try_for_each(|wanted| topics.provide(wanted)) {
             topics.close()?;
             return Err(error);
         }
@@ -221,24 +215,6 @@ fn open_groups(topics: &TopicRegistry) -> Result<GroupCoordinator> {
     GroupCoordinator::open(topics, limits, retention_ms, now())
 }
 
-/// Creates a topic that is not there yet.
-fn provide(topics: &TopicRegistry, wanted: &WantedTopic) -> Result<()> {
-    let WantedTopic { name, partition_count } = wanted;
-    let refuse = |why: String, mend: &str| Err(Error::unusable(format!("topic {name}: {why}"), mend));
-    match topics.find(name).map(|topic| topic.partitions.len()) {
-        Some(count) if count >= usize::try_from(*partition_count).unwrap_or(usize::MAX) => Ok(()),
-        Some(count) => refuse(
-            format!("it is there with {count} partitions, not {partition_count}"),
-            "ask for as many as it has, or add partitions with kafka-topics --alter",
-        ),
-        None => match topics.create(name, *partition_count, Overrides::new(Scope::Topic)) {
-            Ok(_) => Ok(()),
-            Err(Error::Rejected { why, .. }) => refuse(why.to_string(), "ask for another with --topic"),
-            Err(error) => Err(error),
-        },
-    }
-}
-
 impl Broker {
     pub(crate) fn is_stopping(&self) -> bool {
         self.connections.is_stopping()
@@ -311,7 +287,7 @@ fn share_open_files(connections_max: i64) -> usize {
 }
 
 /// The broker's clock, for timestamps that it sets itself; ms since 1970.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -24,6 +24,7 @@ mod retention;
 mod room;
 mod space;
 mod takeover;
+pub mod wanted;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
