@@ -14,6 +14,7 @@
 //! From the bottom up, each module using only those before it (`tests/layering.rs` holds the table):
 //!
 //! * [`base`]: errors, offsets, ids
+//! * [`faults`]: what tests make fail; in a usual build, nothing
 //! * [`config`]: the table of keys, and the listeners that it asks for
 //! * [`os`]: every syscall that the standard library lacks, every file operation, every `unsafe` line
 //! * [`record`]: the bytes of a record batch
@@ -41,6 +42,7 @@ pub mod admin;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod faults;
 pub mod group;
 pub mod log;
 pub mod mirror;

@@ -10,7 +10,6 @@ mod note;
 pub mod limits;
 pub mod lock;
 pub mod metrics;
-pub mod seeded;
 pub mod sync;
 mod types;
 mod utc;

@@ -4,7 +4,7 @@ pub(super) use std::path::Path;
 
 use super::*;
 use crate::config::{Config, Overrides, Scope, Source};
-use crate::os::fs::faults;
+use crate::faults;
 use crate::record::BatchBuilder;
 
 pub(crate) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };

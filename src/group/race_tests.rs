@@ -7,7 +7,7 @@ use super::commits::{flush_target, OnItsWay};
 use super::crash_tests::*;
 use super::*;
 use crate::config::{Overrides, Scope};
-use crate::os::fs::faults;
+use crate::faults;
 
 fn begin(topics: &TopicRegistry, groups: &GroupCoordinator, group: &str, offset: i64) -> OnItsWay {
     let begun = groups.begin_commit(topics, group, NOBODY, &[to_offset(offset)], NOW);

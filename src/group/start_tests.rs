@@ -3,7 +3,8 @@
 use super::crash_tests::*;
 use super::*;
 use crate::config::{Overrides, Scope};
-use crate::os::fs::{self, faults};
+use crate::faults;
+use crate::os::fs;
 use crate::topic::tests::twin_of;
 
 /// A directory as a kill may leave it: a topic whose deletion has just been registered, with offsets; a torn tail, a torn

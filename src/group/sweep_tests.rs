@@ -11,7 +11,7 @@ use super::crash_tests::{open, NOBODY, NOTHING, NOW};
 use super::*;
 use crate::base::TopicPartition;
 use crate::config::{Overrides, Scope};
-use crate::os::faults;
+use crate::faults;
 use crate::os::fs;
 use crate::partition::{Incoming, Partition};
 use crate::record::header::{self, BatchHeader, HEADER_SIZE};

@@ -10,7 +10,6 @@
 pub mod clock;
 pub mod crc;
 pub mod fadvise;
-pub mod faults;
 pub mod fs;
 pub mod journal;
 pub mod limits;

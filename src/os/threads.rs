@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
-use crate::os::faults::{self, Operation};
+use crate::faults::{self, Operation};
 
 /// The stack of a thread that is one of few.
 pub const STACK_BYTES: usize = 2 << 20;

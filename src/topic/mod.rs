@@ -32,10 +32,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::Arc;
 
 use crate::base::lock::{Hold, HoldShared};
-use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard, RwLock};
-use crate::base::{seeded, Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
+use crate::base::{Error, ErrorCode, Offset, Result, TopicPartition, Uuid};
 use crate::config::{Config, Overrides, Scope, Source};
+use crate::faults::seeded::{self, is_on};
 use crate::log::checkpoint::Offsets;
 use crate::log::recovery::Opening;
 use crate::log::LogConfig;

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::{Operation, Source};
-use crate::os::fs::faults;
+use crate::faults;
 use crate::record::BatchBuilder;
 
 pub(super) fn open(root: &Path) -> Result<TopicRegistry> {
