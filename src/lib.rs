@@ -13,16 +13,21 @@
 //!
 //! From the bottom up, each module using only those before it (`tests/layering.rs` holds the table):
 //!
-//! * [`base`]: errors, offsets, ids, the config table
+//! * [`base`]: errors, offsets, ids
+//! * [`faults`]: what tests make fail; in a usual build, nothing
+//! * [`config`]: the table of keys, and the listeners that it asks for
 //! * [`os`]: every syscall that the standard library lacks, every file operation, every `unsafe` line
 //! * [`record`]: the bytes of a record batch
 //! * [`wire`]: Kafka's protocol, one walk over the fields of each message
+//! * [`tap`]: requests and answers, shown to whoever looks
 //! * [`log`]: segments, indexes, recovery, group commit
 //! * [`partition`]: a log, its leader epochs, and those who wait for it
 //! * [`topic`]: the registry of topics, and the data directory
 //! * [`group`]: consumer groups, and the offsets they commit
-//! * [`server`]: sockets, threads, waits and clocks
 //! * [`client`]: the other side of a connection, and idea 1 as a sender sees it
+//! * [`mirror`]: the topics of another broker, copied batch for batch
+//! * [`server`]: sockets, threads, waits and clocks
+//! * [`admin`]: metrics, health, and the page
 //! * [`cli`]: the command line
 //!
 //! The README lists the spine, the files that one produce and one fetch pass through, in reading order.
@@ -33,15 +38,20 @@
 
 #[macro_use]
 pub mod base;
+pub mod admin;
 pub mod cli;
 pub mod client;
+pub mod config;
+pub mod faults;
 pub mod group;
 pub mod log;
+pub mod mirror;
 pub mod os;
 pub mod partition;
 pub mod record;
 #[cfg(all(test, sendlog_shuttle))]
 mod schedules;
 pub mod server;
+pub mod tap;
 pub mod topic;
 pub mod wire;

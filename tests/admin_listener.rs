@@ -7,8 +7,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use broker::client::fetch_request;
 use broker::http::{address, ask, connect, get, Metrics, ON_ANY_PORT};
-use broker::{run, scratch, Broker};
+use broker::{run, scratch, until, Broker};
 
 fn start() -> (Broker, SocketAddr) {
     let broker = Broker::with(&ON_ANY_PORT);
@@ -183,4 +184,23 @@ fn an_address_that_was_asked_for_and_cannot_be_had_refuses_the_start() {
         assert!(ended.stderr[0].contains(&value) && ended.stderr[0].contains(says), "{:?}", ended.stderr);
         assert!(!folder.exists(), "{value}: nothing on the disk has changed");
     }
+}
+
+#[test]
+fn whoever_watches_is_told_of_a_stop_for_as_long_as_it_finishes_requests() {
+    let (broker, admin) = start();
+    let mut client = broker.connect();
+    client.create("demo", 1);
+    client.fill("demo", 0, 32, 500_000);
+    // More than the sockets hold: its thread is held up with the answer.
+    let mut slow = broker.connect();
+    slow.send(11, fetch_request(&[("demo", 0, 0)]));
+    slow.socket.read_exact(&mut [0]).unwrap();
+    assert_eq!(get(admin, "/ready").status, 200);
+    broker.signal("TERM");
+    let answer = until("it stops", || Some(get(admin, "/ready")).filter(|answer| answer.status == 503));
+    assert_eq!(answer.body, "stopping\n");
+    assert_eq!(Metrics::scrape(admin).sum("sendlog_partition_online", &[("topic", "demo")]), 1.0);
+    drop(slow);
+    assert!(broker.ended().status.success());
 }

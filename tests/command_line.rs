@@ -5,7 +5,7 @@ mod broker;
 use std::process::Command;
 
 use broker::run;
-use sendlog::base::config::KEYS;
+use sendlog::config::KEYS;
 
 const SERVER_FLAGS: [&str; 5] = ["--listen", "--data", "--ephemeral", "--topic", "--print-config"];
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use broker::{run, run_in, scratch, Broker, Client};
-use sendlog::base::config::KEYS;
+use sendlog::config::KEYS;
 use sendlog::wire::messages::describe_configs::{DescribeConfigsResource, BROKER};
 use sendlog::wire::messages::{DescribeClusterRequest, DescribeConfigsRequest, FindCoordinatorRequest};
 

@@ -2,7 +2,7 @@
 
 mod broker;
 
-use sendlog::base::config::{Config, Source};
+use sendlog::config::{Config, Source};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()

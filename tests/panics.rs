@@ -1,7 +1,7 @@
 //! A panic, which is a flaw of the broker's own, ends what it happened in and nothing else: seeded ones strike the topic, or
-//! the group, of one name (`src/base/seeded.rs`), in a broker that was built with them.
+//! the group, of one name (`src/faults/seeded.rs`), in a broker that was built with them.
 //!
-//! What the policy is, and why, is said in `src/server/panics.rs`.
+//! What the policy is, and why, is said in `src/os/panics.rs`.
 
 mod broker;
 
@@ -12,8 +12,8 @@ use broker::client::{batch, fetch_request, produce_request, Client};
 use broker::http::{address, get, Metrics, ON_ANY_PORT};
 use broker::member::{commit_request, committed, Member};
 use broker::{scratch, until, Broker};
-use sendlog::base::seeded::VICTIM;
 use sendlog::base::ErrorCode;
+use sendlog::faults::seeded::VICTIM;
 use sendlog::wire::messages::{FetchRequest, ProduceRequest};
 use tempfile::TempDir;
 

@@ -3,9 +3,9 @@
 mod wire_frames;
 
 use sendlog::base::Result;
+use sendlog::tap::printer::print;
 use sendlog::wire::frame::{decode_request_header, decode_response, encode_request, encode_response};
 use sendlog::wire::messages::{ApiVersionsResponse, FetchResponse, ProduceRequest};
-use sendlog::wire::printer::print;
 use sendlog::wire::{ApiKey, Encoded, Records, Request, API_TABLE};
 use std::any::Any;
 use std::collections::BTreeMap;

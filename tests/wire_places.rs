@@ -2,10 +2,10 @@
 
 mod wire_frames;
 
+use sendlog::tap::printer::{print, print_at};
+use sendlog::tap::ruler::Ruler;
 use sendlog::wire::frame::{decode_request_header, decode_response, encode_response};
 use sendlog::wire::messages::{FetchRequest, FetchResponse};
-use sendlog::wire::printer::{print, print_at};
-use sendlog::wire::ruler::Ruler;
 use sendlog::wire::{Records, Request, API_TABLE};
 use wire_frames::{served_frames, visit, Frame, Visit};
 

@@ -12,9 +12,9 @@ use kafka_protocol::messages as theirs;
 use kafka_protocol::messages::{BrokerId, ProducerId, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 use sendlog::base::{ErrorCode, Uuid};
+use sendlog::tap::printer::print;
 use sendlog::wire::frame::{decode_request_header, decode_response, encode_request, encode_response};
 use sendlog::wire::messages as ours;
-use sendlog::wire::printer::print;
 use sendlog::wire::{Records, Request};
 
 const ID: Uuid = Uuid([7; 16]);

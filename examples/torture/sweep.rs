@@ -126,7 +126,7 @@ struct Round {
     acknowledged: u64,
 }
 
-/// The file through which the broker is told what is to fail (`src/os/faults/board.rs`).
+/// The file through which the broker is told what is to fail (`src/faults/board.rs`).
 struct Board(File);
 
 impl Board {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendlog::base::config::Config;
+use sendlog::config::Config;
 use sendlog::group::records::{Committed, GroupRecord, Key};
 use sendlog::log::checkpoint;
 use sendlog::partition::snapshot;

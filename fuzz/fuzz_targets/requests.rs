@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use sendlog::wire::frame::{decode_request_header, decode_response, encode_request, SIZE_BYTES};
-use sendlog::wire::{printer, Request, API_TABLE};
+use sendlog::tap::printer;
+use sendlog::wire::{Request, API_TABLE};
 use sendlog_fuzz::wire_frames::{visit, Visit};
 
 struct Decode<'a> {

@@ -16,7 +16,7 @@ pub fn folder(name: &str) -> PathBuf {
     sendlog::os::fs::sync_nothing();
     FOLDER.with(|folder| {
         let folder = folder.get_or_init(|| {
-            sendlog::base::set_note_writer(Box::new(|_| ()));
+            sendlog::base::set_note_writer(|_: &sendlog::base::Note| ());
             let root = std::env::var_os("FUZZ_SCRATCH").map_or_else(std::env::temp_dir, PathBuf::from);
             root.join(format!("sendlog-fuzz-{name}-{}", std::process::id()))
         });

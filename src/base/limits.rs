@@ -63,16 +63,3 @@ limits! {
     GROUP_NAME_BYTES = "group.name.max.bytes",
     OFFSET_METADATA = "offset.metadata.max.bytes",
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::config::KEYS;
-
-    #[test]
-    fn every_limit_is_set_by_a_key_but_that_of_the_kernel() {
-        for limit in ALL.iter().filter(|limit| limit.key != OPEN_FILES.key) {
-            assert!(KEYS.iter().any(|key| key.name == limit.key), "{}", limit.key);
-        }
-    }
-}

@@ -86,21 +86,37 @@ macro_rules! note {
     };
 }
 
-type Writer = Box<dyn Fn(&Note) + Send + Sync>;
+/// What becomes of notes.
+pub trait NoteWriter: Send + Sync {
+    fn note(&self, note: &Note);
+    /// Called now and then: says what it left out of bursts that are over.
+    fn end_bursts(&self) {}
+}
 
-static WRITER: OnceLock<Writer> = OnceLock::new();
+impl<F: Fn(&Note) + Send + Sync> NoteWriter for F {
+    fn note(&self, note: &Note) {
+        self(note);
+    }
+}
+
+static WRITER: OnceLock<Box<dyn NoteWriter>> = OnceLock::new();
 
 /// From now on `writer` gets what is noted; the first one stays.
-pub fn set_note_writer(writer: Writer) {
-    let _ = WRITER.set(writer);
+pub fn set_note_writer(writer: impl NoteWriter + 'static) {
+    let _ = WRITER.set(Box::new(writer));
 }
 
 #[doc(hidden)]
 pub fn write_note(note: &Note) {
     match WRITER.get() {
-        Some(writer) => writer(note),
+        Some(writer) => writer.note(note),
         None => write_line(&note.text()),
     }
+}
+
+/// Has what was left out of bursts that are over said.
+pub fn end_note_bursts() {
+    WRITER.get().into_iter().for_each(|writer| writer.end_bursts());
 }
 
 /// Writes a line to stderr, whole.

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::base::config::KEYS;
 use crate::base::Error;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::options::refuse;
 use crate::cli::{say, Command, COMMANDS};
+use crate::config::KEYS;
 
 pub const COMMAND: Command = Command {
     name: "completions",

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::base::config::{Config, Source};
 use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::{options, say, Command};
+use crate::config::sites::{self, Listeners};
+use crate::config::{Config, Source};
 use crate::server;
-use crate::topic::graduate::{self, Controller, Listeners, Survey};
+use crate::topic::graduate::{self, Controller, Survey};
 
 const FLAGS: &[Flag] = &[
     Flag {
@@ -51,7 +52,7 @@ fn main(matches: &Matches) -> ExitCode {
 fn run(matches: &Matches) -> Result<()> {
     let config = options::config(matches)?;
     let controller = controller(matches)?;
-    let listeners = server::sites::for_kafka(&config)?;
+    let listeners = sites::for_kafka(&config)?;
     let survey = graduate::survey(&config)?;
     say(&describe(&survey, &config, &listeners));
     if matches.opt_present("dry-run") {

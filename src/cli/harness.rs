@@ -11,9 +11,9 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::base::{Error, Result};
-use crate::os::{fs, parent, random};
-use crate::server::{threads, WantedTopic};
+use crate::os::{fs, parent, random, threads};
 use crate::topic::name;
+use crate::topic::wanted::WantedTopic;
 
 /// How often the parent is looked at where the kernel does not tell of its end.
 const LOOK: Duration = Duration::from_millis(100);

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::base::config::KEYS;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::{all_commands, say, Command, COMMANDS};
+use crate::config::KEYS;
 
 pub const COMMAND: Command = Command {
     name: "man",

@@ -18,6 +18,7 @@ pub mod graduate;
 mod groups;
 mod harness;
 pub mod kafka_names;
+mod log_lines;
 mod manual;
 mod mirror;
 mod offsets;

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::base::config::{Config, Source};
 use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes};
+use crate::config::{Config, Source};
 use crate::os::fs;
 
 pub const CONFIG: &[Flag] = &[

@@ -16,8 +16,7 @@ use crate::cli::complain;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::table::Format;
 use crate::client::{Admin, ClientSettings, Each, Error, Result as Answer};
-use crate::os::signals;
-use crate::server::threads;
+use crate::os::{signals, threads};
 
 pub const BROKER: &[Flag] = &[
     Flag {

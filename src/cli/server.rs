@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use getopts::Matches;
 
-use crate::base::config::{markdown, Config, Source};
+use crate::admin::{self, Admin};
 use crate::base::{Error, Result};
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::harness::{self, Scratch};
-use crate::cli::{options, say, Command};
-use crate::os::{fs, memory, signals};
-use crate::server::{log_lines, threads, Server, WantedTopic};
+use crate::cli::{log_lines, options, say, Command};
+use crate::config::{markdown, Config, Source};
+use crate::os::{fs, memory, signals, threads};
+use crate::server::Server;
+use crate::topic::wanted::WantedTopic;
 
 pub const COMMAND: Command = Command {
     name: "server",
@@ -166,8 +168,8 @@ fn run(plan: Plan) -> ExitCode {
     }
     log_lines::install(&config);
     let remarks = config.remarks().to_vec();
-    let server = match Server::start(config, &topics) {
-        Ok(server) => server,
+    let (server, page) = match start(config, &topics) {
+        Ok(started) => started,
         Err(error) => return options::refuse(&error),
     };
     note!(Info, "started", [version = env!("CARGO_PKG_VERSION"), address = server.address()], "ready to serve");
@@ -176,7 +178,7 @@ fn run(plan: Plan) -> ExitCode {
     server.more_addresses().for_each(|address| say(&format!("also listening on {address}\n")));
     // The sender lives as long as the process.
     let _ = stop_asked.recv();
-    let stopped = server.stop();
+    let stopped = stop(server, page);
     drop(scratch);
     match stopped {
         Ok(()) => {
@@ -188,6 +190,25 @@ fn run(plan: Plan) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A busy port is said before anything on the disk changes, that of the page too.
+fn start(config: Config, topics: &[WantedTopic]) -> Result<(Server, Option<Admin>)> {
+    let listeners = Server::bind(&config)?;
+    let page = admin::bind(&config)?;
+    let server = listeners.serve(config, topics)?;
+    match page.map(|page| page.serve(server.broker(), server.address())).transpose() {
+        Ok(page) => Ok((server, page)),
+        Err(error) => server.stop().and(Err(error)),
+    }
+}
+
+/// Who watches the process is told that it stops for as long as requests are finished, and is let go before the partitions
+/// are closed.
+fn stop(mut server: Server, page: Option<Admin>) -> Result<()> {
+    server.finish();
+    page.into_iter().for_each(Admin::stop);
+    server.stop()
 }
 
 /// A second signal this soon is an echo of the first: `timeout(1)` signals its child, and then the group that it is in.

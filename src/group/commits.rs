@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::offsets::Reach;
 use super::slots::{Published, SlotKey};
 use super::*;
-use crate::base::seeded;
+use crate::faults::seeded;
 use crate::group::records::{Committed, Record};
 use crate::partition::Partition;
 

@@ -3,8 +3,8 @@
 pub(super) use std::path::Path;
 
 use super::*;
-use crate::base::config::{Config, Overrides, Scope, Source};
-use crate::os::fs::faults;
+use crate::config::{Config, Overrides, Scope, Source};
+use crate::faults;
 use crate::record::BatchBuilder;
 
 pub(crate) const NOW: Now = Now { monotonic_ms: 1000, wall_ms: 1_700_000_000_000 };

@@ -147,9 +147,7 @@ fn an_offset_is_kept_for_as_long_as_its_client_said() {
 fn offsets_of_topics_that_nobody_reads_may_be_deleted_from_a_group_of_consumers() {
     let folder = prepared();
     let (topics, groups) = open(folder.path()).unwrap();
-    topics
-        .create("other", 1, crate::base::config::Overrides::new(crate::base::config::Scope::Topic))
-        .unwrap();
+    topics.create("other", 1, crate::config::Overrides::new(crate::config::Scope::Topic)).unwrap();
     let commit = Commit { topic: "other".to_string(), ..to_offset(0) };
     assert_eq!(groups.commit(&topics, "g", NOBODY, &[commit], NOW), [Ok(())]);
     with_members(&topics, &groups);

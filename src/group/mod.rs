@@ -36,9 +36,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use crate::base::lock::Hold;
-use crate::base::seeded::is_on;
 use crate::base::sync::{Mutex, MutexGuard};
-use crate::base::{limits, seeded, Error, ErrorCode, Offset, Result};
+use crate::base::{limits, Error, ErrorCode, Offset, Result};
+use crate::faults::seeded::{self, is_on};
 use crate::partition::Wake;
 use crate::topic::{Topic, TopicRegistry};
 

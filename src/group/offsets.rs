@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::base::config::{Overrides, Scope};
 use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::config::{Overrides, Scope};
 use crate::os::fs;
 use crate::partition::{Incoming, Partition};
 use crate::record::header::{self, BatchHeader, HEADER_SIZE};

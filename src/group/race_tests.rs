@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::commits::{flush_target, OnItsWay};
 use super::crash_tests::*;
 use super::*;
-use crate::base::config::{Overrides, Scope};
-use crate::os::fs::faults;
+use crate::config::{Overrides, Scope};
+use crate::faults;
 
 fn begin(topics: &TopicRegistry, groups: &GroupCoordinator, group: &str, offset: i64) -> OnItsWay {
     let begun = groups.begin_commit(topics, group, NOBODY, &[to_offset(offset)], NOW);

@@ -2,8 +2,9 @@
 
 use super::crash_tests::*;
 use super::*;
-use crate::base::config::{Overrides, Scope};
-use crate::os::fs::{self, faults};
+use crate::config::{Overrides, Scope};
+use crate::faults;
+use crate::os::fs;
 use crate::topic::tests::twin_of;
 
 /// A directory as a kill may leave it: a topic whose deletion has just been registered, with offsets; a torn tail, a torn

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use super::crash_tests::{open, NOBODY, NOTHING, NOW};
 use super::*;
-use crate::base::config::{Overrides, Scope};
 use crate::base::TopicPartition;
-use crate::os::faults;
+use crate::config::{Overrides, Scope};
+use crate::faults;
 use crate::os::fs;
 use crate::partition::{Incoming, Partition};
 use crate::record::header::{self, BatchHeader, HEADER_SIZE};

@@ -12,7 +12,8 @@ mod running;
 use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::{clock_ns, Counter, Histogram};
 use crate::base::sync::{Condvar, Mutex, MutexGuard};
-use crate::base::{seeded, Error, ErrorCode, Offset, Result};
+use crate::base::{Error, ErrorCode, Offset, Result};
+use crate::faults::seeded;
 use crate::log::{FlushPlan, LogEnd};
 use running::Running;
 

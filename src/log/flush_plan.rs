@@ -47,8 +47,8 @@ impl FlushPlan {
 mod tests {
     use super::*;
     use crate::base::{Offset, Position};
+    use crate::faults;
     use crate::log::flush::Flush;
-    use crate::os::faults;
 
     #[test]
     fn a_file_that_cannot_be_opened_is_no_failed_sync_and_one_that_cannot_be_synced_is() {

@@ -6,8 +6,8 @@
 
 use std::path::PathBuf;
 
-use crate::base::seeded::is_on;
 use crate::base::{Offset, Position, Result};
+use crate::faults::seeded::is_on;
 use crate::log::segment::{file_name, Segment};
 use crate::log::Log;
 use crate::os::fs;

@@ -13,21 +13,20 @@
 
 pub mod checkpoint;
 mod copied;
-mod entries;
+pub(crate) mod entries;
 pub mod flush;
 mod flush_plan;
 pub mod gaps;
 mod log_start;
-mod offset_index;
-pub mod on_disk;
+pub(crate) mod offset_index;
 mod open_files;
 pub mod recovery;
-mod restore;
+pub(crate) mod restore;
 pub mod retention;
-mod scan;
-mod segment;
+pub(crate) mod scan;
+pub(crate) mod segment;
 pub mod space;
-mod time_index;
+pub(crate) mod time_index;
 mod timestamps;
 mod upkeep;
 mod view;

@@ -13,8 +13,8 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::base::seeded::is_on;
 use crate::base::{Error, Offset, Position, Result};
+use crate::faults::seeded::is_on;
 use crate::log::restore::{parse_name, remove_leftovers, unlink};
 use crate::log::scan::{Batch, Scan, WINDOW_LARGE};
 use crate::log::segment::{file_name, Segment};

@@ -141,12 +141,12 @@ fn untidy() -> Bench {
 #[test]
 fn a_start_that_tidies_up_is_stopped_between_any_two_steps_and_ends_the_same() {
     let mut undisturbed = untidy();
-    let (recovered, steps) = fs::faults::record(|| undisturbed.reopen(false).unwrap());
+    let (recovered, steps) = crate::faults::record(|| undisturbed.reopen(false).unwrap());
     assert!(recovered.bytes_cut > 0 && steps.len() > 10, "{steps:?}");
     let expected = undisturbed.answers(990..1300);
     for (stop, step) in steps.iter().enumerate() {
         let mut bench = untidy();
-        fs::faults::stop_after(stop, || bench.reopen(false).expect_err("stopped"));
+        crate::faults::stop_after(stop, || bench.reopen(false).expect_err("stopped"));
         bench.leader_epoch += 1;
         bench.reopen(false).unwrap();
         assert_eq!(bench.answers(990..1300), expected, "stopped before {step}");

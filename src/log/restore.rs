@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use crate::base::seeded::is_on;
 use crate::base::{Error, Offset, Position, Result};
+use crate::faults::seeded::is_on;
 use crate::log::offset_index::{OffsetEntry, OffsetIndex};
 use crate::log::scan::{Batch, Scan};
 use crate::log::segment::{file_name, Segment};

@@ -406,12 +406,12 @@ fn a_start_that_is_stopped_between_any_two_steps_ends_the_same_when_begun_again(
         bench
     };
     let mut undisturbed = damaged();
-    let (recovered, steps) = fs::faults::record(|| undisturbed.reopen(false).unwrap());
+    let (recovered, steps) = crate::faults::record(|| undisturbed.reopen(false).unwrap());
     assert!(recovered.has_batches_behind_cut && steps.len() > 8, "{steps:?}");
     let expected = undisturbed.answers(990..1300);
     for (stop, step) in steps.iter().enumerate() {
         let mut bench = damaged();
-        fs::faults::stop_after(stop, || bench.reopen(false).expect_err("stopped"));
+        crate::faults::stop_after(stop, || bench.reopen(false).expect_err("stopped"));
         bench.reopen(false).unwrap();
         assert_eq!(bench.answers(990..1300), expected, "stopped before {step}");
     }
@@ -421,11 +421,11 @@ fn a_start_that_is_stopped_between_any_two_steps_ends_the_same_when_begun_again(
 fn a_failed_append_publishes_nothing_and_the_next_one_takes_its_place() {
     let mut bench = Bench::new(300, 0);
     bench.append(2, 1000, 20).unwrap();
-    let (_, steps) = fs::faults::record(|| bench.append(2, 1000, 100).unwrap());
+    let (_, steps) = crate::faults::record(|| bench.append(2, 1000, 100).unwrap());
     for (fail, step) in steps.iter().enumerate() {
         let mut bench = Bench::new(300, 0);
         bench.append(2, 1000, 20).unwrap();
-        let failed = fs::faults::fail_once_after(fail, || bench.append(2, 1000, 100));
+        let failed = crate::faults::fail_once_after(fail, || bench.append(2, 1000, 100));
         let end = if failed.is_ok() { Offset(4) } else { Offset(2) };
         assert_eq!(bench.log().end_offset(), end, "failed at {step}");
         assert_eq!(bench.append(1, 1000, 20).unwrap().first, end, "failed at {step}");
@@ -439,12 +439,12 @@ fn a_failed_append_publishes_nothing_and_the_next_one_takes_its_place() {
 fn a_roll_that_is_stopped_between_any_two_steps_loses_nothing() {
     let mut probe = Bench::new(300, 0);
     probe.append(2, 1000, 100).unwrap();
-    let (appended, steps) = fs::faults::record(|| probe.append(2, 1000, 100).unwrap());
+    let (appended, steps) = crate::faults::record(|| probe.append(2, 1000, 100).unwrap());
     assert!(appended.rolled, "{steps:?}");
     for (stop, step) in steps.iter().enumerate() {
         let mut bench = Bench::new(300, 0);
         bench.append(2, 1000, 100).unwrap();
-        let done = fs::faults::stop_after(stop, || bench.append(2, 1000, 100)).is_ok();
+        let done = crate::faults::stop_after(stop, || bench.append(2, 1000, 100)).is_ok();
         bench.reopen(false).unwrap();
         let end = bench.log().end_offset();
         assert!(end == Offset(4) || end == Offset(2) && !done, "stopped before {step}: end {end}");
@@ -456,13 +456,13 @@ fn a_roll_that_is_stopped_between_any_two_steps_loses_nothing() {
 fn the_name_of_an_empty_last_segment_is_synced_before_it_is_written_into() {
     let mut bench = Bench::new(200, 100);
     bench.append(1, 1000, 100).unwrap();
-    let (_, steps) = fs::faults::record(|| bench.append(1, 1000, 100).unwrap());
+    let (_, steps) = crate::faults::record(|| bench.append(1, 1000, 100).unwrap());
     let synced = steps.iter().position(|step| step.starts_with("sync folder")).expect("a roll");
     bench.reopen(false).unwrap();
     let before = bench.log().end_offset();
-    let rolled = fs::faults::stop_after(synced, || bench.append(1, 1000, 100));
+    let rolled = crate::faults::stop_after(synced, || bench.append(1, 1000, 100));
     assert!(rolled.is_err(), "stopped before the sync of the folder");
-    let (_, steps) = fs::faults::record(|| bench.reopen(false).unwrap());
+    let (_, steps) = crate::faults::record(|| bench.reopen(false).unwrap());
     assert_eq!((bench.log().end_offset(), bench.last_segment()), (before, 2));
     assert!(steps.iter().any(|step| step.starts_with("sync folder")), "{steps:?}");
 }

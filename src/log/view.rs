@@ -17,14 +17,14 @@ use crate::record::header::{BatchHeader, HEADER_SIZE};
 
 #[derive(Clone)]
 pub struct SegmentView {
-    pub(super) base_offset: Offset,
-    pub(super) next_base: Option<Offset>,
-    pub(super) log: Arc<LazyFile>,
-    pub(super) size: Position,
-    pub(super) offset_index: OffsetIndexView,
-    pub(super) time_index: TimeIndexView,
-    pub(super) largest: Option<TimeEntry>,
-    pub(super) largest_on_disk: Arc<OnceLock<Option<TimeEntry>>>,
+    pub(crate) base_offset: Offset,
+    pub(crate) next_base: Option<Offset>,
+    pub(crate) log: Arc<LazyFile>,
+    pub(crate) size: Position,
+    pub(crate) offset_index: OffsetIndexView,
+    pub(crate) time_index: TimeIndexView,
+    pub(crate) largest: Option<TimeEntry>,
+    pub(crate) largest_on_disk: Arc<OnceLock<Option<TimeEntry>>>,
 }
 
 impl SegmentView {
@@ -70,7 +70,7 @@ impl SegmentView {
 
     // tour: find-batch
     /// The first batch that ends at or after `offset`.
-    pub(super) fn find(&self, file: &File, offset: Offset) -> Result<Option<Batch>> {
+    pub(crate) fn find(&self, file: &File, offset: Offset) -> Result<Option<Batch>> {
         let before = self.offset_index.find(self.base_offset, offset)?;
         // Where each batch has an entry, being larger than `index.interval.bytes`, it is the next one: no scan.
         let next = self.indexed_batch(file, before.map_or(0, |number| number + 1))?;
@@ -82,7 +82,7 @@ impl SegmentView {
     }
     // end
 
-    pub(super) fn scan_from<'a>(&'a self, file: &'a File, start: Option<Batch>) -> Scan<'a> {
+    pub(crate) fn scan_from<'a>(&'a self, file: &'a File, start: Option<Batch>) -> Scan<'a> {
         let (position, expected) = match start {
             Some(batch) => (batch.position, batch.header.base_offset),
             None => (Position(0), self.base_offset),
@@ -102,7 +102,7 @@ impl SegmentView {
     }
 
     /// The batch that an entry of the offset index points to; `None` when there is no such entry, or it lies.
-    pub(super) fn indexed_batch(&self, file: &File, number: u32) -> Result<Option<Batch>> {
+    pub(crate) fn indexed_batch(&self, file: &File, number: u32) -> Result<Option<Batch>> {
         if number >= self.offset_index.count() {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! Every file operation of the broker. Whatever reads or changes something passes a fault point ([`crate::os::faults`]), so
+//! Every file operation of the broker. Whatever reads or changes something passes a fault point ([`crate::faults`]), so
 //! that a test can make any of them fail, or stop the process between any two; questions about names and space do not.
 //!
 //! Always true: a file of ours is created with mode 0600, a folder with 0700, and no last component that is a
@@ -17,10 +17,9 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::{metrics, seeded, Error, Result};
-#[cfg(test)]
-pub use crate::os::faults;
-use crate::os::faults::{self as points, Operation};
+use crate::base::{metrics, Error, Result};
+use crate::faults::seeded;
+use crate::faults::{self, Operation};
 
 /// Whether nothing on the disk is to be changed.
 static IS_READ_ONLY: AtomicBool = AtomicBool::new(false);
@@ -45,13 +44,13 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
 
 /// Passes a fault point; false: the operation is to say that it is done, and do nothing.
 fn pass(operation: Operation, path: &Path) -> Result<bool> {
-    refuse_change(operation).and_then(|()| points::pass(operation, path)).map_err(at(path))
+    refuse_change(operation).and_then(|()| faults::pass(operation, path)).map_err(at(path))
 }
 
 /// Passes a fault point where `wanted` bytes are to be moved; how many of them can be.
 fn room(operation: Operation, path: &Path, wanted: usize) -> io::Result<usize> {
     refuse_change(operation)?;
-    points::room(operation, path, wanted)
+    faults::room(operation, path, wanted)
 }
 
 /// What a full disk says after it took a part.

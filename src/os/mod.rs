@@ -1,4 +1,5 @@
-//! Where every `unsafe` line and every raw syscall lives: one syscall, one safe function, the reason why it is sound.
+//! Where every `unsafe` line and every raw syscall lives: one syscall, one safe function, the reason why it is sound; and
+//! what the standard library asks the system for, where a test makes it fail ([`fs`], [`threads`]).
 //!
 //! What is Linux alone (sendfile's signature, `MSG_MORE`, `POLLRDHUP`, `getrandom`) stays in here.
 //! Always true: no other module has an `unsafe` line or a raw syscall; `tests/layering.rs` looks.
@@ -9,12 +10,12 @@
 pub mod clock;
 pub mod crc;
 pub mod fadvise;
-pub mod faults;
 pub mod fs;
 pub mod journal;
 pub mod limits;
 pub mod memory;
 pub mod page_cache;
+pub mod panics;
 pub mod parent;
 pub mod poll;
 pub mod process;
@@ -22,3 +23,4 @@ pub mod random;
 pub mod sendfile;
 pub mod signals;
 pub mod socket;
+pub mod threads;

@@ -14,7 +14,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use crate::base::metrics::{self, Counter};
-use crate::os::faults::{self, Operation};
+use crate::faults::{self, Operation};
 
 /// Bytes that went from files to sockets like this.
 pub static SENT_BYTES: Counter = Counter::new();

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::base::metrics;
-use crate::os::faults::{self, Operation};
+use crate::faults::{self, Operation};
 
 /// `listen(2)` once more, with room for `backlog` connections that nobody has accepted yet.
 ///

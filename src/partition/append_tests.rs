@@ -2,7 +2,7 @@
 
 use super::tests::{config, partition};
 use super::*;
-use crate::os::fs::faults;
+use crate::faults;
 use crate::record::BatchBuilder;
 
 fn batch(sequence: i32, records: i32) -> Vec<u8> {

@@ -10,8 +10,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::seeded::is_on;
 use crate::base::{Offset, Result};
+use crate::faults::seeded::is_on;
 use crate::log::checkpoint;
 
 pub struct LeaderEpochs {

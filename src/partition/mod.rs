@@ -24,7 +24,8 @@ use std::sync::Arc;
 
 use crate::base::lock::{Hold, HoldShared};
 use crate::base::sync::{Mutex, RwLock};
-use crate::base::{seeded, Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
+use crate::base::{Error, ErrorCode, FileRange, Offset, Position, Result, TopicPartition};
+use crate::faults::seeded;
 use crate::log::flush::Flush;
 use crate::log::{Log, LogConfig, LogEnd, SegmentView};
 use crate::record::check::{self, Rules};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::tests::{config, sequenced};
 use super::*;
+use crate::faults;
 use crate::log::recovery::Opening;
-use crate::os::fs::faults;
 
 /// A producer has sent so many batches of one record, with the sequences from 0 on.
 const SENT: i64 = 30;

@@ -14,8 +14,8 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use crate::base::seeded::is_on;
 use crate::base::{Offset, Result};
+use crate::faults::seeded::is_on;
 use crate::os::fs;
 use crate::partition::producer_state::{Producer, Sequenced};
 use crate::record::crc32c;

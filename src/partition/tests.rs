@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::faults;
 use crate::log::recovery::Opening;
-use crate::os::fs::faults;
 use crate::record::check::{Depth, Timestamps};
 use crate::record::BatchBuilder;
 

@@ -7,7 +7,7 @@
 use super::append::Place;
 use super::producer_state::Producer;
 use super::*;
-use crate::base::seeded::is_on;
+use crate::faults::seeded::is_on;
 use crate::log::Checked;
 
 impl State {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use shuttle::thread;
 
 use super::{append, batch, explore, scratch};
-use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::base::Offset;
+use crate::config::{Config, Overrides, Scope, Source};
 use crate::topic::TopicRegistry;
 
 fn open(root: &Path) -> TopicRegistry {

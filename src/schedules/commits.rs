@@ -5,8 +5,8 @@ use std::sync::Arc;
 use shuttle::thread;
 
 use super::{append, explore, scratch};
-use crate::base::config::{Config, Overrides, Scope, Source};
 use crate::base::{ErrorCode, Offset};
+use crate::config::{Config, Overrides, Scope, Source};
 use crate::group::crash_tests::{LIMITS, NOBODY, NOW};
 use crate::group::{Commit, GroupCoordinator};
 use crate::topic::TopicRegistry;

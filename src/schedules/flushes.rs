@@ -8,9 +8,9 @@ use shuttle::thread;
 use super::{append, batch, explore, partition, scratch};
 use crate::base::sync::Mutex;
 use crate::base::{ErrorCode, Offset, Position};
+use crate::faults;
 use crate::log::flush::Flush;
 use crate::log::{FlushPlan, LogEnd};
-use crate::os::fs::faults;
 
 /// Group commit alone, with a disk that is told how far a flush reached when it began.
 #[test]

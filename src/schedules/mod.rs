@@ -35,7 +35,7 @@ fn number(variable: &str) -> Option<u64> {
 
 /// Runs the model under many schedules.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
-    crate::base::set_note_writer(Box::new(|_| ())); // faults that are made say nothing
+    crate::base::set_note_writer(|_: &crate::base::Note| ()); // faults that are made say nothing
     let iterations = number("SENDLOG_SCHEDULES").map_or(USUAL, |count| count as usize);
     let seed = number("SENDLOG_SEED").unwrap_or(2026);
     let model = std::sync::Arc::new(model);

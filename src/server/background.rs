@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::base::{Error, Result};
+use crate::base::{end_note_bursts, Error, Result};
+use crate::os::{panics, threads};
 use crate::partition::{Partition, Wake};
 use crate::server::wait::WaitCell;
-use crate::server::{log_lines, now, panics, threads, Broker};
+use crate::server::{now, Broker};
 
 const TICK: Duration = Duration::from_millis(500);
 /// How often committed offsets and producers are looked through for those that have expired.
@@ -51,7 +52,7 @@ struct Due {
     checkpoint_at: Instant,
 }
 
-fn run(broker: &Arc<Broker>, stopping: &AtomicBool, wake: &WaitCell) {
+fn run(broker: &Broker, stopping: &AtomicBool, wake: &WaitCell) {
     let settings = &broker.settings;
     let tick = if settings.flushes_always { TICK.min(settings.flush_interval) } else { TICK };
     let began = Instant::now();
@@ -71,10 +72,10 @@ fn run(broker: &Arc<Broker>, stopping: &AtomicBool, wake: &WaitCell) {
 
 impl Due {
     /// What is due, step by step; one that panics, in each round perhaps, keeps none of the others from being done.
-    fn round(&mut self, broker: &Arc<Broker>) {
-        let Broker { topics, groups, settings, .. } = &**broker;
+    fn round(&mut self, broker: &Broker) {
+        let Broker { topics, groups, settings, .. } = broker;
         panics::survive(|| groups.tick(now()));
-        panics::survive(log_lines::say_what_was_left_out);
+        panics::survive(end_note_bursts);
         panics::survive(|| {
             let overdue = broker.stranded.overdue(Instant::now());
             overdue.iter().for_each(|line| note!(Warn, "client_stranded", [], "{line}"));
@@ -82,7 +83,7 @@ impl Due {
         if topics.is_read_only() {
             return;
         }
-        panics::survive(|| broker.mirror.look_after(broker));
+        panics::survive(|| broker.mirror.look_after());
         panics::survive(|| topics.remove_deleted(now().monotonic_ms));
         panics::survive(|| topics.keep_under_cap(now().wall_ms));
         panics::survive(|| {

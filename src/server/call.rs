@@ -6,8 +6,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use crate::config::sites::Site;
 use crate::server::frames::Closed;
-use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
 use crate::server::{tap, Broker};
 use crate::wire::decoder::Decoder;

@@ -9,14 +9,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::metrics::take_tally;
-use crate::os::socket;
+use crate::os::{panics, socket};
 use crate::server::budget::Reserved;
 use crate::server::call::Client;
 use crate::server::connections::Entry;
 use crate::server::frames::{Closed, Frames, BUFFER_KEPT, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
-use crate::server::{counters, dispatch, panics, response};
+use crate::server::{counters, dispatch, response};
 use crate::wire::ApiKey;
 
 /// Answers that may wait for one flush, or be sent in one go.
@@ -29,7 +29,7 @@ const OWED_BYTES_MAX: usize = 64 << 10;
 /// Serves a connection that was let in, in a thread of its own.
 pub fn start(entry: Entry, pool: &Arc<Pool>) {
     let peer = entry.peer();
-    let job = move || match panics::contain(|| serve(&entry)) {
+    let job = move || match panics::contain(|| serve(&entry)).unwrap_or_else(|| Err(Closed::panicked())) {
         Ok(()) | Err(Closed::Quietly) => {}
         Err(Closed::Because(why)) => {
             counters::CLOSED.add(1);

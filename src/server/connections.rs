@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::config::{counts, Config};
 use crate::base::limits::{self, Limit};
 use crate::base::lock::{Hold, Sleep};
 use crate::base::sync::{Condvar, Mutex};
+use crate::config::sites::Site;
+use crate::config::{counts, Config};
 use crate::partition::Wake;
-use crate::server::sites::Site;
 use crate::server::wait::WaitCell;
 use crate::server::Broker;
 

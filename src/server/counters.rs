@@ -4,7 +4,7 @@
 //! It took the time from the arrival of its last byte to then, less what it spent waiting for others to do something
 //! (a record, a member); requests that were answered together each count whole.
 //! Not done: nothing is counted here of what a layer below counts itself (limits, flushes, bytes sent, what partitions take and
-//! give); [`super::admin`] puts all of it together.
+//! give); [`crate::admin`] puts all of it together.
 
 use crate::base::metrics::{take_tally, Counter, Durations, Histogram};
 use crate::server::now_ns;

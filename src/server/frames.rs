@@ -12,7 +12,8 @@ use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::base::{limits, seeded, Error, Result};
+use crate::base::{limits, Error, Result};
+use crate::faults::seeded;
 use crate::os::socket;
 use crate::server::budget::{check_size, count_refused_size, Budget, Reserved};
 use crate::server::now_ns;
@@ -75,6 +76,12 @@ pub enum Closed {
     /// The client has closed its side between two frames.
     Quietly,
     Because(String),
+}
+
+impl Closed {
+    pub fn panicked() -> Closed {
+        Closed::Because("serving it panicked, which is a flaw of the broker's own".to_string())
+    }
 }
 
 impl From<Error> for Closed {

@@ -12,16 +12,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::base::config::{Config, Source};
 use crate::base::{limits, Error, Result};
-use crate::os::socket;
-use crate::server::address::Endpoint;
+use crate::config::address::Endpoint;
+use crate::config::sites::Site;
+use crate::config::{Config, Source};
+use crate::os::{panics, socket, threads};
 use crate::server::connection;
 use crate::server::connections::Entry;
-use crate::server::panics;
 use crate::server::pool::Pool;
-use crate::server::sites::Site;
-use crate::server::{threads, Broker};
+use crate::server::Broker;
 
 /// Connections that the kernel keeps for us until we accept them.
 const BACKLOG: i32 = 4096;

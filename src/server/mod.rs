@@ -1,7 +1,7 @@
 //! The server: sockets, threads, waits and clocks; everything below it is called with time as an argument.
 //!
-//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, one thread
-//! in the background that flushes and tidies up, and one for metrics and the page ([`admin`]).
+//! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, and one thread
+//! in the background that flushes and tidies up.
 //!
 //! Always true: memory is reserved before it is read into ([`budget`]); requests of one connection are executed and
 //! answered in order ([`connection`]); a stop finishes what has arrived, then flushes.
@@ -9,50 +9,46 @@
 //!
 //! Reading order: [`connection`], [`frames`], [`dispatch`], [`handlers::produce`], [`handlers::fetch`], [`response`].
 
-mod address;
-mod admin;
 mod background;
 pub(crate) mod budget;
 mod call;
 mod connection;
 mod connections;
-mod copy_path;
-mod counters;
+pub(crate) mod copy_path;
+pub(crate) mod counters;
 mod dispatch;
 mod frames;
 mod handlers;
 mod listener;
-pub mod log_lines;
-mod mirror;
-mod panics;
 mod pool;
 mod response;
-pub mod sites;
 mod stranded;
 mod tap;
-pub mod threads;
 pub(crate) mod wait;
 
+use std::net::TcpListener;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::base::config::{Config, Overrides, Scope};
 use crate::base::metrics::set_clock;
-use crate::base::{Error, Result};
+use crate::base::Result;
+use crate::config::address::Address;
+use crate::config::sites::{self, Site};
+use crate::config::Config;
 use crate::group::state::Limits;
 use crate::group::{GroupCoordinator, Now};
-use crate::os::fs;
+use crate::mirror::{Mirror, Target};
+use crate::os::{fs, panics};
+use crate::tap::Taps;
+use crate::topic::wanted::WantedTopic;
 use crate::topic::{graduate, TopicRegistry};
 
-use admin::Admin;
 use background::Background;
 use budget::Budget;
 use connections::Connections;
 use listener::Listener;
-use mirror::Mirror;
 use response::FetchPath;
 use stranded::Stranded;
-use tap::Taps;
 
 /// How long a stop waits for requests that are being served.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -65,14 +61,14 @@ const SYNCS_AT_ONCE: usize = 32;
 
 /// What every thread of the server shares.
 pub struct Broker {
-    pub(crate) topics: TopicRegistry,
-    pub(crate) groups: GroupCoordinator,
+    pub(crate) topics: Arc<TopicRegistry>,
+    pub(crate) groups: Arc<GroupCoordinator>,
     settings: Settings,
     budget: Budget,
-    connections: Connections,
+    pub(crate) connections: Connections,
     stranded: Stranded,
     pub(crate) mirror: Mirror,
-    taps: Arc<Taps>,
+    pub(crate) taps: Arc<Taps>,
 }
 
 /// The server's part of the configuration, parsed once.
@@ -94,39 +90,36 @@ struct Settings {
     retention_interval: Duration,
 }
 
-/// A topic that is there before anybody is let in.
-pub struct WantedTopic {
-    pub name: String,
-    pub partition_count: i32,
+/// Listeners that are bound, and nobody is accepted yet.
+pub struct Bound {
+    sockets: Vec<(TcpListener, Arc<Site>)>,
+    /// Addresses that are a controller's.
+    controllers: Vec<Address>,
 }
 
 /// A broker that serves.
 pub struct Server {
     broker: Arc<Broker>,
     listeners: Vec<Listener>,
-    background: Background,
-    admin: Option<Admin>,
+    background: Option<Background>,
 }
 
-impl Server {
-    /// Binds the listeners, opens the data directory and starts to serve, in this order: a busy port is said before
-    /// anything on the disk changes, and nobody is accepted before everything is open.
-    pub fn start(config: Config, wanted: &[WantedTopic]) -> Result<Server> {
-        let (sites, controllers) = sites::parse(&config)?;
-        let bound = listener::bind_all(&config, sites)?;
+impl Bound {
+    /// Opens the data directory and starts to serve, in this order: nobody is accepted before everything is open.
+    pub fn serve(self, config: Config, wanted: &[WantedTopic]) -> Result<Server> {
         set_clock(now_ns);
         panics::install();
-        let admin = admin::bind(&config)?;
         let settings = Settings::new(&config);
         let descriptors = share_open_files(config.int("max.connections"));
         let budget = Budget::new(config.int("queued.max.request.bytes"), settings.request_bytes_max);
-        let topics = open_topics(config)?;
+        let topics = Arc::new(open_topics(config)?);
         // Offsets of topics that are gone go before a topic can have such a name again.
-        let groups = open_groups(&topics)?;
-        if let Err(error) = wanted.iter().try_for_each(|wanted| provide(&topics, wanted)) {
+        let groups = Arc::new(open_groups(&topics)?);
+        if let Err(error) = wanted.iter().try_for_each(|wanted| topics.provide(wanted)) {
             topics.close()?;
             return Err(error);
         }
+        let mirror = Mirror::new(Target { topics: topics.clone(), groups: groups.clone(), now });
         let broker = Arc::new(Broker {
             topics,
             groups,
@@ -134,20 +127,38 @@ impl Server {
             budget,
             connections: Connections::new(descriptors),
             stranded: Stranded::default(),
-            mirror: Mirror::default(),
+            mirror,
             taps: Arc::default(),
         });
-        let background = Background::start(broker.clone())?;
+        let background = Some(Background::start(broker.clone())?);
         let pool = pool::Pool::new();
-        let listeners: Vec<_> = bound
+        let listeners: Vec<_> = self
+            .sockets
             .into_iter()
             .map(|(socket, site)| Listener::start(socket, site, &broker, &pool))
             .collect::<Result<_>>()?;
-        for address in controllers {
+        for address in self.controllers {
             note!(Info, "not_listening", [address = address], "one broker needs no controller");
         }
-        let admin = admin.map(|bound| bound.serve(broker.clone(), listeners[0].address())).transpose()?;
-        Ok(Server { broker, listeners, background, admin })
+        Ok(Server { broker, listeners, background })
+    }
+}
+
+impl Server {
+    /// Binds the listeners: a busy port is said before anything on the disk changes.
+    pub fn bind(config: &Config) -> Result<Bound> {
+        let (sites, controllers) = sites::parse(config)?;
+        Ok(Bound { sockets: listener::bind_all(config, sites)?, controllers })
+    }
+
+    /// Binds, opens, serves.
+    pub fn start(config: Config, wanted: &[WantedTopic]) -> Result<Server> {
+        Server::bind(&config)?.serve(config, wanted)
+    }
+
+    /// For those who show it.
+    pub(crate) fn broker(&self) -> Arc<Broker> {
+        self.broker.clone()
     }
 
     /// The first listener's address, with the port that was picked.
@@ -163,13 +174,17 @@ impl Server {
             .map(|listener| format!("{}://{}", listener.name(), listener.address()))
     }
 
-    /// Finishes what is in flight, flushes, and writes the clean-shutdown marker if all of that worked.
-    pub fn stop(self) -> Result<()> {
-        self.listeners.into_iter().for_each(Listener::stop);
+    /// Finishes what is in flight; from then on nothing changes any more, and all is still open.
+    pub fn finish(&mut self) {
+        self.listeners.drain(..).for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
-        self.background.stop();
+        self.background.take().into_iter().for_each(Background::stop);
         self.broker.mirror.halt();
-        self.admin.into_iter().for_each(Admin::stop);
+    }
+
+    /// The same, then flushes, and writes the clean-shutdown marker if all of that worked.
+    pub fn stop(mut self) -> Result<()> {
+        self.finish();
         self.broker.topics.close_with(&|jobs| pool::run_on(SYNCS_AT_ONCE, jobs))
     }
 }
@@ -200,26 +215,8 @@ fn open_groups(topics: &TopicRegistry) -> Result<GroupCoordinator> {
     GroupCoordinator::open(topics, limits, retention_ms, now())
 }
 
-/// Creates a topic that is not there yet.
-fn provide(topics: &TopicRegistry, wanted: &WantedTopic) -> Result<()> {
-    let WantedTopic { name, partition_count } = wanted;
-    let refuse = |why: String, mend: &str| Err(Error::unusable(format!("topic {name}: {why}"), mend));
-    match topics.find(name).map(|topic| topic.partitions.len()) {
-        Some(count) if count >= usize::try_from(*partition_count).unwrap_or(usize::MAX) => Ok(()),
-        Some(count) => refuse(
-            format!("it is there with {count} partitions, not {partition_count}"),
-            "ask for as many as it has, or add partitions with kafka-topics --alter",
-        ),
-        None => match topics.create(name, *partition_count, Overrides::new(Scope::Topic)) {
-            Ok(_) => Ok(()),
-            Err(Error::Rejected { why, .. }) => refuse(why.to_string(), "ask for another with --topic"),
-            Err(error) => Err(error),
-        },
-    }
-}
-
 impl Broker {
-    fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.connections.is_stopping()
     }
 }
@@ -290,7 +287,7 @@ fn share_open_files(connections_max: i64) -> usize {
 }
 
 /// The broker's clock, for timestamps that it sets itself; ms since 1970.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -299,7 +296,7 @@ fn now_ms() -> i64 {
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Both clocks, for groups.
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now { monotonic_ms: START.elapsed().as_millis() as i64, wall_ms: now_ms() }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
-use crate::server::threads;
+use crate::os::threads;
 use crate::topic::open;
 
 type Job = Box<dyn FnOnce() + Send>;

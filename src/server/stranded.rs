@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
-use crate::server::address::Endpoint;
+use crate::config::address::Endpoint;
 use crate::server::call::Client;
 use crate::server::wait::WaitCell;
 use crate::wire::ApiKey;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::lock::{Hold, Sleep};
 use crate::base::metrics::note_wait;
-use crate::base::seeded::is_on;
 use crate::base::sync::{Condvar, Mutex};
+use crate::faults::seeded::is_on;
 use crate::partition::{Partition, Wake};
 use crate::server::now_ns;
 

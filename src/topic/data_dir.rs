@@ -12,8 +12,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::base::seeded::is_on;
 use crate::base::{Error, Result, TopicPartition, Uuid};
+use crate::faults::seeded::is_on;
 use crate::log::checkpoint::{self, Offsets};
 use crate::os::{fs, random};
 

@@ -7,11 +7,11 @@
 use std::path::Path;
 
 use super::data_dir::log_starts;
+use super::on_disk::LogOnDisk;
 use super::registry_file::Contents;
 use super::retention::retention_of;
 use super::space::folder_bytes;
 use super::*;
-use crate::log::on_disk::LogOnDisk;
 use crate::log::retention::{self, Retention, Verdict};
 use crate::log::space::{closed_that_go, largest_active, Held, Holding};
 use crate::log::SegmentView;

@@ -19,22 +19,13 @@ use std::path::Path;
 use super::kraft::{self, MetadataRecord};
 use super::name::Folder;
 use super::*;
-use crate::base::config::KEYS;
+use crate::config::sites::Listeners;
+use crate::config::KEYS;
 
 /// Where Kafka's controller is to listen.
 pub struct Controller {
     pub host: String,
     pub port: u16,
-}
-
-/// What clients of Kafka dial: values of its keys.
-pub struct Listeners {
-    /// `listeners`, without the controller's
-    pub served: String,
-    /// `advertised.listeners`
-    pub advertised: String,
-    /// `inter.broker.listener.name`
-    pub first: String,
 }
 
 /// In the data directory, for Kafka; its first line begins so.

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::data_dir::{self, DataDir};
 use super::name::{self, Folder};
+use super::on_disk::LogOnDisk;
 use crate::base::{Error, Offset, Result, TopicPartition};
-use crate::log::on_disk::LogOnDisk;
 use crate::os::fs;
 
 /// A partition as its files show it.

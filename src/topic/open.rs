@@ -77,21 +77,10 @@ impl TopicRegistry {
             ));
         }
         let mirrored = mirror_file::read(&root)?;
-        for (source, overrides) in contents.iter().flat_map(|contents| &contents.configs) {
-            config.replace(*source, overrides);
-        }
-        config.check_together().map_err(|cause| Error::unusable(cause, "set one of them otherwise"))?;
-        let topics = || contents.iter().flat_map(|contents| &contents.topics);
-        arithmetic::check(
-            &config,
-            topics().map(|topic| (topic.name.as_str(), topic.partition_count as usize, &topic.config)),
-        )
-        .map_err(|(cause, mend)| Error::unusable(cause, mend))?;
-        let partition_count = topics().map(|topic| topic.partition_count as usize).sum();
-        let segment_max = arithmetic::segment_bytes_max(&config, partition_count);
-        let is_clean = data.take_clean_marker()?;
         let is_first = contents.is_none();
         let mut contents = contents.unwrap_or_default();
+        let segment_max = settle_config(&mut config, &contents)?;
+        let is_clean = data.take_clean_marker()?;
         if !is_clean && !is_first && !is_kafkas && !is_on("epoch-not-raised") {
             contents.leader_epoch += 1;
         }
@@ -100,40 +89,80 @@ impl TopicRegistry {
             true => takeover::make_missing(&data, &contents, &mut ids).map(|()| None)?,
             false => Some(RegistryFile::rewrite(&root, &contents)?),
         };
-        let start = Start {
-            config: &config,
-            segment_max,
-            data: &data,
+        let start = Start { segment_max, is_clean, ..Start::new(&config, &data, &contents, ids, is_kafkas)? };
+        let tables = start.open_all(&contents, run_all);
+        let file = match file {
+            Some(file) => file,
+            None => takeover::finish(&data, &tables.by_name.values().cloned().collect::<Vec<_>>(), &contents)?,
+        };
+        let registry = TopicRegistry::started(config, data, file, mirrored, &contents, tables);
+        registry.take_mirrored();
+        registry.take_cap();
+        Ok(registry)
+    }
+
+    /// What a start has found, put together.
+    pub(super) fn started(
+        config: Config,
+        data: DataDir,
+        file: RegistryFile,
+        mirrored: mirror_file::Contents,
+        contents: &Contents,
+        topics: Tables,
+    ) -> TopicRegistry {
+        TopicRegistry {
+            config: RwLock::new(Arc::new(config)),
+            data,
+            is_read_only: false,
+            leader_epoch: AtomicI32::new(contents.leader_epoch),
+            mirrored: Mutex::new(mirrored),
+            file: Mutex::new(file),
+            producer_ids: Mutex::new((contents.next_producer_id, contents.next_producer_id)),
+            topics: RwLock::new(topics),
+            deleted: Mutex::default(),
+            space: Default::default(),
+            checkpoints: Mutex::default(),
+        }
+    }
+}
+
+/// Takes the configs that the registry holds into `config`, and checks it as a whole; the most bytes of a segment that it
+/// leaves.
+fn settle_config(config: &mut Config, contents: &Contents) -> Result<u64> {
+    contents.configs.iter().for_each(|(source, overrides)| config.replace(*source, overrides));
+    config.check_together().map_err(|cause| Error::unusable(cause, "set one of them otherwise"))?;
+    let topics = || {
+        contents
+            .topics
+            .iter()
+            .map(|topic| (topic.name.as_str(), topic.partition_count as usize, &topic.config))
+    };
+    arithmetic::check(config, topics()).map_err(|(cause, mend)| Error::unusable(cause, mend))?;
+    Ok(arithmetic::segment_bytes_max(config, topics().map(|(_, partition_count, _)| partition_count).sum()))
+}
+
+impl<'a> Start<'a> {
+    /// After a stop that was not clean, in a directory that is to be served and that all of can.
+    pub fn new(
+        config: &'a Config,
+        data: &'a DataDir,
+        contents: &Contents,
+        ids: HashMap<TopicPartition, Uuid>,
+        is_kafkas: bool,
+    ) -> Result<Start<'a>> {
+        Ok(Start {
+            config,
+            segment_max: u64::MAX,
+            data,
             ids,
-            is_clean,
+            is_clean: false,
             is_kafkas,
             is_read_only: false,
             unservable: HashMap::new(),
             leader_epoch: contents.leader_epoch,
             recovery_points: data.recovery_points()?,
             log_starts: if is_kafkas { data.kafkas_log_starts()? } else { data.log_starts()? },
-        };
-        let tables = start.open_all(&contents, run_all);
-        let file = match file {
-            Some(file) => file,
-            None => takeover::finish(&data, &tables.by_name.values().cloned().collect::<Vec<_>>(), &contents)?,
-        };
-        let registry = TopicRegistry {
-            leader_epoch: AtomicI32::new(contents.leader_epoch),
-            mirrored: Mutex::new(mirrored),
-            is_read_only: false,
-            config: RwLock::new(Arc::new(config)),
-            data,
-            file: Mutex::new(file),
-            producer_ids: Mutex::new((contents.next_producer_id, contents.next_producer_id)),
-            topics: RwLock::new(tables),
-            deleted: Mutex::default(),
-            space: Default::default(),
-            checkpoints: Mutex::default(),
-        };
-        registry.take_mirrored();
-        registry.take_cap();
-        Ok(registry)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::tests::{end, folders, open, prepared, produce, stop_everywhere, stop_starts};
 use super::*;
-use crate::os::fs::faults;
+use crate::faults;
 use crate::record::header::BatchHeader;
 use crate::record::BatchBuilder;
 

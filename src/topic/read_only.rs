@@ -35,33 +35,16 @@ impl TopicRegistry {
             }
         }
         let start = Start {
-            config: &config,
-            segment_max: u64::MAX,
-            data: &data,
-            ids,
             is_clean: DataDir::is_clean(&root),
-            is_kafkas,
             is_read_only: true,
             unservable: unservable.into_iter().collect(),
-            leader_epoch: contents.leader_epoch,
-            recovery_points: data.recovery_points()?,
-            log_starts: if is_kafkas { data.kafkas_log_starts()? } else { data.log_starts()? },
+            ..Start::new(&config, &data, &contents, ids, is_kafkas)?
         };
         let tables = start.open_all(&contents, run_all);
         note!(Info, "read_only", [path = root.display()], "nothing in it is changed");
-        Ok(TopicRegistry {
-            leader_epoch: AtomicI32::new(contents.leader_epoch),
-            mirrored: Mutex::new(mirror_file::read(&root)?),
-            config: RwLock::new(Arc::new(config)),
-            is_read_only: true,
-            file: Mutex::new(RegistryFile::read_only(&root)),
-            data,
-            producer_ids: Mutex::new((contents.next_producer_id, contents.next_producer_id)),
-            topics: RwLock::new(tables),
-            deleted: Mutex::default(),
-            space: Default::default(),
-            checkpoints: Mutex::default(),
-        })
+        let (file, mirrored) = (RegistryFile::read_only(&root), mirror_file::read(&root)?);
+        let registry = TopicRegistry::started(config, data, file, mirrored, &contents, tables);
+        Ok(TopicRegistry { is_read_only: true, ..registry })
     }
 }
 

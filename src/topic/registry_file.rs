@@ -20,8 +20,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::base::config::{Overrides, Scope, Source};
 use crate::base::{Error, ErrorCode, Offset, Result, Uuid};
+use crate::config::{Overrides, Scope, Source};
 use crate::os::fs;
 use crate::topic::kraft::Mark;
 
@@ -408,7 +408,7 @@ mod tests {
     fn what_was_read_is_on_the_disk_before_anything_follows_from_it() {
         let folder = tempfile::tempdir().unwrap();
         sample(folder.path());
-        let (_, steps) = fs::faults::record(|| RegistryFile::read(folder.path()).unwrap());
+        let (_, steps) = crate::faults::record(|| RegistryFile::read(folder.path()).unwrap());
         assert!(steps.contains(&"sync sendlog.registry".to_string()), "{steps:?}");
     }
 

@@ -17,8 +17,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::config::{Operation, Source};
-use crate::os::fs::faults;
+use crate::config::{Operation, Source};
+use crate::faults;
 use crate::record::BatchBuilder;
 
 pub(super) fn open(root: &Path) -> Result<TopicRegistry> {

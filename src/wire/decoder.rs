@@ -18,7 +18,7 @@ use std::ops::Range;
 pub const ELEMENTS_MAX: usize = 1 << 15;
 
 /// The same of a response, which a broker has measured out that the client chose: the partitions of a large cluster.
-pub(super) const RESPONSE_ELEMENTS_MAX: usize = 1 << 24;
+pub(crate) const RESPONSE_ELEMENTS_MAX: usize = 1 << 24;
 
 /// Bytes of a string. Kafka keeps the limit of the i16 in flexible versions too.
 pub const STRING_MAX: usize = i16::MAX as usize;
@@ -45,7 +45,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Allows another number of elements than [`ELEMENTS_MAX`].
-    pub(super) fn set_elements_max(&mut self, elements_max: usize) {
+    pub(crate) fn set_elements_max(&mut self, elements_max: usize) {
         self.elements_left = elements_max;
     }
 
@@ -90,11 +90,11 @@ impl<'a> Decoder<'a> {
     }
 
     /// How many bytes of the frame are read.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+    pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         if length > self.left() {
             return Err(self.malformed("the frame ends inside a field"));
         }
@@ -138,7 +138,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A length as it is written in front of arrays, bytes and records; none for null.
-    pub(super) fn length_i32(&mut self) -> Result<Option<usize>> {
+    pub(crate) fn length_i32(&mut self) -> Result<Option<usize>> {
         if self.flexible {
             return self.compact_length();
         }
@@ -173,7 +173,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Bytes behind their length, where they lie; none for null.
-    pub(super) fn block(&mut self) -> Result<Option<Range<usize>>> {
+    pub(crate) fn block(&mut self) -> Result<Option<Range<usize>>> {
         let Some(length) = self.length_i32()? else {
             return Ok(None);
         };
@@ -186,7 +186,7 @@ impl<'a> Decoder<'a> {
         value.ok_or_else(|| self.malformed("null where the version allows none"))
     }
 
-    pub(super) fn text(&mut self) -> Result<Option<String>> {
+    pub(crate) fn text(&mut self) -> Result<Option<String>> {
         let length = if self.flexible {
             self.compact_length()?
         } else {

@@ -2,8 +2,8 @@
 //!
 //! A connection carries frames. A frame is a size, a header and one message, and the header says which API is asked
 //! and in which version ([`frame`]); [`api::API_TABLE`] says which of them this broker serves. Each message is one
-//! struct in [`messages`] with one walk over its fields ([`walk`]), and three walkers use it: [`decoder`], [`encoder`]
-//! and [`printer`]. Record batches are not part of that: a decoded message says where in the frame they lie, an encoded
+//! struct in [`messages`] with one walk over its fields ([`walk`]), which [`decoder`], [`encoder`] and
+//! [`tap`](crate::tap) use. Record batches are not part of that: a decoded message says where in the frame they lie, an encoded
 //! one where in a file ([`records`]).
 //!
 //! Reading order: [`walk`], one message ([`messages::list_offsets`] has a bit of everything), [`decoder`], [`encoder`],
@@ -18,9 +18,7 @@ pub mod decoder;
 pub mod encoder;
 pub mod frame;
 pub mod messages;
-pub mod printer;
 pub mod records;
-pub mod ruler;
 pub mod walk;
 
 pub use api::{Api, ApiKey, Request, API_TABLE};

@@ -3,7 +3,7 @@
 //! Kafka's messages have no field names on the wire: a message is its fields one after the other, and which of them
 //! are there depends on the version of the API. So each message says its fields once, in wire order, each with its
 //! versions, and three walkers go over that one list: [`Decoder`](super::decoder::Decoder) fills the fields,
-//! [`Encoder`](super::encoder::Encoder) writes them and [`Printer`](super::printer::Printer) shows them.
+//! [`Encoder`](super::encoder::Encoder) writes them, and the printer of [`tap`](crate::tap) shows them.
 //!
 //! Always true: a field that a version does not have keeps the value it had, so each struct's `Default` is Kafka's;
 //! every struct's walk ends with [`Walk::tags`], as every flexible struct ends with tagged fields.

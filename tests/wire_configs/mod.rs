@@ -3,9 +3,9 @@
 
 use super::{check, check_defaults, check_from, s, some, ERROR};
 use kafka_protocol::messages as theirs;
+use sendlog::tap::printer::print;
 use sendlog::wire::frame::{decode_request_header, decode_response, encode_request, encode_response};
 use sendlog::wire::messages as ours;
-use sendlog::wire::printer::print;
 use sendlog::wire::Request;
 
 #[test]

@@ -8,8 +8,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
-use sendlog::base::config::{Config, Source};
-use sendlog::base::{set_note_writer, Level, Offset};
+use sendlog::base::{set_note_writer, Level, Note, Offset};
+use sendlog::config::{Config, Source};
 use sendlog::group::state::Limits;
 use sendlog::group::{GroupCoordinator, Now};
 use sendlog::partition::Partition;
@@ -27,9 +27,9 @@ thread_local! {
 
 /// Log lines are kept for the threads that ask, and for no other.
 pub fn take_notes() {
-    set_note_writer(Box::new(|note| {
+    set_note_writer(|note: &Note| {
         NOTES.with_borrow_mut(|notes| notes.iter_mut().for_each(|notes| notes.push((note.level, note.text()))));
-    }));
+    });
 }
 
 /// How many cases came to what.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use sendlog::base::config::{Config, Source};
 use sendlog::base::Offset;
+use sendlog::config::{Config, Source};
 use sendlog::group::state::Limits;
 use sendlog::group::{GroupCoordinator, Now};
 use sendlog::partition::Partition;

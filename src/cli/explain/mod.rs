@@ -22,7 +22,6 @@ use crate::cli::remote::{self, end, usage, Failure};
 use crate::cli::table::Format;
 use crate::cli::{options, say, Command};
 use crate::client::consumer::codecs::decompress;
-use crate::log::on_disk::{LookUp, TimeLookUp};
 use crate::log::SegmentView;
 use crate::os::fs;
 use crate::record::crc32c;
@@ -30,6 +29,7 @@ use crate::record::header::{BatchHeader, CRC_RANGE_START, HEADER_SIZE};
 use crate::record::records::{Record, Records};
 use crate::record::Codec;
 use crate::topic::inspect::{inspect, Inspected};
+use crate::topic::on_disk::{LookUp, TimeLookUp};
 use pages::{Pages, Residents};
 
 pub const COMMAND: Command = Command {

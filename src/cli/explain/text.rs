@@ -6,8 +6,8 @@
 use super::{Explained, InBatch};
 use crate::base::{quoted, utc};
 use crate::cli::dump_log::segment::{codec_name, shown, time};
-use crate::log::on_disk::{EntryUsed, TimeLookUp};
 use crate::record::header::{BatchHeader, HEADER_SIZE};
+use crate::topic::on_disk::{EntryUsed, TimeLookUp};
 
 /// Where the sentences begin.
 const INDENT: usize = 12;

@@ -22,11 +22,11 @@ use std::process::ExitCode;
 
 use getopts::Matches;
 
-use crate::base::config::properties;
 use crate::cli::flags::{Flag, Takes, HELP};
 use crate::cli::remote::{end, Done, Failure};
 use crate::cli::Command;
 use crate::client::{Admin, ClientSettings, Error};
+use crate::config::properties;
 use crate::os::fs;
 
 /// By the names that Kafka's scripts have.

@@ -6,9 +6,9 @@
 //! ```
 //! use sendlog::client::{Admin, ClientSettings, NewTopic, OffsetSpec};
 //! # let home = tempfile::tempdir()?;
-//! # let mut config = sendlog::base::config::Config::default();
+//! # let mut config = sendlog::config::Config::default();
 //! # for (key, value) in [("listeners", "PLAINTEXT://127.0.0.1:0"), ("log.dirs", home.path().join("data").to_str().unwrap())] {
-//! #     config.set(key, value, sendlog::base::config::Source::CommandLine)?;
+//! #     config.set(key, value, sendlog::config::Source::CommandLine)?;
 //! # }
 //! # let server = sendlog::server::Server::start(config, &[])?;
 //! # let bootstrap = server.address().to_string();

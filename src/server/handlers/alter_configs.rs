@@ -8,13 +8,13 @@
 
 use std::collections::HashSet;
 
-use crate::base::config::{Config, Operation, Overrides, Scope};
 use crate::base::{Error, ErrorCode, Result};
+use crate::config::{Config, Operation, Overrides, Scope};
+use crate::mirror;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::configs::{broker_source, unknown_type};
 use crate::server::handlers::repeated;
-use crate::server::mirror;
 use crate::wire::messages::alter_configs::AlterConfigsResourceResponse;
 use crate::wire::messages::describe_configs::{BROKER, TOPIC};
 use crate::wire::messages::incremental_alter_configs::{APPEND, DELETE, SET, SUBTRACT};
@@ -115,7 +115,7 @@ fn alter_one(call: &Call, wanted: &Wanted, validate_only: bool) -> Result<()> {
                 Ok(config)
             };
             topics.alter_broker(source, change, validate_only)?;
-            call.client.broker.mirror.take_config(topics)
+            call.client.broker.mirror.take_config()
         }
         other => Err(unknown_type(other)),
     }

@@ -9,11 +9,11 @@
 
 use std::collections::HashSet;
 
-use crate::base::config::{Config, Key, Kind, Overrides, Scope, Source, KEYS};
 use crate::base::{Error, ErrorCode, Result};
+use crate::config::{Config, Key, Kind, Overrides, Scope, Source, KEYS};
+use crate::mirror::Standing;
 use crate::server::call::Call;
 use crate::server::frames::Closed;
-use crate::server::mirror::Standing;
 use crate::wire::messages::describe_configs::{
     DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym, BROKER,
     TOPIC,

@@ -8,7 +8,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::{seeded, ErrorCode, Offset, Result};
+use crate::base::{ErrorCode, Offset, Result};
+use crate::faults::seeded;
 use crate::os::socket;
 use crate::partition::{Fetched, Partition};
 use crate::server::call::Call;

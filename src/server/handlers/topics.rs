@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::base::config::{Config, Overrides, Scope};
 use crate::base::{Error, ErrorCode, Result};
+use crate::config::{Config, Overrides, Scope};
 use crate::server::call::Call;
 use crate::server::frames::Closed;
 use crate::server::handlers::alter_configs::admit;

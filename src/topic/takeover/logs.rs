@@ -10,8 +10,8 @@ use super::super::data_dir::partition_metadata;
 use super::super::name::{self, Folder};
 use super::{listed, refusal, Image};
 use crate::base::{Error, Offset, Result, TopicPartition, Uuid};
-use crate::log::on_disk::LogOnDisk;
 use crate::os::fs;
+use crate::topic::on_disk::LogOnDisk;
 
 const TRANSACTIONS: &str = "__transaction_state";
 

@@ -3,7 +3,7 @@
 use super::super::kraft::{self, MetadataRecord, METADATA_FOLDER};
 use super::super::tests::{end, folders, open, prepared, produce, twin_of};
 use super::*;
-use crate::os::fs::faults;
+use crate::faults;
 use crate::record::header;
 use crate::record::BatchBuilder;
 

@@ -5,20 +5,17 @@
 //! Not done: no files and no rotation. Lines go to stderr; journald, docker or a shell keep them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::base::config::Config;
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
-use crate::base::{set_note_writer, utc, write_line, Level, Note};
+use crate::base::{set_note_writer, utc, write_line, Level, Note, NoteWriter};
+use crate::config::Config;
 use crate::os::journal;
 use crate::server::now_ms;
 
 /// How long lines of one event are counted together.
 const WINDOW: Duration = Duration::from_secs(10);
-
-static LINES: OnceLock<Arc<LogLines>> = OnceLock::new();
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -54,36 +51,33 @@ pub fn install(config: &Config) {
         _ => Format::Text,
     };
     let level = Level::named(config.text("log.level")).expect("checked when it was set");
-    let lines = Arc::new(LogLines {
+    set_note_writer(LogLines {
         format,
         level: if config.flag("log.requests") { Level::Debug } else { level },
         repeat_max: u32::try_from(config.int("log.repeat.max")).expect("checked when it was set"),
         bursts: Mutex::default(),
     });
-    let lines = LINES.get_or_init(|| lines);
-    set_note_writer(Box::new(|note| lines.note(note, Instant::now())));
 }
 
-/// Says what was left out of bursts that are over; called now and then.
-pub fn say_what_was_left_out() {
-    if let Some(lines) = LINES.get() {
-        lines.end_bursts(Instant::now());
-    }
-}
-
-impl LogLines {
-    fn note(&self, note: &Note, now: Instant) {
-        if note.level <= self.level && self.admits(note, now) {
+impl NoteWriter for LogLines {
+    fn note(&self, note: &Note) {
+        if note.level <= self.level && self.admits(note, Instant::now()) {
             self.write(note);
         }
     }
 
+    fn end_bursts(&self) {
+        self.end_bursts_at(Instant::now());
+    }
+}
+
+impl LogLines {
     /// Whether this line is to be written, or only counted. What is asked for with `log.level=debug` is never too much.
     fn admits(&self, note: &Note, now: Instant) -> bool {
         if self.repeat_max == 0 || note.level == Level::Debug {
             return true;
         }
-        self.end_bursts(now);
+        self.end_bursts_at(now);
         let mut bursts = self.bursts.hold();
         let burst = bursts.entry(note.event).or_insert(Burst { began: now, written: 0, left_out: 0 });
         let is_admitted = burst.written < self.repeat_max;
@@ -94,7 +88,7 @@ impl LogLines {
         is_admitted
     }
 
-    fn end_bursts(&self, now: Instant) {
+    fn end_bursts_at(&self, now: Instant) {
         let is_over = |_: &&str, burst: &mut Burst| now.duration_since(burst.began) >= WINDOW;
         let over: Vec<_> = self.bursts.hold().extract_if(is_over).collect();
         for (event, Burst { left_out, .. }) in over.into_iter().filter(|(_, burst)| burst.left_out > 0) {

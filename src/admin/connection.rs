@@ -19,9 +19,9 @@ use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::admin::http::{self, Request, Response, HEAD_MAX};
 use crate::os::poll::Interest;
-use crate::server::admin::http::{self, Request, Response, HEAD_MAX};
-use crate::server::tap::OpenTap;
+use crate::tap::OpenTap;
 
 const REQUEST: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);

@@ -20,8 +20,6 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe, PanicHookInfo};
 
-use crate::server::frames::Closed;
-
 /// From now on a panic is a line of the log; with `RUST_BACKTRACE` its backtrace follows.
 pub fn install() {
     let standard = std::panic::take_hook();
@@ -48,15 +46,12 @@ fn say(panic: &PanicHookInfo) {
     );
 }
 
-/// Serves, and closes if that panics.
-pub fn contain(serve: impl FnOnce() -> Result<(), Closed>) -> Result<(), Closed> {
-    catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|_| {
-        Err(Closed::Because("serving it panicked, which is a flaw of the broker's own".to_string()))
-    })
+/// Runs this; `None` if it panics, which the hook has said then.
+pub fn contain<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 /// A step of what is done again and again; the next one comes also after a panic.
 pub fn survive(step: impl FnOnce()) {
-    // The hook has said it.
-    let _ = catch_unwind(AssertUnwindSafe(step));
+    let _ = contain(step);
 }

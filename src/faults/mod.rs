@@ -1,4 +1,5 @@
-//! Fault points: a test's way to make the n-th file operation fail, come up short or lie, and to stop a process before it.
+//! What is switched on by tests alone. Fault points, their way to make the n-th file operation fail, come up short or lie, and
+//! to stop a process before it; and [bugs](seeded).
 //!
 //! Every operation of [`crate::os::fs`] passes a point with its kind and path; so do `sendfile(2)`, `accept(2)` and
 //! the making of a thread. What happens there is planned for one thread by a unit test (`faults/here.rs`), or for a process by
@@ -14,6 +15,7 @@ mod board;
 mod here;
 #[cfg(any(test, feature = "faults"))]
 mod plan;
+pub mod seeded;
 
 use std::io;
 use std::path::Path;

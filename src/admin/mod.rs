@@ -8,10 +8,11 @@
 //! | `/ready` | 200 when it serves and every partition is online; 503 with the reason otherwise |
 //! | `/config` | each key with its value, default and source, as JSON |
 //! | `/state` | what the page shows, as JSON ([`state`]) |
-//! | `/tap` | requests and answers as they come and go, a line each ([`super::tap`]); to this machine alone |
+//! | `/tap` | requests and answers as they come and go, a line each ([`crate::tap`]); to this machine alone |
 //!
 //! Always true: one thread serves all connections, never waits for one of them, and sleeps while nobody asks. Nothing
-//! can be changed here. Text from clients goes out as JSON strings or escaped labels, never as HTML.
+//! can be changed here. Text from clients goes out as JSON strings or escaped labels, never as HTML. While a stop finishes what
+//! is in flight, `/ready` says `stopping`; it ends before the partitions are closed, which would look offline.
 //! Not done: no authentication, no encryption: it listens on the loopback unless it is told otherwise.
 
 mod connection;
@@ -27,10 +28,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::config::KEYS;
+use crate::config::KEYS;
 use crate::os::random;
-use crate::server::tap::Wanted;
 use crate::server::Broker;
+use crate::tap::Wanted;
 
 use http::{Request, Response, Status};
 use json::Json;

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn every_key_of_kafka_has_one_place() {
-        let kafka = include_str!("../../../tests/config/kafka-4.1.keys");
+        let kafka = include_str!("../../tests/config/kafka-4.1.keys");
         let listed: Vec<String> = names().collect();
         for name in kafka.lines().filter(|line| !line.starts_with('#')) {
             let places = [

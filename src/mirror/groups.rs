@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 
 use super::shared::Shared;
+use super::Target;
 use crate::base::{Offset, TopicPartition};
 use crate::client::{Admin, Committed, Result};
 use crate::group::state::Who;
 use crate::group::Commit;
-use crate::server::{now, Broker};
 
 #[derive(Default)]
 pub struct GroupOffsets {
@@ -22,7 +22,7 @@ pub struct GroupOffsets {
 
 impl GroupOffsets {
     /// Copies what is new.
-    pub fn copy(&mut self, broker: &Broker, shared: &Shared, admin: &mut Admin) -> Result<()> {
+    pub fn copy(&mut self, target: &Target, shared: &Shared, admin: &mut Admin) -> Result<()> {
         for listed in admin.list_groups()? {
             // Those of other protocols have no offsets of consumers.
             let is_of_consumers = ["consumer", ""].contains(&listed.protocol_type.as_str());
@@ -30,16 +30,16 @@ impl GroupOffsets {
                 continue;
             }
             let committed = admin.committed_offsets(&listed.group, None)?;
-            self.commit(broker, shared, &listed.group, committed);
+            self.commit(target, shared, &listed.group, committed);
         }
         Ok(())
     }
 
-    fn commit(&mut self, broker: &Broker, shared: &Shared, group: &str, committed: Vec<(TopicPartition, Committed)>) {
-        let here = broker.groups.committed(group, false).unwrap_or_default();
+    fn commit(&mut self, target: &Target, shared: &Shared, group: &str, committed: Vec<(TopicPartition, Committed)>) {
+        let here = target.groups.committed(group, false).unwrap_or_default();
         let mut commits = Vec::new();
         for (partition, at) in committed {
-            let found = broker.topics.find_partition(&partition.topic, partition.partition);
+            let found = target.topics.find_partition(&partition.topic, partition.partition);
             let Some(copy) = found.ok().filter(|copy| copy.is_mirrored()) else { continue };
             let is_there = copy.copied_end().is_ok_and(|end| at.offset <= end.offset.0);
             let known = here.get(&(partition.topic.clone(), partition.partition)).map(|known| known.offset.0);
@@ -60,7 +60,7 @@ impl GroupOffsets {
             return;
         }
         let nobody = Who { member_id: "", instance_id: None, generation: -1 };
-        let results = broker.groups.commit(&broker.topics, group, nobody, &commits, now());
+        let results = target.groups.commit(&target.topics, group, nobody, &commits, (target.now)());
         for (commit, result) in commits.into_iter().zip(results) {
             let partition = TopicPartition { topic: commit.topic, partition: commit.partition };
             match result {

@@ -12,7 +12,7 @@
 
 use std::net::IpAddr;
 
-use crate::server::tap::OpenTap;
+use crate::tap::OpenTap;
 
 /// Bytes of a request's head at most.
 pub const HEAD_MAX: usize = 8 << 10;

@@ -12,13 +12,14 @@
 
 use std::fmt::{Display, Write};
 
+use crate::admin::gather::{self, GroupNow, TopicNow, Total};
 use crate::base::limits;
 use crate::base::metrics::{bucket_end_ns, Durations};
 use crate::log::flush::{FLUSHES, WAITS};
+use crate::mirror;
 use crate::os::{fs, process, sendfile};
 use crate::partition::Standing;
-use crate::server::admin::gather::{self, GroupNow, TopicNow, Total};
-use crate::server::{copy_path, counters, mirror, now, Broker};
+use crate::server::{copy_path, counters, now, Broker};
 
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -32,15 +32,25 @@ use std::thread::JoinHandle;
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
 use crate::base::{Error, ErrorCode, Result};
-use crate::server::{threads, Broker};
+use crate::group::{GroupCoordinator, Now};
+use crate::os::threads;
 use crate::topic::TopicRegistry;
 
 use shared::{Registration, Shared};
 pub use standing::{PartitionStanding, Standing};
 
+/// What is copied into.
+#[derive(Clone)]
+pub struct Target {
+    pub topics: Arc<TopicRegistry>,
+    pub groups: Arc<GroupCoordinator>,
+    /// The clocks that `groups` goes by.
+    pub now: fn() -> Now,
+}
+
 /// The mirror of a broker, whether one runs or not.
-#[derive(Default)]
 pub struct Mirror {
+    target: Target,
     /// Guards what runs; taken before the registry's locks. Held while threads are waited for.
     running: Mutex<Option<Running>>,
     /// What runs, for those who only look; a leaf.
@@ -53,15 +63,19 @@ struct Running {
 }
 
 impl Mirror {
+    pub fn new(target: Target) -> Mirror {
+        Mirror { target, running: Mutex::default(), shown: Mutex::default() }
+    }
+
     /// Starts what the configuration asks for; in the background, which waits for nobody here.
-    pub fn look_after(&self, broker: &Arc<Broker>) {
+    pub fn look_after(&self) {
         let Ok(mut running) = self.running.try_lock() else { return };
-        let wanted = Registration::of(&broker.topics.config());
+        let wanted = Registration::of(&self.target.topics.config());
         match wanted.filter(|_| running.is_none()) {
-            Some(registration) => *running = self.start(broker, registration),
+            Some(registration) => *running = self.start(registration),
             // A stop came between the end of the registration and that of the copies.
             None if running.is_none() => {
-                if let Err(error) = self.settle(&mut running, &broker.topics) {
+                if let Err(error) = self.settle(&mut running) {
                     note!(Error, "mirror_not_ended", [], "trying again: {error}");
                 }
             }
@@ -69,10 +83,10 @@ impl Mirror {
         }
     }
 
-    fn start(&self, broker: &Arc<Broker>, registration: Registration) -> Option<Running> {
+    fn start(&self, registration: Registration) -> Option<Running> {
         let shared = Arc::new(Shared::new(registration));
-        let (for_thread, broker) = (shared.clone(), broker.clone());
-        match threads::start("mirror", threads::STACK_BYTES, move || watcher::run(&broker, &for_thread)) {
+        let (for_thread, target) = (shared.clone(), self.target.clone());
+        match threads::start("mirror", threads::STACK_BYTES, move || watcher::run(&target, &for_thread)) {
             Ok(watcher) => {
                 let Registration { from, topics, groups } = &shared.registration;
                 note!(Info, "mirror_started", [from = from, topics = topics, groups = groups], "");
@@ -93,11 +107,12 @@ impl Mirror {
 
     /// After a change of the configuration: ends what is not asked for any more. If no mirror is, the copies are ordinary
     /// topics when this returns.
-    pub fn take_config(&self, topics: &TopicRegistry) -> Result<()> {
-        self.settle(&mut self.running.hold(), topics)
+    pub fn take_config(&self) -> Result<()> {
+        self.settle(&mut self.running.hold())
     }
 
-    fn settle(&self, running: &mut Option<Running>, topics: &TopicRegistry) -> Result<()> {
+    fn settle(&self, running: &mut Option<Running>) -> Result<()> {
+        let topics = &self.target.topics;
         let wanted = Registration::of(&topics.config());
         if running.as_ref().is_some_and(|running| Some(&running.shared.registration) != wanted.as_ref()) {
             self.end(running);

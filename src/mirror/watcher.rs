@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use super::copier::Copier;
 use super::groups::GroupOffsets;
 use super::shared::Shared;
-use super::source;
-use crate::base::config::{Overrides, Scope};
+use super::{source, Target};
 use crate::base::{ErrorCode, Result, TopicPartition};
 use crate::client::cluster::Cluster;
 use crate::client::{self, Admin, ConfigEntry, ConfigSource, Node, Resource};
-use crate::server::{panics, threads, Broker};
+use crate::config::{Overrides, Scope};
+use crate::os::{panics, threads};
 use crate::topic::Topic;
 use crate::wire::messages::metadata::MetadataResponseTopic;
 use crate::wire::messages::MetadataRequest;
@@ -31,7 +31,7 @@ const DETAILS: Duration = Duration::from_secs(5);
 const SOURCE: &str = "the source";
 
 struct Watcher<'a> {
-    broker: &'a Arc<Broker>,
+    target: &'a Target,
     shared: &'a Arc<Shared>,
     copiers: HashMap<i32, JoinHandle<()>>,
     cluster: Option<Cluster>,
@@ -40,9 +40,9 @@ struct Watcher<'a> {
 }
 
 /// Copies until the mirror is ended.
-pub fn run(broker: &Arc<Broker>, shared: &Arc<Shared>) {
+pub fn run(target: &Target, shared: &Arc<Shared>) {
     let mut watcher = Watcher {
-        broker,
+        target,
         shared,
         copiers: HashMap::new(),
         cluster: None,
@@ -74,7 +74,7 @@ impl Watcher<'_> {
         if are_due {
             self.details_at = Instant::now() + DETAILS;
             let mut admin = self.admin().map_err(|error| error.to_string())?;
-            self.offsets.copy(self.broker, self.shared, &mut admin).map_err(|error| error.to_string())?;
+            self.offsets.copy(self.target, self.shared, &mut admin).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Watcher<'_> {
             (node.id, node.address())
         };
         self.shared.set_addresses(answer.brokers.into_iter().map(node).collect());
-        if let Err(error) = self.broker.topics.mirror_cluster(&answer.cluster_id.unwrap_or_default()) {
+        if let Err(error) = self.target.topics.mirror_cluster(&answer.cluster_id.unwrap_or_default()) {
             return Err(client::Error::invalid(self.shared.registration.from.clone(), error.to_string()));
         }
         let wanted = answer.topics.into_iter().filter(|topic| topic.error_code.is_none() && !topic.is_internal);
@@ -105,7 +105,7 @@ impl Watcher<'_> {
     }
 
     fn mirror_topics(&mut self, found: BTreeMap<String, MetadataResponseTopic>, are_due: bool) -> client::Result<()> {
-        let topics = &self.broker.topics;
+        let topics = &self.target.topics;
         for (name, id) in topics.mirrored().topics {
             let is_gone = !found.contains_key(&name) && self.shared.topics.match_name(&name);
             for partition in topics.find_id(id).iter().flat_map(|topic| &topic.partitions).filter(|_| is_gone) {
@@ -148,7 +148,7 @@ impl Watcher<'_> {
     }
 
     fn mirror_topic(&self, name: &str, found: &MetadataResponseTopic, config: Option<Overrides>) -> Result<()> {
-        let topics = &self.broker.topics;
+        let topics = &self.target.topics;
         let is_new = topics.find(name).is_none();
         let count = found.partitions.len() as i32;
         let fresh = config.clone().unwrap_or_else(|| Overrides::new(Scope::Topic));
@@ -188,8 +188,8 @@ impl Watcher<'_> {
 
     /// A topic that is not the copied one any more.
     fn stop_partitions(&self, name: &str, why: &str) {
-        let known = self.broker.topics.mirrored().topics.into_iter().any(|(known, _)| known == name);
-        let topic = self.broker.topics.find(name).filter(|_| known);
+        let known = self.target.topics.mirrored().topics.into_iter().any(|(known, _)| known == name);
+        let topic = self.target.topics.find(name).filter(|_| known);
         for partition in topic.iter().flat_map(|topic| &topic.partitions) {
             self.shared.follow(partition.name().clone(), topic.as_ref().expect("it is there").id, None, 0);
             self.shared.stop_partition(partition.name(), why.to_string());
@@ -214,7 +214,7 @@ impl Watcher<'_> {
             if self.copiers.contains_key(&node) {
                 continue;
             }
-            let copier = Copier { broker: self.broker.clone(), shared: self.shared.clone(), node };
+            let copier = Copier { topics: self.target.topics.clone(), shared: self.shared.clone(), node };
             match threads::start("mirror-copier", threads::STACK_BYTES, move || copier.run()) {
                 Ok(thread) => drop(self.copiers.insert(node, thread)),
                 Err(error) => self.shared.trouble(SOURCE, format!("no thread to copy with: {error}")),

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::base::config::{Config, Source};
+use crate::admin::connection::{Connection, Next};
+use crate::admin::Pages;
 use crate::base::{Error, Result};
+use crate::config::address::Address;
+use crate::config::{Config, Source};
 use crate::os::poll::{self, Interest};
-use crate::server::address::Address;
-use crate::server::admin::connection::{Connection, Next};
-use crate::server::admin::Pages;
-use crate::server::{threads, Broker};
+use crate::os::threads;
+use crate::server::Broker;
 
 const KEY: &str = "admin.listener";
 /// A browser opens up to six.

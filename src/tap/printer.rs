@@ -7,10 +7,10 @@
 //! Always true: the line has no line break, whatever a client sent, and is cut soon after [`LINE_MAX`] bytes.
 //! Not done: tagged fields are not shown, as nobody keeps them.
 
-use super::records::Records;
 use super::ruler::{Ruler, Shape};
-use super::walk::{Message, Versions, Walk};
 use crate::base::{ErrorCode, Result, Uuid};
+use crate::wire::records::Records;
+use crate::wire::walk::{Message, Versions, Walk};
 use std::fmt::{Debug, Display, Write};
 
 /// bytes
@@ -24,7 +24,7 @@ pub struct Printer<'a> {
     ruler: Option<Ruler<'a>>,
 }
 
-/// `name` is the API's, see [`Api::name`](super::api::Api::name).
+/// `name` is the API's, see [`Api::name`](crate::wire::Api::name).
 pub fn print(name: &str, version: i16, message: &mut impl Message) -> String {
     print_at(name, version, message, None)
 }

@@ -8,15 +8,15 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::admin::gather::{self, GroupNow, TopicNow, Total};
+use crate::admin::json::Json;
+use crate::admin::residency::Residency;
 use crate::base::limits;
 use crate::base::metrics::{bucket_end_ns, Durations, BUCKETS};
 use crate::group::member::Member;
 use crate::log::flush::{FLUSHES, WAITS};
 use crate::os::{fs, process, sendfile};
 use crate::partition::{Partition, SegmentShape, Standing};
-use crate::server::admin::gather::{self, GroupNow, TopicNow, Total};
-use crate::server::admin::json::Json;
-use crate::server::admin::residency::Residency;
 use crate::server::{copy_path, counters, now, Broker};
 
 /// Topics that are shown.

@@ -22,7 +22,8 @@ use super::source;
 use crate::base::{Offset, TopicPartition, Uuid};
 use crate::client::connection::Connection;
 use crate::client::{Error, Result};
-use crate::server::{panics, Broker};
+use crate::os::panics;
+use crate::topic::TopicRegistry;
 use crate::wire::messages::fetch::PartitionData;
 use crate::wire::messages::{FetchRequest, MetadataRequest};
 
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const IDLE: Duration = Duration::from_millis(100);
 
 pub struct Copier {
-    pub broker: Arc<Broker>,
+    pub topics: Arc<TopicRegistry>,
     pub shared: Arc<Shared>,
     pub node: i32,
 }
@@ -94,7 +95,7 @@ impl Copier {
                     topic.partitions.into_iter().map(move |data| (key(data.partition_index), data))
                 })
                 .collect();
-            let follower = Follower { broker: &self.broker, shared: &self.shared };
+            let follower = Follower { topics: &self.topics, shared: &self.shared };
             let (answered, next) = (asked, follower.next_offsets(&came, &frame));
             turn += 1;
             // What is behind these batches is on its way while they are written.
@@ -128,7 +129,7 @@ impl Copier {
         next: &HashMap<TopicPartition, Offset>,
         turn: usize,
     ) -> Result<Asked> {
-        let follower = Follower { broker: &self.broker, shared: &self.shared };
+        let follower = Follower { topics: &self.topics, shared: &self.shared };
         let mut wanted = self.shared.wanted(self.node);
         let begin = if wanted.is_empty() { 0 } else { turn % wanted.len() };
         wanted.rotate_left(begin);

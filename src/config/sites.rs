@@ -9,10 +9,9 @@
 
 use std::sync::Arc;
 
-use crate::base::config::Config;
+use super::address::{Address, Endpoint};
+use super::Config;
 use crate::base::{Error, Result};
-use crate::server::address::{Address, Endpoint};
-use crate::topic::graduate::Listeners;
 
 /// What connections by one address of a listener have in common.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +20,16 @@ pub struct Site {
     pub address: Address,
     /// Where clients are told to come back to; `None`: to the address that they dialled.
     pub advertised: Option<Endpoint>,
+}
+
+/// What clients of a Kafka dial that takes over: values of its keys.
+pub struct Listeners {
+    /// `listeners`, without the controller's
+    pub served: String,
+    /// `advertised.listeners`
+    pub advertised: String,
+    /// `inter.broker.listener.name`
+    pub first: String,
 }
 
 /// The listeners for clients as a Kafka that takes over has them: one address of each name, since a name has one there. What
@@ -121,7 +130,7 @@ fn check_protocol(address: &Address, map: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::config::Source;
+    use crate::config::Source;
 
     fn sites(pairs: &[&str]) -> Result<(Vec<Arc<Site>>, Vec<Address>)> {
         let mut config = Config::default();

@@ -6,11 +6,10 @@
 //! Always true: a place is the one in the bytes that came or go over the wire, tagged fields and records in files counted.
 //! Not done: it does not look at values, the printer has them.
 
-use super::api::{Api, ApiKey};
-use super::decoder::{Decoder, RESPONSE_ELEMENTS_MAX};
-use super::encoder::Encoded;
-use super::frame::SIZE_BYTES;
-use super::walk::Walk;
+use crate::wire::decoder::{Decoder, RESPONSE_ELEMENTS_MAX};
+use crate::wire::frame::SIZE_BYTES;
+use crate::wire::walk::Walk;
+use crate::wire::{Api, ApiKey, Encoded};
 
 /// How the bytes of a field tell where it ends.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@
 //!
 //! Always true: in a build without the feature `faults`, tests aside, [`is_on`] is `false` at compile time, and nothing of
 //! a bug is in the binary. In one with it, `SENDLOG_BUG=name` switches one on for the process.
-//! Not done: no random faults; those are in [`crate::os::faults`].
+//! Not done: no random faults; those are in [`crate::faults`].
 
 /// Whether the bug of this name is on.
 #[cfg(not(any(test, feature = "faults")))]

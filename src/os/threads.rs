@@ -1,13 +1,13 @@
 //! Making a thread, which the system may refuse; a fault point stands before it.
 //!
 //! Always true: a thread that cannot be made is an error for the caller, never a panic.
-//! Not done: no pool; [`super::pool`] has that of the connections.
+//! Not done: no pool; the server has one for its connections.
 
 use std::io;
 use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
-use crate::os::faults::{self, Operation};
+use crate::faults::{self, Operation};
 
 /// The stack of a thread that is one of few.
 pub const STACK_BYTES: usize = 2 << 20;

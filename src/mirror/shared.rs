@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::pattern::Patterns;
 use super::standing::{PartitionStanding, Standing};
-use crate::base::config::Config;
 use crate::base::lock::{Hold, Sleep};
 use crate::base::sync::{Condvar, Mutex};
 use crate::base::{TopicPartition, Uuid};
+use crate::config::Config;
 
 /// What is to be copied, as the configuration has it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -18,14 +18,14 @@ use crate::client;
 use crate::client::connection::Connection;
 use crate::log::Checked;
 use crate::partition::{CopiedEnd, Partition};
-use crate::server::Broker;
+use crate::topic::TopicRegistry;
 use crate::wire::messages::fetch::PartitionData;
 
 /// Before a partition is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Follower<'a> {
-    pub broker: &'a Broker,
+    pub topics: &'a TopicRegistry,
     pub shared: &'a Shared,
 }
 
@@ -65,7 +65,7 @@ impl Follower<'_> {
     /// The partition here, and where it ends.
     fn local(&self, wanted: &Wanted) -> Option<(Arc<Partition>, CopiedEnd)> {
         let name = &wanted.partition;
-        let found = self.broker.topics.find_partition(&name.topic, name.partition);
+        let found = self.topics.find_partition(&name.topic, name.partition);
         let found = found.and_then(|partition| {
             let end = partition.copied_end()?;
             Ok((partition, end))
@@ -142,7 +142,7 @@ impl Follower<'_> {
         batches: &[Checked],
         data: &PartitionData,
     ) -> crate::base::Result<()> {
-        let topics = &self.broker.topics;
+        let topics = self.topics;
         if let Some(epoch) = batches.iter().map(|batch| batch.header.leader_epoch).max() {
             topics.raise_leader_epoch(epoch)?;
         }

@@ -14,11 +14,13 @@ use std::net::IpAddr;
 
 use crate::base::{Error, Result};
 
+pub mod address;
 mod environment;
 mod ignored;
 mod overrides;
 mod page;
 pub mod properties;
+pub mod sites;
 mod synonyms;
 mod table;
 
@@ -382,11 +384,19 @@ fn edit_distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits::{ALL, OPEN_FILES};
 
     #[test]
     fn every_default_passes_its_own_check() {
         for key in KEYS {
             assert_eq!(key.normal(key.default).as_deref(), Ok(key.default), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn every_limit_is_set_by_a_key_but_that_of_the_kernel() {
+        for limit in ALL.iter().filter(|limit| limit.key != OPEN_FILES.key) {
+            assert!(KEYS.iter().any(|key| key.name == limit.key), "{}", limit.key);
         }
     }
 
