@@ -21,8 +21,8 @@ pub struct FlushPlan {
 impl Log {
     /// What a flush that begins now has to sync.
     pub fn flush_plan(&self) -> FlushPlan {
-        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
-        let files = self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.log_file().clone()).collect();
+        let first = self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point);
+        let files = self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.log.clone()).collect();
         FlushPlan { end: self.end(), is_needed: self.recovery_point < self.end_offset, files }
     }
 }

@@ -14,6 +14,7 @@ use crate::log::offset_index::{OffsetEntry, OffsetIndex};
 use crate::log::time_index::{TimeEntry, TimeIndex};
 use crate::log::{Checked, LazyFile, LogConfig, SegmentView};
 use crate::os::fs;
+use crate::record::BatchHeader;
 
 pub struct Segment {
     pub(super) base_offset: Offset,
@@ -66,18 +67,6 @@ impl Segment {
         }
     }
 
-    pub fn base_offset(&self) -> Offset {
-        self.base_offset
-    }
-
-    pub fn size(&self) -> Position {
-        self.size
-    }
-
-    pub fn log_file(&self) -> &Arc<LazyFile> {
-        &self.log
-    }
-
     /// What readers need, as it is now.
     pub fn view(&self, next_base: Option<Offset>) -> SegmentView {
         SegmentView {
@@ -85,8 +74,8 @@ impl Segment {
             next_base,
             log: self.log.clone(),
             size: self.size,
-            offset_index: self.offset_index.view(),
-            time_index: self.time_index.view(),
+            offset_index: self.offset_index.view().clone(),
+            time_index: self.time_index.view().clone(),
             largest: self.largest,
             largest_on_disk: self.largest_on_disk.clone(),
         }
@@ -124,20 +113,21 @@ impl Segment {
             });
         }
         for Checked { bytes, header } in batches {
-            self.note_batch(self.size, header.last_offset(), header.max_timestamp_ms, interval);
-            self.add_bytes(bytes.len() as u64);
+            self.note_batch(header, bytes.len() as u64, interval);
         }
         Ok(())
     }
     // end
 
-    /// Indexes a batch that starts at `position`, when `interval` bytes have passed since the last entry.
-    pub(super) fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {
+    /// Counts a batch of so many bytes, which lies at the segment's end, and indexes it when `interval` bytes have passed
+    /// since the last entry.
+    pub(super) fn note_batch(&mut self, header: &BatchHeader, bytes: u64, interval: u64) {
+        let (position, last_offset, timestamp_ms) = (self.size, header.last_offset(), header.max_timestamp_ms);
         if position == Position(0) {
-            self.first_timestamp_ms = Some(max_timestamp_ms);
+            self.first_timestamp_ms = Some(timestamp_ms);
         }
-        if self.largest.is_none_or(|largest| max_timestamp_ms > largest.timestamp_ms) {
-            self.largest = Some(TimeEntry { timestamp_ms: max_timestamp_ms, last_offset });
+        if self.largest.is_none_or(|largest| timestamp_ms > largest.timestamp_ms) {
+            self.largest = Some(TimeEntry { timestamp_ms, last_offset });
         }
         if self.bytes_since_entry > interval
             && self.offset_index.add(self.base_offset, OffsetEntry { last_offset, position })
@@ -145,9 +135,6 @@ impl Segment {
             self.finish_time_index();
             self.bytes_since_entry = 0;
         }
-    }
-
-    pub(super) fn add_bytes(&mut self, bytes: u64) {
         self.size += bytes;
         self.bytes_since_entry += bytes;
     }
