@@ -1,7 +1,7 @@
 //! Listeners: they accept connections and hand each to a thread.
 //!
 //! Always true: an accept that fails (no descriptors left, a client that vanished) is tried again; the listener lives
-//! until the stop. Beyond a limit ([`Entry::enter`]) a new connection is closed with a log
+//! until the stop. Beyond a limit ([`Client::enter`]) a new connection is closed with a log
 //! line.
 //! Not done: no encryption; and one thread for each listener accepts one connection at a time.
 
@@ -17,7 +17,7 @@ use crate::base::{limits, Error, Result};
 use crate::os::socket;
 use crate::server::address::Endpoint;
 use crate::server::connection;
-use crate::server::connections::Entry;
+use crate::server::connections::Client;
 use crate::server::panics;
 use crate::server::pool::Pool;
 use crate::server::sites::Site;
@@ -118,8 +118,8 @@ fn accept_all(listener: &TcpListener, site: &Arc<Site>, broker: &Arc<Broker>, po
             Ok((socket, peer)) => {
                 is_failing = false;
                 panics::survive(|| {
-                    if let Some(entry) = Entry::enter(broker, socket, peer, site) {
-                        connection::start(entry, pool);
+                    if let Some(client) = Client::enter(broker, socket, peer, site) {
+                        connection::start(client, pool);
                     }
                 });
             }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
 use crate::server::address::Endpoint;
-use crate::server::call::Client;
+use crate::server::connections::Client;
 use crate::server::wait::WaitCell;
 use crate::wire::ApiKey;
 
@@ -66,7 +66,7 @@ struct Told {
     connection: Weak<WaitCell>,
 }
 
-impl Client<'_> {
+impl Client {
     /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
     pub fn advertised(&self) -> Endpoint {
         let dialled = Endpoint::from(self.local);
