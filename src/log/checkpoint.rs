@@ -26,8 +26,7 @@ pub fn parse_offsets(bytes: &[u8]) -> Option<Offsets> {
         let mut words = line.split(' ');
         let topic = words.next()?.to_string();
         let partition = words.next()?.parse().ok()?;
-        let offset = words.next()?.parse().ok().map(Offset)?;
-        Some((TopicPartition { topic, partition }, offset))
+        Some((TopicPartition { topic, partition }, Offset(words.next()?.parse().ok()?)))
     })?;
     Some(offsets.into_iter().collect())
 }
@@ -75,10 +74,8 @@ fn text(lines: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 fn read_parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Option<T>> {
-    let Some(bytes) = fs::read(path)? else { return Ok(None) };
-    if bytes.is_empty() {
-        return Ok(None); // Kafka creates the root's files empty
-    }
+    // Kafka creates the root's files empty.
+    let Some(bytes) = fs::read(path)?.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
     let parsed = parse(&bytes);
     if parsed.is_none() {
         note!(Warn, "checkpoint_ignored", [path = path.display()], "not a checkpoint file");
