@@ -60,6 +60,14 @@ fn full() -> io::Error {
     io::Error::from_raw_os_error(libc::ENOSPC)
 }
 
+/// `None` for what is not there.
+fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
@@ -162,10 +170,7 @@ const SMALL: usize = 1 << 10;
 /// Reads a small file whole; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     pass(Operation::Open, path)?;
-    let file = match options().read(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(at(path))?,
-    };
+    let Some(file) = if_there(options().read(true).open(path)).map_err(at(path))? else { return Ok(None) };
     // The standard library asks for size and place first, and a start reads thousands of these.
     let mut bytes = vec![0; SMALL];
     let mut filled = read_at(&file, path, &mut bytes, 0)?;
@@ -316,10 +321,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 pub fn unlink(path: &Path) -> Result<()> {
     metrics::note_call();
     pass(Operation::Unlink, path)?;
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map_err(at(path)),
-    }
+    if_there(std::fs::remove_file(path)).map(drop).map_err(at(path))
 }
 
 /// Removes a folder and the files in it.
@@ -360,11 +362,8 @@ pub fn is_folder(path: &Path) -> bool {
 /// A file's size in bytes; `None` when there is none.
 pub fn size(path: &Path) -> Result<Option<u64>> {
     pass(Operation::Look, path)?;
-    match path.symlink_metadata() {
-        Ok(metadata) => Ok(Some(metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at(path)(error)),
-    }
+    let found = if_there(path.symlink_metadata()).map_err(at(path))?;
+    Ok(found.map(|metadata| metadata.len()))
 }
 
 /// When a file was last written, in ms since 1970; `None` when that cannot be known.
