@@ -85,16 +85,15 @@ impl Budget {
             }
         }
         state.waiting -= 1;
-        let is_free = state.left >= self.needed(bytes);
-        is_free.then(|| {
-            state.left -= bytes;
-            Reserved { budget: self, bytes }
-        })
+        self.take(&mut state, bytes)
     }
 
     /// Reserves that much if it is free now.
     pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
-        let mut state = self.state.hold();
+        self.take(&mut self.state.hold(), bytes)
+    }
+
+    fn take(&self, state: &mut State, bytes: usize) -> Option<Reserved<'_>> {
         (state.left >= self.needed(bytes)).then(|| {
             state.left -= bytes;
             Reserved { budget: self, bytes }

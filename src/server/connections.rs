@@ -21,6 +21,7 @@ use crate::server::wait::WaitCell;
 use crate::server::Broker;
 
 /// The connections that are open, so that a stop can reach them.
+#[derive(Default)]
 pub struct Connections {
     /// Guards the table; a leaf.
     open: Mutex<Table>,
@@ -40,13 +41,7 @@ struct Table {
 
 impl Connections {
     pub fn new(descriptors: usize) -> Connections {
-        Connections {
-            open: Mutex::default(),
-            descriptors,
-            closed: Condvar::new(),
-            next_id: AtomicU64::new(0),
-            stopping: AtomicBool::new(false),
-        }
+        Connections { descriptors, ..Connections::default() }
     }
 
     /// How many are open, and how many have ever been.
