@@ -127,7 +127,7 @@ fn a_log_that_was_stopped_cleanly_below_its_start_is_offline() {
 fn untidy() -> Bench {
     let mut bench = indexed_bench();
     bench.recovery_point = Offset(9);
-    bench.log_start = Offset(bench.log().views()[1].base_offset().0);
+    bench.log_start = Offset(bench.log().views()[1].base_offset.0);
     let path = bench.path(2, "log");
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

@@ -36,7 +36,7 @@ impl Log {
 
     /// Those that hold something that may be read: without what lies below the log start and could not be removed.
     pub fn views_from_start(&self) -> Vec<SegmentView> {
-        let is_read = |view: &SegmentView| view.next_base().is_none_or(|next| next > self.start_offset);
+        let is_read = |view: &SegmentView| view.next_base.is_none_or(|next| next > self.start_offset);
         self.views().into_iter().filter(is_read).collect()
     }
 
