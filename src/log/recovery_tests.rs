@@ -155,3 +155,22 @@ fn a_start_that_tidies_up_is_stopped_between_any_two_steps_and_ends_the_same() {
         assert_eq!(left, tidy, "stopped before {step}");
     }
 }
+
+/// The bytes between its last good batch and the next segment's first may be what was left of one that is lost: that the offsets
+/// join proves nothing.
+#[test]
+fn a_closed_segment_that_is_cut_exactly_where_the_next_begins_is_the_last() {
+    let mut bench = indexed_bench();
+    bench.recovery_point = Offset(0);
+    let next_base = bench.log().views()[1].base_offset;
+    let held = files_of(&bench, ".log");
+    let path = bench.path(0, "log");
+    std::fs::write(&path, [&held[0], &b"torn"[..]].concat()).unwrap();
+    for (cut, is_first) in [(4 + held[1..].iter().map(|log| log.len() as u64).sum::<u64>(), true), (0, false)] {
+        let recovered = bench.reopen(false).unwrap();
+        assert_eq!((recovered.bytes_cut, recovered.has_batches_behind_cut), (cut, is_first));
+        assert_eq!((bench.log().end_offset(), bench.last_segment()), (next_base, 0));
+        assert_eq!(files_of(&bench, ".cut-0"), [&[b"torn".to_vec()], &held[1..]].concat(), "all of it is kept");
+    }
+    assert_eq!(bench.append(1, 1000, 20).unwrap().first, next_base);
+}
