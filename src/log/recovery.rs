@@ -238,11 +238,16 @@ impl Restore<'_> {
         Err(Error::corrupt(path, what))
     }
 
+    /// Whether all of a segment was on the disk: compaction may have left gaps in it, which are no loss.
+    fn is_durable(&self, next_base: Offset) -> bool {
+        self.opening.is_clean || next_base <= self.opening.recovery_point
+    }
+
     /// Opens one segment: it, its end offset, and whether the log ends with it.
     fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
         let segment = Segment::load(self.folder, base, self.opening.is_read_only)?;
         let next_base = later.first().copied();
-        let is_durable = next_base.is_some_and(|next| self.opening.is_clean || next <= self.opening.recovery_point);
+        let is_durable = next_base.is_some_and(|next| self.is_durable(next));
         if let Some(next_base) = next_base.filter(|_| is_durable) {
             let (view, file) = (segment.view(None), segment.log.get()?);
             if view.last_entries(&file)?.is_some() {
@@ -352,8 +357,9 @@ impl Restore<'_> {
         let mut scan = view.scan_from(&file, start.map(|(_, batch)| batch));
         let known = self.end_min();
         while scan.expected() < known.max(self.opening.recovery_point) && scan.next_batch()?.is_some() {}
-        if scan.expected() < known && next_base.is_none() {
-            let (offset, size) = (scan.expected(), segment.size);
+        let (offset, size) = (scan.expected(), segment.size);
+        let may_have_gap = next_base.is_some_and(|next| self.is_durable(next) || offset < self.gaps_below);
+        if offset < known && !may_have_gap {
             let what = format!("it ends at byte {size}, offset {offset}, and offset {known} was on the disk");
             return Err(Error::corrupt(segment.log.path(), what));
         }

@@ -174,3 +174,16 @@ fn a_closed_segment_that_is_cut_exactly_where_the_next_begins_is_the_last() {
     }
     assert_eq!(bench.append(1, 1000, 20).unwrap().first, next_base);
 }
+
+#[test]
+fn a_closed_segment_that_lost_its_flushed_end_takes_the_partition_offline() {
+    let mut bench = indexed_bench();
+    let view = bench.log().views().remove(0);
+    bench.recovery_point = view.next_base.unwrap() - 1;
+    let first = view.range(Offset(0), 1, true).unwrap().unwrap();
+    std::fs::write(bench.path(0, "log"), &files_of(&bench, ".log")[0][..first.length as usize]).unwrap();
+    let before = files(&bench);
+    let error = bench.reopen(false).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(files(&bench) == before, "nothing was changed: {error}");
+}
