@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::base::seeded::is_on;
 use crate::base::{Offset, Position, Result};
-use crate::log::segment::{file_name, Segment};
+use crate::log::segment::Segment;
 use crate::log::Log;
 use crate::os::fs;
 
@@ -48,8 +48,8 @@ impl Segment {
     pub fn rename_deleted(&self) -> Result<Vec<PathBuf>> {
         let mut renamed = Vec::new();
         for suffix in ["log", "index", "timeindex"] {
-            let from = self.folder.join(file_name(self.base_offset, suffix));
-            let to = self.folder.join(file_name(self.base_offset, suffix) + ".deleted");
+            let from = self.log.path().with_extension(suffix);
+            let to = from.with_extension(format!("{suffix}.deleted"));
             if fs::exists(&from) {
                 if is_on("retention-truncates") {
                     fs::truncate(&fs::open_append(&from)?, &from, 0)?;

@@ -156,8 +156,11 @@ impl Log {
     /// The segment that holds `offset`, or would if the offset is the log end; for [`SegmentView`] to look into
     /// without the log's lock. The offset lies between the log's start and end.
     pub fn view(&self, offset: Offset) -> SegmentView {
-        let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
-        self.view_at(after.saturating_sub(1))
+        self.view_at(self.index_of(offset))
+    }
+
+    fn index_of(&self, offset: Offset) -> usize {
+        self.segments.partition_point(|segment| segment.base_offset <= offset).saturating_sub(1)
     }
 
     fn view_at(&self, index: usize) -> SegmentView {
@@ -167,12 +170,12 @@ impl Log {
 
     /// The segments up to `end` have been synced.
     pub fn flushed(&mut self, end: Offset) {
-        let first = self.segments.partition_point(|segment| segment.base_offset <= self.recovery_point);
+        let first = self.index_of(self.recovery_point);
         self.recovery_point = self.recovery_point.max(end);
         // A start looks for index entries below the recovery point in the files.
         self.active_mut().write_indexes();
         let mut segment_end = self.end_offset;
-        for segment in self.segments[first.saturating_sub(1)..].iter().rev() {
+        for segment in self.segments[first..].iter().rev() {
             if segment_end <= self.recovery_point {
                 segment.log.release();
             }

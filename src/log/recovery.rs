@@ -123,8 +123,8 @@ impl Log {
         if from >= self.end_offset {
             return Ok(());
         }
-        let first = self.segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
-        (first..self.segments.len()).try_for_each(|index| self.view_at(index).for_each_header(from, &mut see))
+        (self.index_of(from)..self.segments.len())
+            .try_for_each(|index| self.view_at(index).for_each_header(from, &mut see))
     }
 }
 
@@ -447,10 +447,9 @@ fn holds_a_batch(file: &File, path: &Path, start: Position, end: Position) -> Re
 }
 
 fn is_good_batch(bytes: &[u8]) -> bool {
-    let Some(header) = BatchHeader::parse(bytes).filter(|header| header.magic == 2) else { return false };
-    let whole = header
-        .size()
-        .filter(|_| header.is_plausible_at(Offset(0)))
-        .and_then(|size| bytes.get(..size as usize));
+    let Some(header) = BatchHeader::parse(bytes).filter(|header| header.is_plausible_at(Offset(0))) else {
+        return false;
+    };
+    let whole = header.size().and_then(|size| bytes.get(..size as usize));
     whole.is_some_and(|batch| header::crc_matches(batch, &header))
 }

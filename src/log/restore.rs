@@ -69,7 +69,7 @@ impl Segment {
         let open = if is_read_only { LazyFile::readable } else { LazyFile::existing };
         let offset_index = OffsetIndex::load(path("index"), is_read_only)?;
         let time_index = TimeIndex::load(path("timeindex"), is_read_only)?;
-        let mut segment = Segment::new(folder, base_offset, open(path("log")), offset_index, time_index);
+        let mut segment = Segment::new(base_offset, open(path("log")), offset_index, time_index);
         segment.size = Position(size);
         Ok(segment)
     }

@@ -6,7 +6,7 @@
 //! Not done: no syncs; [`crate::log::Log`] says when.
 
 use std::io::IoSlice;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{Error, Offset, Position, Result};
@@ -18,7 +18,6 @@ use crate::record::BatchHeader;
 
 pub struct Segment {
     pub(super) base_offset: Offset,
-    pub(super) folder: PathBuf,
     pub(super) log: Arc<LazyFile>,
     pub(super) offset_index: OffsetIndex,
     pub(super) time_index: TimeIndex,
@@ -43,19 +42,12 @@ impl Segment {
         let offset_index = OffsetIndex::create(path("index"))?;
         let time_index = TimeIndex::create(path("timeindex"))?;
         let log = LazyFile::create(path("log"))?;
-        Ok(Segment::new(folder, base_offset, log, offset_index, time_index))
+        Ok(Segment::new(base_offset, log, offset_index, time_index))
     }
 
-    pub(super) fn new(
-        folder: &Path,
-        base_offset: Offset,
-        log: Arc<LazyFile>,
-        offset_index: OffsetIndex,
-        time_index: TimeIndex,
-    ) -> Segment {
+    pub(super) fn new(base: Offset, log: Arc<LazyFile>, offset_index: OffsetIndex, time_index: TimeIndex) -> Segment {
         Segment {
-            base_offset,
-            folder: folder.to_path_buf(),
+            base_offset: base,
             log,
             offset_index,
             time_index,

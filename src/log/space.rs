@@ -42,10 +42,6 @@ impl Holding {
         self.segments.iter().map(|held| held.bytes).sum()
     }
 
-    fn active(&self) -> Option<&Held> {
-        self.segments.last()
-    }
-
     fn closed(&self) -> &[Held] {
         self.segments.split_last().map_or(&[], |(_, closed)| closed)
     }
@@ -71,7 +67,7 @@ pub fn closed_that_go(logs: &[Holding], bytes: u64) -> Vec<usize> {
 
 /// The log whose active segment is the largest, if any holds something.
 pub fn largest_active(logs: &[Holding]) -> Option<usize> {
-    let bytes = |log: &Holding| log.active().map_or(0, |held| held.bytes);
+    let bytes = |log: &Holding| log.segments.last().map_or(0, |held| held.bytes);
     let largest = (0..logs.len()).max_by_key(|index| (bytes(&logs[*index]), Reverse(*index)))?;
     (bytes(&logs[largest]) > 0).then_some(largest)
 }
