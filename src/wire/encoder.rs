@@ -74,10 +74,6 @@ impl Encoder {
         Encoder { out: Encoded { bytes: buffer, apart: Vec::new() }, version, flexible }
     }
 
-    pub fn message(&mut self, message: &mut impl Message) -> Result<()> {
-        message.walk(self)
-    }
-
     pub fn finish(self) -> Encoded {
         self.out
     }
