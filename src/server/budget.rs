@@ -47,11 +47,7 @@ impl Budget {
 
     /// What has to be free for a request of this size.
     fn needed(&self, bytes: usize) -> usize {
-        if bytes > LARGE_BYTES {
-            bytes + self.total / 4
-        } else {
-            bytes
-        }
+        bytes + if bytes > LARGE_BYTES { self.total / 4 } else { 0 }
     }
 
     /// Waits until that much is free; `None` if the client `is_gone` before. Whoever holds a part keeps reading at a
