@@ -116,13 +116,10 @@ impl Stranded {
             return;
         }
         let (host, mut hosts) = (host(peer), self.hosts.hold());
-        let back: Vec<Key> = hosts.told.keys().filter(|(told, _)| *told == host).cloned().collect();
-        for key in back {
-            if let Some(told) = hosts.told.remove(&key) {
-                hosts.settled.insert(key, told.at);
-            }
-        }
-        self.waiting.store(hosts.told.len(), Ordering::Relaxed);
+        let Hosts { told, settled } = &mut *hosts;
+        let back = told.extract_if(|(from, _), _| *from == host);
+        settled.extend(back.map(|(key, told)| (key, told.at)));
+        self.waiting.store(told.len(), Ordering::Relaxed);
     }
 
     /// What is to be said of those whose time is up.
