@@ -175,7 +175,7 @@ fn pipelined_requests_are_answered_in_order_whatever_they_are() {
                 let (answered, answer, frame) = client.receive::<FetchRequest>(12);
                 assert_eq!(answered, id);
                 let data = &answer.responses[0].partitions[0];
-                let read = read_records(data.records.in_frame(&frame).unwrap());
+                let read = read_records(&frame[data.records.range().unwrap()]);
                 assert_eq!(read.len(), 2, "a fetch sees all that was sent before it, and nothing sent after it");
                 assert_eq!(data.high_watermark, read[0].0 + 2);
             }

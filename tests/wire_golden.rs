@@ -45,7 +45,7 @@ impl Visit for Again<'_> {
 /// Copies the records out of the frame, since an encoder does not have it.
 fn own_records(message: &mut dyn Any, frame: &[u8]) {
     let own = |records: &mut Records| {
-        *records = records.in_frame(frame).map_or(Records::Null, |bytes| Records::Bytes(bytes.to_vec()));
+        *records = records.range().map_or(Records::Null, |range| Records::Bytes(frame[range].to_vec()));
     };
     if let Some(request) = message.downcast_mut::<ProduceRequest>() {
         let partitions = request.topic_data.iter_mut().flat_map(|topic| &mut topic.partition_data);

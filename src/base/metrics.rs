@@ -35,7 +35,7 @@ pub const BUCKETS: usize = 24;
 const FIRST_POWER: u32 = 12;
 
 /// How long things took, by size.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Histogram {
     buckets: [Counter; BUCKETS],
     sum_ns: Counter,
@@ -62,12 +62,6 @@ impl Histogram {
 
     pub fn get(&self) -> Durations {
         Durations { buckets: std::array::from_fn(|i| self.buckets[i].get()), sum_ns: self.sum_ns.get() }
-    }
-}
-
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram::new()
     }
 }
 

@@ -12,36 +12,10 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Offset(pub i64);
 
-impl Add<i64> for Offset {
-    type Output = Offset;
-    fn add(self, records: i64) -> Offset {
-        Offset(self.0 + records)
-    }
-}
-
-impl AddAssign<i64> for Offset {
-    fn add_assign(&mut self, records: i64) {
-        self.0 += records;
-    }
-}
-
-impl Sub for Offset {
-    type Output = i64;
-    fn sub(self, other: Offset) -> i64 {
-        self.0 - other.0
-    }
-}
-
 impl Sub<i64> for Offset {
     type Output = Offset;
     fn sub(self, records: i64) -> Offset {
         Offset(self.0 - records)
-    }
-}
-
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -55,37 +29,45 @@ impl fmt::Debug for Offset {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
-impl Add<u64> for Position {
-    type Output = Position;
-    fn add(self, bytes: u64) -> Position {
-        Position(self.0 + bytes)
-    }
-}
-
-impl AddAssign<u64> for Position {
-    fn add_assign(&mut self, bytes: u64) {
-        self.0 += bytes;
-    }
-}
-
-impl Sub for Position {
-    type Output = u64;
-    fn sub(self, other: Position) -> u64 {
-        self.0 - other.0
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 impl fmt::Debug for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "byte {}", self.0)
     }
 }
+
+/// A place that is counted: so many more lead to another one, and two of them are so many apart.
+macro_rules! counted {
+    ($place:ident, $count:ty) => {
+        impl Add<$count> for $place {
+            type Output = $place;
+            fn add(self, more: $count) -> $place {
+                $place(self.0 + more)
+            }
+        }
+
+        impl AddAssign<$count> for $place {
+            fn add_assign(&mut self, more: $count) {
+                self.0 += more;
+            }
+        }
+
+        impl Sub for $place {
+            type Output = $count;
+            fn sub(self, other: $place) -> $count {
+                self.0 - other.0
+            }
+        }
+
+        impl fmt::Display for $place {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+counted!(Offset, i64);
+counted!(Position, u64);
 
 /// Bytes that lie in a file: what a fetch answers with, without having read them (idea 4).
 ///

@@ -35,20 +35,13 @@ impl Uuid {
 
     /// The inverse of `Display`; none if the text is not exactly an id.
     pub fn parse(text: &str) -> Option<Uuid> {
-        if text.len() != 22 {
-            return None;
-        }
         let mut value = 0u128;
         for (i, c) in text.bytes().enumerate() {
             let digit = ALPHABET.iter().position(|a| *a == c)? as u128;
-            // 22 digits are 132 bits: the last digit holds 2 bits of the id and 4 that must be zero.
-            value = match i {
-                21 if digit & 15 != 0 => return None,
-                21 => value << 2 | digit >> 4,
-                _ => value << 6 | digit,
-            };
+            // 22 digits are 132 bits: the last one holds 2 bits of the id.
+            value = if i < 21 { value << 6 | digit } else { value << 2 | digit >> 4 };
         }
-        Some(Uuid(value.to_be_bytes()))
+        Some(Uuid(value.to_be_bytes())).filter(|id| id.to_string() == text)
     }
 }
 

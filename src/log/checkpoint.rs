@@ -26,8 +26,7 @@ pub fn parse_offsets(bytes: &[u8]) -> Option<Offsets> {
         let mut words = line.split(' ');
         let topic = words.next()?.to_string();
         let partition = words.next()?.parse().ok()?;
-        let offset = words.next()?.parse().ok().map(Offset)?;
-        Some((TopicPartition { topic, partition }, offset))
+        Some((TopicPartition { topic, partition }, Offset(words.next()?.parse().ok()?)))
     })?;
     Some(offsets.into_iter().collect())
 }
@@ -55,18 +54,8 @@ pub fn parse_epochs(bytes: &[u8]) -> Option<Vec<(i32, Offset)>> {
     })
 }
 
-/// Not synced, for the first epoch: a file that a power cut made unreadable counts as missing, and batch headers hold
-/// the same facts.
-pub fn write_epochs(path: &Path, epochs: &[(i32, Offset)]) -> Result<()> {
-    fs::replace_unsynced(path, epoch_text(epochs).as_bytes())
-}
-
-/// Durable when it returns.
-pub fn sync_epochs(path: &Path, epochs: &[(i32, Offset)]) -> Result<()> {
-    fs::replace(path, epoch_text(epochs).as_bytes())
-}
-
-fn epoch_text(epochs: &[(i32, Offset)]) -> String {
+/// What such a file holds.
+pub fn epochs_text(epochs: &[(i32, Offset)]) -> String {
     text(epochs.iter().map(|(epoch, start)| format!("{epoch} {start}\n")))
 }
 
@@ -75,10 +64,8 @@ fn text(lines: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 fn read_parsed<T>(path: &Path, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Option<T>> {
-    let Some(bytes) = fs::read(path)? else { return Ok(None) };
-    if bytes.is_empty() {
-        return Ok(None); // Kafka creates the root's files empty
-    }
+    // Kafka creates the root's files empty.
+    let Some(bytes) = fs::read(path)?.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
     let parsed = parse(&bytes);
     if parsed.is_none() {
         note!(Warn, "checkpoint_ignored", [path = path.display()], "not a checkpoint file");
@@ -119,7 +106,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert_eq!(read_epochs(&path).unwrap(), None, "{text:?}");
         }
-        write_epochs(&path, &[(0, Offset(0)), (3, Offset(100))]).unwrap();
+        fs::replace(&path, epochs_text(&[(0, Offset(0)), (3, Offset(100))]).as_bytes()).unwrap();
         assert_eq!(read_epochs(&path).unwrap(), Some(vec![(0, Offset(0)), (3, Offset(100))]));
     }
 }

@@ -13,7 +13,7 @@ impl Log {
         let config = self.config;
         let active = self.active_mut();
         // An empty segment takes any batch, but its index counts offsets in 32 bits.
-        let is_far = |batch: &Checked| batch.header.last_offset() - active.base_offset() > i64::from(i32::MAX);
+        let is_far = |batch: &Checked| batch.header.last_offset() - active.base_offset > i64::from(i32::MAX);
         let near = batches.iter().position(is_far).unwrap_or(batches.len());
         self.active_mut().count_that_fit(&batches[..near], &config)
     }

@@ -21,11 +21,7 @@ const TAIL_MAX: usize = 64;
 
 /// Entries of `N` bytes.
 pub struct EntryFile<const N: usize> {
-    file: Arc<LazyFile>,
-    /// Entries in the file.
-    written: u32,
-    /// Entries behind them. Shared with the views, and copied when one of them is still in use at the next append.
-    tail: Arc<Vec<[u8; N]>>,
+    now: EntryView<N>,
     /// A write failed and could not be cut off: nothing more is added.
     is_closed: bool,
     /// The file stays as it is: entries are added, and taken back, in memory alone.
@@ -36,7 +32,9 @@ pub struct EntryFile<const N: usize> {
 #[derive(Clone)]
 pub struct EntryView<const N: usize> {
     file: Arc<LazyFile>,
+    /// Entries in the file.
     written: u32,
+    /// Entries behind them. Shared by all views, and copied when one of them is still in use at the next append.
     tail: Arc<Vec<[u8; N]>>,
 }
 
@@ -45,31 +43,27 @@ impl<const N: usize> EntryFile<N> {
         Ok(EntryFile::new(LazyFile::create(path)?, 0))
     }
 
-    /// Opens the file; `None` when it is missing or its size is not that of whole entries.
-    pub fn load(path: PathBuf) -> Result<Option<EntryFile<N>>> {
-        let count = fs::size(&path)?.filter(|size| size % N as u64 == 0);
-        let Some(count) = count.and_then(|size| u32::try_from(size / N as u64).ok()) else { return Ok(None) };
-        Ok(Some(EntryFile::new(LazyFile::existing(path), count)))
-    }
-
-    /// The entries of a file that stays as it is; none when it is missing. What Kafka has made room for, and filled with
-    /// zeros, are no entries.
-    pub fn look(path: PathBuf) -> Result<EntryFile<N>> {
-        let EntryView { file, written, .. } = EntryView::<N>::on_disk(path)?;
-        Ok(EntryFile { is_read_only: true, ..EntryFile::new(file, written) })
+    /// Opens the file; one that is missing, or whose size is not that of whole entries, is made anew. With `is_read_only` it
+    /// stays as it is: none there holds no entries.
+    pub fn load(path: PathBuf, is_read_only: bool) -> Result<EntryFile<N>> {
+        if is_read_only {
+            return Ok(EntryFile { now: EntryView::on_disk(path)?, is_closed: false, is_read_only });
+        }
+        let size = fs::size(&path)?.filter(|size| size % N as u64 == 0);
+        match size.and_then(|size| u32::try_from(size / N as u64).ok()) {
+            Some(count) => Ok(EntryFile::new(LazyFile::existing(path), count)),
+            None => EntryFile::create(path),
+        }
     }
 
     fn new(file: Arc<LazyFile>, written: u32) -> EntryFile<N> {
-        EntryFile { file, written, tail: Arc::default(), is_closed: false, is_read_only: false }
+        let now = EntryView { file, written, tail: Arc::default() };
+        EntryFile { now, is_closed: false, is_read_only: false }
     }
 
-    pub fn view(&self) -> EntryView<N> {
-        EntryView { file: self.file.clone(), written: self.written, tail: self.tail.clone() }
-    }
-
-    /// Bytes of all entries, those that are in memory alone included.
-    pub fn bytes(&self) -> u64 {
-        (u64::from(self.written) + self.tail.len() as u64) * N as u64
+    /// The entries as they are now: to look at, or to be cloned for one who has no lock.
+    pub fn view(&self) -> &EntryView<N> {
+        &self.now
     }
 
     /// Adds an entry; false when no more can be written, which costs nothing but longer scans.
@@ -77,8 +71,8 @@ impl<const N: usize> EntryFile<N> {
         if self.is_closed {
             return false;
         }
-        Arc::make_mut(&mut self.tail).push(entry);
-        if self.tail.len() >= TAIL_MAX && !self.is_read_only {
+        Arc::make_mut(&mut self.now.tail).push(entry);
+        if self.now.tail.len() >= TAIL_MAX && !self.is_read_only {
             self.write_out();
         }
         true
@@ -86,18 +80,18 @@ impl<const N: usize> EntryFile<N> {
 
     /// Writes the entries that are in memory alone. If that fails they are lost.
     pub fn write_out(&mut self) {
-        if self.tail.is_empty() || self.is_read_only {
+        if self.now.tail.is_empty() || self.is_read_only {
             return;
         }
-        let tail = std::mem::take(&mut self.tail);
-        let written = self.file.get().and_then(|file| {
-            let path = self.file.path();
-            fs::append(&file, path, tail.as_flattened()).inspect_err(|_| {
-                self.is_closed = fs::truncate(&file, path, u64::from(self.written) * N as u64).is_err();
+        let EntryView { file, written, tail } = &mut self.now;
+        let tail = std::mem::take(tail);
+        let result = file.get().and_then(|open| {
+            fs::append(&open, file.path(), tail.as_flattened()).inspect_err(|_| {
+                self.is_closed = fs::truncate(&open, file.path(), u64::from(*written) * N as u64).is_err();
             })
         });
-        match written {
-            Ok(()) => self.written += tail.len() as u32,
+        match result {
+            Ok(()) => *written += tail.len() as u32,
             Err(error) => note!(Warn, "index_not_written", [entries = tail.len()], "{error}: look-ups scan instead"),
         }
     }
@@ -107,20 +101,17 @@ impl<const N: usize> EntryFile<N> {
         if self.is_read_only {
             return Ok(());
         }
-        fs::sync_data(&*self.file.get()?, self.file.path())
+        fs::sync_data(&*self.now.file.get()?, self.now.file.path())
     }
 
     /// Keeps the first `count` entries.
     pub fn truncate(&mut self, count: u32) -> Result<()> {
-        let kept = count.saturating_sub(self.written) as usize;
-        Arc::make_mut(&mut self.tail).truncate(kept);
-        if count < self.written && self.is_read_only {
-            self.written = count;
+        let EntryView { file, written, tail } = &mut self.now;
+        Arc::make_mut(tail).truncate(count.saturating_sub(*written) as usize);
+        if count < *written && !self.is_read_only {
+            fs::truncate(&*file.get()?, file.path(), u64::from(count) * N as u64)?;
         }
-        if count < self.written {
-            fs::truncate(&*self.file.get()?, self.file.path(), u64::from(count) * N as u64)?;
-            self.written = count;
-        }
+        *written = count.min(*written);
         Ok(())
     }
 }
@@ -139,6 +130,11 @@ impl<const N: usize> EntryView<N> {
 
     pub fn count(&self) -> u32 {
         self.written + self.tail.len() as u32
+    }
+
+    /// Bytes of all entries, those that are in memory alone included.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.count()) * N as u64
     }
 
     /// The entry with this number, which is below the count.
@@ -213,25 +209,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
         let mut file = EntryFile::<8>::create(path.clone()).unwrap();
-        let mut views = vec![file.view()];
+        let mut views = vec![file.view().clone()];
         for n in 0..2000_u64 {
             assert!(file.append(n.to_be_bytes()));
             if n % 37 == 0 {
-                views.push(file.view());
+                views.push(file.view().clone());
             }
         }
-        assert_eq!(contents(&file.view()), (0..2000).collect::<Vec<_>>());
+        assert_eq!(contents(file.view()), (0..2000).collect::<Vec<_>>());
         for (number, view) in views.iter().enumerate() {
             let count = if number == 0 { 0 } else { (number as u64 - 1) * 37 + 1 };
             assert_eq!(contents(view), (0..count).collect::<Vec<_>>(), "a view shows its moment");
         }
-        assert!(EntryFile::<8>::load(path.clone()).unwrap().unwrap().view().count() < 2000);
+        assert!(EntryFile::<8>::load(path.clone(), false).unwrap().view().count() < 2000);
         file.write_out();
-        assert_eq!(contents(&EntryFile::<8>::load(path.clone()).unwrap().unwrap().view()).len(), 2000);
+        assert_eq!(contents(EntryFile::<8>::load(path.clone(), false).unwrap().view()).len(), 2000);
         file.append(2000_u64.to_be_bytes());
         for count in [2001, 2000, 1990, 70, 0] {
             file.truncate(count).unwrap();
-            assert_eq!(contents(&file.view()), (0..u64::from(count)).collect::<Vec<_>>());
+            assert_eq!(contents(file.view()), (0..u64::from(count)).collect::<Vec<_>>());
         }
         assert_eq!(fs::size(&path).unwrap(), Some(0));
     }

@@ -117,7 +117,7 @@ mod tests {
 
     fn plan_to(offset: i64) -> Result<FlushPlan> {
         let end = LogEnd { offset: Offset(offset), segment: Offset(0), position: Position(0) };
-        Ok(FlushPlan { end, is_needed: false, files: Vec::new() })
+        Ok(FlushPlan { end, files: Vec::new() })
     }
 
     #[test]

@@ -10,20 +10,19 @@ use crate::base::{Error, ErrorCode, Result};
 use crate::log::{LazyFile, Log, LogEnd};
 use crate::os::fs;
 
-/// The files to sync so that everything up to `end` is on the disk.
+/// The files to sync so that everything up to `end` is on the disk; none when it is.
 #[derive(Default)]
 pub struct FlushPlan {
     pub end: LogEnd,
-    pub is_needed: bool,
     pub files: Vec<Arc<LazyFile>>,
 }
 
 impl Log {
     /// What a flush that begins now has to sync.
     pub fn flush_plan(&self) -> FlushPlan {
-        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
-        let files = self.segments[first.saturating_sub(1)..].iter().map(|segment| segment.log_file().clone()).collect();
-        FlushPlan { end: self.end(), is_needed: self.recovery_point < self.end_offset, files }
+        let is_needed = self.recovery_point < self.end_offset;
+        let unflushed = self.segments[self.index_of(self.recovery_point)..].iter().filter(|_| is_needed);
+        FlushPlan { end: self.end(), files: unflushed.map(|segment| segment.log.clone()).collect() }
     }
 }
 
@@ -33,9 +32,6 @@ impl FlushPlan {
     /// # Errors
     /// `Rejected` when nothing was synced; any other is final.
     pub fn sync(&self) -> Result<()> {
-        if !self.is_needed {
-            return Ok(());
-        }
         let not_now = |error: Error| Error::rejected(ErrorCode::KAFKA_STORAGE_ERROR, error.to_string());
         let open = |file: &Arc<LazyFile>| file.get().map_err(not_now);
         let files = self.files.iter().map(open).collect::<Result<Vec<_>>>()?;
@@ -57,7 +53,6 @@ mod tests {
         fs::create_append(&path).unwrap();
         let plan_to = |offset| FlushPlan {
             end: LogEnd { offset: Offset(offset), segment: Offset(0), position: Position(0) },
-            is_needed: true,
             files: vec![LazyFile::existing(path.clone())],
         };
         let flush = Flush::new(Offset(0));

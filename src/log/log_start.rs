@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::base::{Offset, Position, Result};
 use crate::faults::seeded::is_on;
-use crate::log::segment::{file_name, Segment};
+use crate::log::segment::Segment;
 use crate::log::Log;
 use crate::os::fs;
 
@@ -21,7 +21,7 @@ impl Log {
         assert!(offset <= self.end_offset, "log start {offset} beyond the end {}", self.end_offset);
         self.start_offset = self.start_offset.max(offset);
         let mut deleted = Vec::new();
-        while self.segments.len() > 1 && self.segments[1].base_offset() <= self.start_offset {
+        while self.segments.len() > 1 && self.segments[1].base_offset <= self.start_offset {
             match self.segments[0].rename_deleted() {
                 Ok(renamed) => deleted.extend(renamed),
                 Err(error) => {
@@ -33,12 +33,10 @@ impl Log {
         }
         deleted
     }
-}
 
-impl Log {
     /// Begins a new segment when the log is to start at its very end, so that all of what it holds can go.
     pub fn roll_for_start(&mut self, offset: Offset) -> Result<()> {
-        match offset == self.end_offset && self.active().size() > Position(0) {
+        match offset == self.end_offset && self.active().size > Position(0) {
             true => self.roll(),
             false => Ok(()),
         }
@@ -50,8 +48,8 @@ impl Segment {
     pub fn rename_deleted(&self) -> Result<Vec<PathBuf>> {
         let mut renamed = Vec::new();
         for suffix in ["log", "index", "timeindex"] {
-            let from = self.folder.join(file_name(self.base_offset, suffix));
-            let to = self.folder.join(file_name(self.base_offset, suffix) + ".deleted");
+            let from = self.log.path().with_extension(suffix);
+            let to = from.with_extension(format!("{suffix}.deleted"));
             if fs::exists(&from) {
                 if is_on("retention-truncates") {
                     fs::truncate(&fs::open_append(&from)?, &from, 0)?;

@@ -102,7 +102,7 @@ impl Log {
 
     pub fn end(&self) -> LogEnd {
         let active = self.active();
-        LogEnd { offset: self.end_offset, segment: active.base_offset(), position: active.size() }
+        LogEnd { offset: self.end_offset, segment: active.base_offset, position: active.size }
     }
 
     // tour: append
@@ -155,27 +155,30 @@ impl Log {
     /// The segment that holds `offset`, or would if the offset is the log end; for [`SegmentView`] to look into
     /// without the log's lock. The offset lies between the log's start and end.
     pub fn view(&self, offset: Offset) -> SegmentView {
-        let after = self.segments.partition_point(|segment| segment.base_offset() <= offset);
-        self.view_at(after.saturating_sub(1))
+        self.view_at(self.index_of(offset))
+    }
+
+    fn index_of(&self, offset: Offset) -> usize {
+        self.segments.partition_point(|segment| segment.base_offset <= offset).saturating_sub(1)
     }
 
     fn view_at(&self, index: usize) -> SegmentView {
-        let next_base = self.segments.get(index + 1).map(Segment::base_offset);
+        let next_base = self.segments.get(index + 1).map(|segment| segment.base_offset);
         self.segments[index].view(next_base)
     }
 
     /// The segments up to `end` have been synced.
     pub fn flushed(&mut self, end: Offset) {
-        let first = self.segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
+        let first = self.index_of(self.recovery_point);
         self.recovery_point = self.recovery_point.max(end);
         // A start looks for index entries below the recovery point in the files.
         self.active_mut().write_indexes();
         let mut segment_end = self.end_offset;
-        for segment in self.segments[first.saturating_sub(1)..].iter().rev() {
+        for segment in self.segments[first..].iter().rev() {
             if segment_end <= self.recovery_point {
-                segment.log_file().release();
+                segment.log.release();
             }
-            segment_end = segment.base_offset();
+            segment_end = segment.base_offset;
         }
     }
 

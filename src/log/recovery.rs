@@ -93,7 +93,7 @@ pub fn open(
     restore.check_end(&segments, end)?;
     if is_new || end < opening.log_start {
         // Nothing readable is left: the log starts anew, never lower than it did.
-        let old: Vec<Offset> = segments.iter().map(Segment::base_offset).collect();
+        let old: Vec<Offset> = segments.iter().map(|segment| segment.base_offset).collect();
         restore.set_aside(&old)?;
         if opening.is_read_only {
             return Err(Error::corrupt(folder, "no segment reaches the log start: another start would begin it anew"));
@@ -101,15 +101,13 @@ pub fn open(
         segments = vec![Segment::create(folder, opening.log_start)?];
         fs::sync_dir(folder)?;
         end = opening.log_start;
-    } else if !opening.is_read_only
-        && !opening.is_clean
-        && segments.last().is_some_and(|last| last.size() == Position(0))
+    } else if !opening.is_read_only && !opening.is_clean && segments.last().is_some_and(|last| last.size == Position(0))
     {
         // A roll may have been killed between the new name and its sync, and nothing else makes it durable.
         fs::sync_dir(folder)?;
     }
     let report = restore.report;
-    let start_offset = opening.log_start.max(segments[0].base_offset());
+    let start_offset = opening.log_start.max(segments[0].base_offset);
     if !opening.is_read_only {
         remove_leftovers(folder, names, &segments, end)?;
     }
@@ -125,18 +123,53 @@ impl Log {
         if from >= self.end_offset {
             return Ok(());
         }
-        let first = self.segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
-        (first..self.segments.len()).try_for_each(|index| self.view_at(index).for_each_header(from, &mut see))
+        (self.index_of(from)..self.segments.len())
+            .try_for_each(|index| self.view_at(index).for_each_header(from, &mut see))
     }
 }
 
 impl SegmentView {
     /// The batch that the last entry of the offset index points to; `None` when there is none, or it lies.
     fn last_indexed(&self, file: &File) -> Result<Option<Batch>> {
-        match self.offset_index.count().checked_sub(1) {
-            Some(number) => self.indexed_batch(file, number),
-            None => Ok(None),
+        let last = self.offset_index.count().checked_sub(1);
+        last.map_or(Ok(None), |number| self.indexed_batch(file, number))
+    }
+
+    /// Whether the last entry of each index names a batch that is there, and no later batch has a larger timestamp
+    /// than the time index knows of. Entries in the middle are checked when they are used.
+    fn indexes_look_right(&self, file: &File) -> Result<bool> {
+        let Some((indexed, timed)) = self.last_entries(file)? else { return Ok(false) };
+        let largest_ms = timed.header.max_timestamp_ms;
+        let end = indexed.end().max(timed.end());
+        let mut scan = Scan::new(file, self.log.path(), timed.position, end, timed.header.base_offset);
+        Ok(scan.find_batch(|batch| batch.header.max_timestamp_ms > largest_ms)?.is_none())
+    }
+
+    /// The batches that the last entries of both indexes name; `None` when one of them is missing or lies. This is enough for
+    /// a closed segment: its largest timestamp is confirmed when it is first asked for.
+    fn last_entries(&self, file: &File) -> Result<Option<(Batch, Batch)>> {
+        let base = self.base_offset;
+        let Some(indexed) = self.last_indexed(file)? else { return Ok(None) };
+        if let Some(before) = self.offset_index.count().checked_sub(2) {
+            if self.offset_index.entry(base, before)?.last_offset >= indexed.header.last_offset() {
+                return Ok(None);
+            }
         }
+        let timed = self.timed_batch(file, self.time_index.last(base)?)?;
+        Ok(timed.map(|timed| (indexed, timed)))
+    }
+
+    /// A closed segment ends before the next one begins.
+    fn check_end(&self, file: &File, next_base: Offset) -> Result<()> {
+        let Some(last) = self.last_indexed(file)? else { return Ok(()) };
+        let mut scan = self.scan_from(file, Some(last));
+        while scan.next_batch()?.is_some() {}
+        if scan.expected() <= next_base {
+            return Ok(());
+        }
+        let (end, size) = (scan.expected(), self.size);
+        let what = format!("at byte {size} it reaches offset {end}, and the next begins at {next_base}");
+        Err(Error::corrupt(self.log.path(), what))
     }
 
     /// Shows the header of each batch that ends at or behind `from`, in order.
@@ -198,37 +231,40 @@ impl Restore<'_> {
             return Ok(());
         }
         let (path, size) = match segments.last() {
-            Some(last) => (last.log_file().path().to_path_buf(), last.size()),
+            Some(last) => (last.log.path().to_path_buf(), last.size),
             None => (self.folder.to_path_buf(), Position(0)),
         };
         let what = format!("the log ends at byte {size}, offset {end}, and offset {known} was on the disk");
         Err(Error::corrupt(path, what))
     }
 
+    /// Whether all of a segment was on the disk: compaction may have left gaps in it, which are no loss.
+    fn is_durable(&self, next_base: Offset) -> bool {
+        self.opening.is_clean || next_base <= self.opening.recovery_point
+    }
+
     /// Opens one segment: it, its end offset, and whether the log ends with it.
     fn segment(&mut self, base: Offset, later: &[Offset]) -> Result<(Segment, Offset, bool)> {
         let segment = Segment::load(self.folder, base, self.opening.is_read_only)?;
-        let Some(next_base) = later.first().copied() else {
-            let (mut segment, end) = self.scan(segment, later)?;
-            match self.opening.is_clean {
-                true => segment.complete_indexes()?,
-                false => segment.write_indexes(),
+        let next_base = later.first().copied();
+        let is_durable = next_base.is_some_and(|next| self.is_durable(next));
+        if let Some(next_base) = next_base.filter(|_| is_durable) {
+            let (view, file) = (segment.view(None), segment.log.get()?);
+            if view.last_entries(&file)?.is_some() {
+                view.check_end(&file, next_base)?;
+                return Ok((segment, next_base, false));
             }
-            return Ok((segment, end, true));
-        };
-        let is_durable = self.opening.is_clean || next_base <= self.opening.recovery_point;
-        if is_durable && last_entries_look_right(&segment)?.is_some() {
-            check_end(&segment, next_base)?;
-            return Ok((segment, next_base, false));
         }
-        let file_end = segment.size();
+        let file_end = segment.size;
         let (mut segment, end) = self.scan(segment, later)?;
-        match self.opening.is_clean {
-            true => segment.complete_indexes()?,
-            false => segment.finish_indexes(),
+        match (self.opening.is_clean, next_base) {
+            (true, _) => segment.complete_indexes()?,
+            (false, Some(_)) => segment.finish_indexes(),
+            (false, None) => segment.write_indexes(),
         }
+        let Some(next_base) = next_base else { return Ok((segment, end, true)) };
         // Above the recovery point nothing was compacted here: a gap is a loss, and what lies behind it no part of the log.
-        let is_cut = segment.size() < file_end;
+        let is_cut = segment.size < file_end;
         let is_gap_legal = end <= next_base && end < self.gaps_below;
         let is_last = (is_cut || (end != next_base && !is_gap_legal)) && !is_durable;
         if is_last {
@@ -239,9 +275,9 @@ impl Restore<'_> {
 
     /// Walks the batches from the last place that the index knows for sure, and completes the indexes.
     fn scan(&mut self, mut segment: Segment, later: &[Offset]) -> Result<(Segment, Offset)> {
-        let file = segment.log_file().get()?;
-        let path = segment.log_file().path().to_path_buf();
-        let file_end = segment.size();
+        let file = segment.log.get()?;
+        let path = segment.log.path().to_path_buf();
+        let file_end = segment.size;
         if !self.opening.is_clean {
             // What lies in the page cache may differ from the disk, if a sync failed before the stop.
             fadvise::drop_pages(&file);
@@ -249,7 +285,7 @@ impl Restore<'_> {
         let start = self.find_start(&segment)?;
         self.check_durable_part(&segment, start, later.first().copied())?;
         let expected = self.rewind(&mut segment, start)?;
-        let mut scan = Scan::new(&file, &path, segment.size(), file_end, expected)
+        let mut scan = Scan::new(&file, &path, segment.size, file_end, expected)
             .with_window(self.window_bytes())
             .with_gaps_below(self.gaps_below);
         // tour: recover
@@ -278,7 +314,7 @@ impl Restore<'_> {
         // A flush ends where a batch ends: one that reaches across the recovery point has a damaged offset.
         if is_durable && batch.header.last_offset() >= self.opening.recovery_point {
             let what = format!("a batch at byte {} reaches across the recovery point", batch.position);
-            return Err(Error::corrupt(segment.log_file().path(), what));
+            return Err(Error::corrupt(segment.log.path(), what));
         }
         if !is_durable && !self.opening.is_clean {
             self.report.bytes_read += batch.size();
@@ -298,16 +334,15 @@ impl Restore<'_> {
     /// The last flushed batch that both indexes vouch for, with its entry in the offset index. Changes nothing.
     fn find_start(&self, segment: &Segment) -> Result<Option<(u32, Batch)>> {
         let trusted = if self.opening.is_clean { Offset(i64::MAX) } else { self.opening.recovery_point };
-        let view = segment.view(None);
-        let Some(number) = view.offset_index.find(segment.base_offset(), trusted - 1)? else { return Ok(None) };
-        match indexes_look_right(segment) {
+        let (view, file) = (segment.view(None), segment.log.get()?);
+        let Some(number) = view.offset_index.find(segment.base_offset, trusted - 1)? else { return Ok(None) };
+        match view.indexes_look_right(&file) {
             Ok(is_right) if is_right || is_on("index-trusted") => {}
             // An entry may name a batch behind the recovery point that is torn. What is bad below it, a scan meets.
             Ok(_) | Err(Error::Corrupt { .. }) => return Ok(None),
             Err(error) => return Err(error),
         }
-        let batch = view.indexed_batch(&*segment.log_file().get()?, number)?;
-        Ok(batch.map(|batch| (number, batch)))
+        Ok(view.indexed_batch(&file, number)?.map(|batch| (number, batch)))
     }
 
     /// What was flushed must be there, up to the recovery point or the end of the segment. Looked at before anything
@@ -318,57 +353,53 @@ impl Restore<'_> {
         start: Option<(u32, Batch)>,
         next_base: Option<Offset>,
     ) -> Result<()> {
-        let (file, path) = (segment.log_file().get()?, segment.log_file().path());
-        let (position, expected) = match start {
-            Some((_, batch)) => (batch.position, batch.header.base_offset),
-            None => (Position(0), segment.base_offset()),
-        };
-        let mut scan = Scan::new(&file, path, position, segment.size(), expected);
+        let (view, file) = (segment.view(None), segment.log.get()?);
+        let mut scan = view.scan_from(&file, start.map(|(_, batch)| batch));
         let known = self.end_min();
         while scan.expected() < known.max(self.opening.recovery_point) && scan.next_batch()?.is_some() {}
-        if scan.expected() < known && next_base.is_none() {
-            let (offset, size) = (scan.expected(), segment.size());
+        let (offset, size) = (scan.expected(), segment.size);
+        let may_have_gap = next_base.is_some_and(|next| self.is_durable(next) || offset < self.gaps_below);
+        if offset < known && !may_have_gap {
             let what = format!("it ends at byte {size}, offset {offset}, and offset {known} was on the disk");
-            return Err(Error::corrupt(path, what));
+            return Err(Error::corrupt(segment.log.path(), what));
         }
         Ok(())
     }
 
     /// Sets the segment back to where the scan starts; returns the offset expected there.
     fn rewind(&mut self, segment: &mut Segment, start: Option<(u32, Batch)>) -> Result<Offset> {
-        let base = segment.base_offset();
-        let view = segment.view(None);
+        let (base, index) = (segment.base_offset, segment.offset_index.view());
         let Some((number, batch)) = start else {
-            if self.opening.is_clean && view.offset_index.count() == 0 {
-                segment.read_from_start();
-                return Ok(base);
-            }
             // Entries below the recovery point that are not believed; those above are always made anew.
-            let known = view.offset_index.find(base, self.opening.recovery_point - 1)?;
+            let known = index.find(base, self.opening.recovery_point - 1)?;
             self.report.indexes_rebuilt += usize::from(known.is_some());
-            segment.reset()?;
+            // After a clean stop there may be a time index alone, where no batch is far enough from the one before it: it stays.
+            if !self.opening.is_clean || index.count() > 0 {
+                segment.forget_indexes()?;
+            }
+            segment.size = Position(0);
             return Ok(base);
         };
-        let entry = view.offset_index.entry(base, number)?;
-        match self.opening.is_clean {
-            true => segment.continue_from(entry)?,
-            false => segment.rewind_to(number, entry)?,
+        if !self.opening.is_clean {
+            let entry = index.entry(base, number)?;
+            segment.keep_indexes(number, entry)?;
         }
+        segment.largest = segment.time_index.view().last(base)?;
+        segment.size = batch.position;
         Ok(batch.header.base_offset)
     }
 
     /// Copies what lies behind the last good batch aside, then cuts it off.
     fn cut(&mut self, segment: &mut Segment, file_end: Position) -> Result<()> {
-        let (file, path) = (segment.log_file().get()?, segment.log_file().path().to_path_buf());
-        let aside = self.aside(segment.base_offset());
-        let bytes = file_end - segment.size();
         if self.opening.is_read_only {
             return Ok(());
         }
+        let (file, path) = (segment.log.get()?, segment.log.path());
+        let bytes = file_end - segment.size;
         self.report.bytes_cut += bytes;
-        self.report.has_batches_behind_cut |= holds_a_batch(&file, &path, segment.size(), file_end)?;
+        self.report.has_batches_behind_cut |= holds_a_batch(&file, path, segment.size, file_end)?;
         if !is_on("cut-not-kept") {
-            fs::copy_aside(&file, &path, segment.size().0, bytes, &aside)?;
+            fs::copy_aside(&file, path, segment.size.0, bytes, &self.aside(segment.base_offset))?;
         }
         segment.cut()
     }
@@ -378,22 +409,18 @@ impl Restore<'_> {
     /// The last one goes first, and all of them before the cut itself: a start that is stopped in between leaves a
     /// log that ends at the same batch.
     fn set_aside(&mut self, bases: &[Offset]) -> Result<()> {
+        if bases.is_empty() || self.opening.is_read_only {
+            return Ok(());
+        }
         for base in bases.iter().rev() {
             let log = self.folder.join(file_name(*base, "log"));
             let Some(bytes) = fs::size(&log)? else { continue };
-            if self.opening.is_read_only {
-                continue;
-            }
             self.report.bytes_cut += bytes;
             self.report.has_batches_behind_cut |= bytes > 0;
             fs::rename(&log, &self.free_aside(*base))?;
             unlink(self.folder, *base)?;
         }
-        if bases.is_empty() || self.opening.is_read_only {
-            Ok(())
-        } else {
-            fs::sync_dir(self.folder)
-        }
+        fs::sync_dir(self.folder)
     }
 
     fn aside(&self, base: Offset) -> PathBuf {
@@ -410,53 +437,6 @@ impl Restore<'_> {
     }
 }
 
-/// Whether the last entry of each index names a batch that is there, and no later batch has a larger timestamp
-/// than the time index knows of. Entries in the middle are checked when they are used.
-fn indexes_look_right(segment: &Segment) -> Result<bool> {
-    let Some((indexed, timed)) = last_entries_look_right(segment)? else { return Ok(false) };
-    let largest_ms = timed.header.max_timestamp_ms;
-    let file = segment.log_file().get()?;
-    let path = segment.log_file().path();
-    let mut scan = Scan::new(&file, path, timed.position, indexed.end().max(timed.end()), timed.header.base_offset);
-    Ok(scan.find_batch(|batch| batch.header.max_timestamp_ms > largest_ms)?.is_none())
-}
-
-/// The batches that the last entries of both indexes name; `None` when one of them is missing or lies. This is enough for
-/// a closed segment: its largest timestamp is confirmed when it is first asked for.
-fn last_entries_look_right(segment: &Segment) -> Result<Option<(Batch, Batch)>> {
-    let view = segment.view(None);
-    let base = segment.base_offset();
-    let file = segment.log_file().get()?;
-    let Some(indexed) = view.last_indexed(&file)? else { return Ok(None) };
-    if let Some(before) = view.offset_index.count().checked_sub(2) {
-        if view.offset_index.entry(base, before)?.last_offset >= indexed.header.last_offset() {
-            return Ok(None);
-        }
-    }
-    let Some(largest) = view.time_index.last(base)? else { return Ok(None) };
-    Ok(view.timed_batch(&file, largest)?.map(|timed| (indexed, timed)))
-}
-
-/// A closed segment ends before the next one begins.
-fn check_end(segment: &Segment, next_base: Offset) -> Result<()> {
-    let view = segment.view(None);
-    let file = segment.log_file().get()?;
-    let Some(last) = view.last_indexed(&file)? else { return Ok(()) };
-    let path = segment.log_file().path();
-    let mut scan = Scan::new(&file, path, last.position, segment.size(), last.header.base_offset);
-    while scan.next_batch()?.is_some() {}
-    match scan.expected() {
-        end if end <= next_base => Ok(()),
-        end => {
-            let (size, next) = (segment.size(), next_base);
-            Err(Error::corrupt(
-                path,
-                format!("at byte {size} it reaches offset {end}, and the next begins at {next}"),
-            ))
-        }
-    }
-}
-
 /// Whether a good batch begins anywhere from `start` on.
 fn holds_a_batch(file: &File, path: &Path, start: Position, end: Position) -> Result<bool> {
     const LOOK_BYTES: u64 = 64 << 20;
@@ -467,10 +447,9 @@ fn holds_a_batch(file: &File, path: &Path, start: Position, end: Position) -> Re
 }
 
 fn is_good_batch(bytes: &[u8]) -> bool {
-    let Some(header) = BatchHeader::parse(bytes).filter(|header| header.magic == 2) else { return false };
-    let whole = header
-        .size()
-        .filter(|_| header.is_plausible_at(Offset(0)))
-        .and_then(|size| bytes.get(..size as usize));
+    let Some(header) = BatchHeader::parse(bytes).filter(|header| header.is_plausible_at(Offset(0))) else {
+        return false;
+    };
+    let whole = header.size().and_then(|size| bytes.get(..size as usize));
     whole.is_some_and(|batch| header::crc_matches(batch, &header))
 }

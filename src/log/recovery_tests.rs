@@ -127,7 +127,7 @@ fn a_log_that_was_stopped_cleanly_below_its_start_is_offline() {
 fn untidy() -> Bench {
     let mut bench = indexed_bench();
     bench.recovery_point = Offset(9);
-    bench.log_start = Offset(bench.log().views()[1].base_offset().0);
+    bench.log_start = Offset(bench.log().views()[1].base_offset.0);
     let path = bench.path(2, "log");
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -154,4 +154,36 @@ fn a_start_that_tidies_up_is_stopped_between_any_two_steps_and_ends_the_same() {
         let tidy: Vec<String> = names(&undisturbed).into_iter().filter(|name| !name.contains(".cut-")).collect();
         assert_eq!(left, tidy, "stopped before {step}");
     }
+}
+
+/// The bytes between its last good batch and the next segment's first may be what was left of one that is lost: that the offsets
+/// join proves nothing.
+#[test]
+fn a_closed_segment_that_is_cut_exactly_where_the_next_begins_is_the_last() {
+    let mut bench = indexed_bench();
+    bench.recovery_point = Offset(0);
+    let next_base = bench.log().views()[1].base_offset;
+    let held = files_of(&bench, ".log");
+    let path = bench.path(0, "log");
+    std::fs::write(&path, [&held[0], &b"torn"[..]].concat()).unwrap();
+    for (cut, is_first) in [(4 + held[1..].iter().map(|log| log.len() as u64).sum::<u64>(), true), (0, false)] {
+        let recovered = bench.reopen(false).unwrap();
+        assert_eq!((recovered.bytes_cut, recovered.has_batches_behind_cut), (cut, is_first));
+        assert_eq!((bench.log().end_offset(), bench.last_segment()), (next_base, 0));
+        assert_eq!(files_of(&bench, ".cut-0"), [&[b"torn".to_vec()], &held[1..]].concat(), "all of it is kept");
+    }
+    assert_eq!(bench.append(1, 1000, 20).unwrap().first, next_base);
+}
+
+#[test]
+fn a_closed_segment_that_lost_its_flushed_end_takes_the_partition_offline() {
+    let mut bench = indexed_bench();
+    let view = bench.log().views().remove(0);
+    bench.recovery_point = view.next_base.unwrap() - 1;
+    let first = view.range(Offset(0), 1, true).unwrap().unwrap();
+    std::fs::write(bench.path(0, "log"), &files_of(&bench, ".log")[0][..first.length as usize]).unwrap();
+    let before = files(&bench);
+    let error = bench.reopen(false).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(files(&bench) == before, "nothing was changed: {error}");
 }

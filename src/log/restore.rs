@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::base::{Error, Offset, Position, Result};
 use crate::faults::seeded::is_on;
 use crate::log::offset_index::{OffsetEntry, OffsetIndex};
-use crate::log::scan::{Batch, Scan};
+use crate::log::scan::Batch;
 use crate::log::segment::{file_name, Segment};
 use crate::log::time_index::TimeIndex;
 use crate::log::LazyFile;
@@ -31,12 +31,13 @@ pub fn unlink(folder: &Path, base_offset: Offset) -> Result<()> {
 /// Unlinks what a stop between two steps has left behind: files that were on their way to their name, or away from it;
 /// segments below the log start; indexes without a log.
 pub fn remove_leftovers(folder: &Path, names: &[fs::Entry], segments: &[Segment], end: Offset) -> Result<()> {
-    let first = segments[0].base_offset();
+    let first = segments[0].base_offset;
     for entry in names {
         let of = |suffix| parse_name(&entry.name, suffix);
-        let is_below = [of("log"), of("index"), of("timeindex")].into_iter().flatten().any(|base| base < first);
-        let is_beyond = of("index").or(of("timeindex")).is_some_and(|base| base > first && base >= end);
-        let is_ours = segments.iter().any(|segment| of("index").or(of("timeindex")) == Some(segment.base_offset()));
+        let index = of("index").or(of("timeindex"));
+        let is_below = of("log").or(index).is_some_and(|base| base < first);
+        let is_beyond = index.is_some_and(|base| base > first && base >= end);
+        let is_ours = segments.iter().any(|segment| index == Some(segment.base_offset));
         let is_tmp = is_on("unknown-removed") && entry.name.ends_with(".tmp");
         if is_below || (is_beyond && !is_ours) || is_on_its_way(&entry.name) || is_tmp {
             fs::unlink(&folder.join(&entry.name))?;
@@ -65,22 +66,10 @@ impl Segment {
         if size > u64::from(u32::MAX) {
             return Err(Error::corrupt(path("log"), format!("a segment of {size} bytes")));
         }
-        if is_read_only {
-            let (offset_index, time_index) = (OffsetIndex::look(path("index"))?, TimeIndex::look(path("timeindex"))?);
-            let mut segment =
-                Segment::new(folder, base_offset, LazyFile::readable(path("log")), offset_index, time_index);
-            segment.size = Position(size);
-            return Ok(segment);
-        }
-        let offset_index = match OffsetIndex::load(path("index"))? {
-            Some(index) => index,
-            None => OffsetIndex::create(path("index"))?,
-        };
-        let time_index = match TimeIndex::load(path("timeindex"))? {
-            Some(index) => index,
-            None => TimeIndex::create(path("timeindex"))?,
-        };
-        let mut segment = Segment::new(folder, base_offset, LazyFile::existing(path("log")), offset_index, time_index);
+        let open = if is_read_only { LazyFile::readable } else { LazyFile::existing };
+        let offset_index = OffsetIndex::load(path("index"), is_read_only)?;
+        let time_index = TimeIndex::load(path("timeindex"), is_read_only)?;
+        let mut segment = Segment::new(base_offset, open(path("log")), offset_index, time_index);
         segment.size = Position(size);
         Ok(segment)
     }
@@ -88,8 +77,7 @@ impl Segment {
     /// The largest timestamp of the segment's first batch, read from the file when that was opened; `None` while empty.
     pub(super) fn first_timestamp(&mut self) -> Result<Option<i64>> {
         if self.first_timestamp_ms.is_none() && self.size > Position(0) {
-            let file = self.log.get()?;
-            let first = Scan::new(&file, self.log.path(), Position(0), self.size, self.base_offset).next_batch()?;
+            let first = self.view(None).scan_from(&*self.log.get()?, None).next_batch()?;
             self.first_timestamp_ms = Some(first.map_or(-1, |batch| batch.header.max_timestamp_ms));
         }
         Ok(self.first_timestamp_ms)
@@ -100,20 +88,16 @@ impl Segment {
         self.time_index.sync()
     }
 
-    /// Forgets the indexes and everything known; the scan that follows starts at the beginning.
-    pub fn reset(&mut self) -> Result<()> {
+    pub fn forget_indexes(&mut self) -> Result<()> {
         self.offset_index.truncate(0)?;
-        self.time_index.truncate(0)?;
-        self.largest = None;
-        self.bytes_since_entry = 0;
-        self.size = Position(0);
-        Ok(())
+        self.time_index.truncate(0)
     }
 
-    /// Keeps the indexes as a clean stop left them, without an entry for an offset; the scan starts at the beginning.
-    pub fn read_from_start(&mut self) {
-        self.bytes_since_entry = 0;
-        self.size = Position(0);
+    /// Keeps what the indexes say up to the batch of offset entry `number`.
+    pub fn keep_indexes(&mut self, number: u32, entry: OffsetEntry) -> Result<()> {
+        self.offset_index.truncate(number + 1)?;
+        let times = self.time_index.view().count_up_to(self.base_offset, entry.last_offset)?;
+        self.time_index.truncate(times)
     }
 
     /// As a clean stop leaves the indexes, they end with the largest timestamp. They are changed, and synced, only if they do
@@ -130,22 +114,6 @@ impl Segment {
         self.sync_indexes()
     }
 
-    /// Keeps what the indexes say up to the batch of offset entry `number`, where the scan goes on.
-    pub fn rewind_to(&mut self, number: u32, entry: OffsetEntry) -> Result<()> {
-        self.offset_index.truncate(number + 1)?;
-        let times = self.time_index.view().count_up_to(self.base_offset, entry.last_offset)?;
-        self.time_index.truncate(times)?;
-        self.continue_from(entry)
-    }
-
-    /// Keeps both indexes as they are, which were found right; the scan goes on at their last entry.
-    pub fn continue_from(&mut self, entry: OffsetEntry) -> Result<()> {
-        self.largest = self.time_index.view().last(self.base_offset)?;
-        self.bytes_since_entry = 0;
-        self.size = entry.position;
-        Ok(())
-    }
-
     /// Takes in the next batch of the file, which a scan found good.
     pub fn accept(&mut self, batch: &Batch, interval: u64) -> Result<()> {
         assert_eq!(batch.position, self.size, "batches are taken in one after another");
@@ -154,8 +122,7 @@ impl Segment {
             let what = format!("offset {last_offset} at byte {} is too far from the segment's first", batch.position);
             return Err(Error::corrupt(self.log.path(), what));
         }
-        self.note_batch(batch.position, last_offset, batch.header.max_timestamp_ms, interval);
-        self.add_bytes(batch.size());
+        self.note_batch(&batch.header, batch.size(), interval);
         Ok(())
     }
 

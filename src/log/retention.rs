@@ -53,14 +53,13 @@ pub fn start_after(
     retention: Retention,
     now_ms: i64,
 ) -> Result<Option<Offset>> {
-    let mut behind: u64 = views.iter().map(|view| view.size().0).sum();
+    let mut behind: u64 = views.iter().map(|view| view.size.0).sum();
     let mut start = None;
-    for view in views.iter().take_while(|view| view.size().0 > 0) {
-        behind -= view.size().0;
+    for view in views.iter().take_while(|view| view.size.0 > 0) {
+        behind -= view.size.0;
         let Verdict::Goes(reason) = judge(view, behind, retention, now_ms)? else { break };
         if reason == Reason::FileAge {
-            let log = view.log_file();
-            let path = log.path().display();
+            let path = view.log.path().display();
             note!(
                 Warn,
                 "segment_without_age",
@@ -68,14 +67,14 @@ pub fn start_after(
                 "it goes by the time of its file: its largest timestamp tells no age"
             );
         }
-        start = Some(view.next_base().unwrap_or(log_end));
+        start = Some(view.next_base.unwrap_or(log_end));
     }
     Ok(start)
 }
 
 /// Judges the oldest segment, which holds something, with so many bytes `behind` it in the log.
 pub fn judge(view: &SegmentView, behind: u64, retention: Retention, now_ms: i64) -> Result<Verdict> {
-    let is_active = view.next_base().is_none();
+    let is_active = view.next_base.is_none();
     // Nothing is deleted for its size that is still written to.
     let bytes_max = u64::try_from(retention.bytes).ok().filter(|_| !is_active);
     if bytes_max.is_some_and(|max| behind >= max) {
@@ -97,5 +96,5 @@ pub fn judge(view: &SegmentView, behind: u64, retention: Retention, now_ms: i64)
 fn written_ms(view: &SegmentView, now_ms: i64) -> Result<Option<(i64, Reason)>> {
     let told_ms = view.largest_timestamp()?.map(|largest| largest.timestamp_ms).filter(|ms| (0..=now_ms).contains(ms));
     let told = told_ms.map(|ms| (ms, Reason::Age));
-    Ok(told.or_else(|| Some((fs::modified_ms(view.log_file().path())?, Reason::FileAge))))
+    Ok(told.or_else(|| Some((fs::modified_ms(view.log.path())?, Reason::FileAge))))
 }

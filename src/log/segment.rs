@@ -6,7 +6,7 @@
 //! Not done: no syncs; [`crate::log::Log`] says when.
 
 use std::io::IoSlice;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{Error, Offset, Position, Result};
@@ -14,10 +14,10 @@ use crate::log::offset_index::{OffsetEntry, OffsetIndex};
 use crate::log::time_index::{TimeEntry, TimeIndex};
 use crate::log::{Checked, LazyFile, LogConfig, SegmentView};
 use crate::os::fs;
+use crate::record::BatchHeader;
 
 pub struct Segment {
     pub(super) base_offset: Offset,
-    pub(super) folder: PathBuf,
     pub(super) log: Arc<LazyFile>,
     pub(super) offset_index: OffsetIndex,
     pub(super) time_index: TimeIndex,
@@ -42,19 +42,12 @@ impl Segment {
         let offset_index = OffsetIndex::create(path("index"))?;
         let time_index = TimeIndex::create(path("timeindex"))?;
         let log = LazyFile::create(path("log"))?;
-        Ok(Segment::new(folder, base_offset, log, offset_index, time_index))
+        Ok(Segment::new(base_offset, log, offset_index, time_index))
     }
 
-    pub(super) fn new(
-        folder: &Path,
-        base_offset: Offset,
-        log: Arc<LazyFile>,
-        offset_index: OffsetIndex,
-        time_index: TimeIndex,
-    ) -> Segment {
+    pub(super) fn new(base: Offset, log: Arc<LazyFile>, offset_index: OffsetIndex, time_index: TimeIndex) -> Segment {
         Segment {
-            base_offset,
-            folder: folder.to_path_buf(),
+            base_offset: base,
             log,
             offset_index,
             time_index,
@@ -66,18 +59,6 @@ impl Segment {
         }
     }
 
-    pub fn base_offset(&self) -> Offset {
-        self.base_offset
-    }
-
-    pub fn size(&self) -> Position {
-        self.size
-    }
-
-    pub fn log_file(&self) -> &Arc<LazyFile> {
-        &self.log
-    }
-
     /// What readers need, as it is now.
     pub fn view(&self, next_base: Option<Offset>) -> SegmentView {
         SegmentView {
@@ -85,8 +66,8 @@ impl Segment {
             next_base,
             log: self.log.clone(),
             size: self.size,
-            offset_index: self.offset_index.view(),
-            time_index: self.time_index.view(),
+            offset_index: self.offset_index.view().clone(),
+            time_index: self.time_index.view().clone(),
             largest: self.largest,
             largest_on_disk: self.largest_on_disk.clone(),
         }
@@ -124,20 +105,21 @@ impl Segment {
             });
         }
         for Checked { bytes, header } in batches {
-            self.note_batch(self.size, header.last_offset(), header.max_timestamp_ms, interval);
-            self.add_bytes(bytes.len() as u64);
+            self.note_batch(header, bytes.len() as u64, interval);
         }
         Ok(())
     }
     // end
 
-    /// Indexes a batch that starts at `position`, when `interval` bytes have passed since the last entry.
-    pub(super) fn note_batch(&mut self, position: Position, last_offset: Offset, max_timestamp_ms: i64, interval: u64) {
+    /// Counts a batch of so many bytes, which lies at the segment's end, and indexes it when `interval` bytes have passed
+    /// since the last entry.
+    pub(super) fn note_batch(&mut self, header: &BatchHeader, bytes: u64, interval: u64) {
+        let (position, last_offset, timestamp_ms) = (self.size, header.last_offset(), header.max_timestamp_ms);
         if position == Position(0) {
-            self.first_timestamp_ms = Some(max_timestamp_ms);
+            self.first_timestamp_ms = Some(timestamp_ms);
         }
-        if self.largest.is_none_or(|largest| max_timestamp_ms > largest.timestamp_ms) {
-            self.largest = Some(TimeEntry { timestamp_ms: max_timestamp_ms, last_offset });
+        if self.largest.is_none_or(|largest| timestamp_ms > largest.timestamp_ms) {
+            self.largest = Some(TimeEntry { timestamp_ms, last_offset });
         }
         if self.bytes_since_entry > interval
             && self.offset_index.add(self.base_offset, OffsetEntry { last_offset, position })
@@ -145,9 +127,6 @@ impl Segment {
             self.finish_time_index();
             self.bytes_since_entry = 0;
         }
-    }
-
-    pub(super) fn add_bytes(&mut self, bytes: u64) {
         self.size += bytes;
         self.bytes_since_entry += bytes;
     }

@@ -42,10 +42,6 @@ impl Holding {
         self.segments.iter().map(|held| held.bytes).sum()
     }
 
-    fn active(&self) -> Option<&Held> {
-        self.segments.last()
-    }
-
     fn closed(&self) -> &[Held] {
         self.segments.split_last().map_or(&[], |(_, closed)| closed)
     }
@@ -71,7 +67,7 @@ pub fn closed_that_go(logs: &[Holding], bytes: u64) -> Vec<usize> {
 
 /// The log whose active segment is the largest, if any holds something.
 pub fn largest_active(logs: &[Holding]) -> Option<usize> {
-    let bytes = |log: &Holding| log.active().map_or(0, |held| held.bytes);
+    let bytes = |log: &Holding| log.segments.last().map_or(0, |held| held.bytes);
     let largest = (0..logs.len()).max_by_key(|index| (bytes(&logs[*index]), Reverse(*index)))?;
     (bytes(&logs[largest]) > 0).then_some(largest)
 }
@@ -83,7 +79,7 @@ impl Log {
     }
 
     pub fn holding(&self) -> Holding {
-        let ends = self.segments.iter().skip(1).map(Segment::base_offset).chain([self.end_offset]);
+        let ends = self.segments.iter().skip(1).map(|segment| segment.base_offset).chain([self.end_offset]);
         let held = |(segment, end): (&Segment, Offset)| Held { bytes: segment.disk_bytes(), end };
         Holding { segments: self.segments.iter().zip(ends).map(held).collect() }
     }
@@ -91,15 +87,14 @@ impl Log {
 
 impl Segment {
     fn disk_bytes(&self) -> u64 {
-        blocks(self.size.0) + blocks(self.offset_index.bytes()) + blocks(self.time_index.bytes())
+        blocks(self.size.0) + blocks(self.offset_index.view().bytes()) + blocks(self.time_index.view().bytes())
     }
 }
 
 impl SegmentView {
     /// Bytes that the segment and its indexes take.
     pub fn disk_bytes(&self) -> u64 {
-        let entries = |count: u32, size: u64| blocks(u64::from(count) * size);
-        blocks(self.size.0) + entries(self.offset_index.count(), 8) + entries(self.time_index.count(), 12)
+        blocks(self.size.0) + blocks(self.offset_index.bytes()) + blocks(self.time_index.bytes())
     }
 }
 

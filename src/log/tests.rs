@@ -98,7 +98,7 @@ impl Bench {
         for offset in start..end {
             let view = self.log().view(Offset(offset));
             let range = view.range(Offset(offset), 1, true).unwrap().unwrap();
-            answers.push(format!("{offset}: {} {:?} {}", view.base_offset(), range.position, range.length));
+            answers.push(format!("{offset}: {} {:?} {}", view.base_offset, range.position, range.length));
         }
         for timestamp_ms in timestamps_ms {
             answers.push(format!("{timestamp_ms}ms: {:?}", find(self.log(), timestamp_ms)));

@@ -24,8 +24,9 @@ pub struct FoundTimestamp {
 }
 
 impl SegmentView {
-    /// The batch that a time index entry speaks of; `None` when the entry lies.
-    pub(super) fn timed_batch(&self, file: &File, entry: TimeEntry) -> Result<Option<Batch>> {
+    /// The batch that a time index entry speaks of; `None` when there is no entry, or it lies.
+    pub(super) fn timed_batch(&self, file: &File, entry: Option<TimeEntry>) -> Result<Option<Batch>> {
+        let Some(entry) = entry else { return Ok(None) };
         let batch = self.find(file, entry.last_offset)?;
         Ok(batch.filter(|batch| {
             batch.header.last_offset() == entry.last_offset && batch.header.max_timestamp_ms == entry.timestamp_ms
@@ -47,10 +48,7 @@ impl SegmentView {
     /// The last time index entry nominates, the batch headers after it confirm.
     fn find_largest(&self) -> Result<Option<TimeEntry>> {
         let file = self.log.get()?;
-        let nominated = match self.time_index.last(self.base_offset)? {
-            Some(entry) => self.timed_batch(&file, entry)?,
-            None => None,
-        };
+        let nominated = self.timed_batch(&file, self.time_index.last(self.base_offset)?)?;
         let mut scan = self.scan_from(&file, nominated);
         let mut largest: Option<TimeEntry> = None;
         while let Some(Batch { header, .. }) = scan.next_batch()? {
@@ -67,15 +65,11 @@ impl SegmentView {
     /// none is skipped.
     pub fn find_timestamp(&self, timestamp_ms: i64, from: Offset) -> Result<Option<FoundTimestamp>> {
         let file = self.log.get()?;
-        let start = match self.time_index.find(self.base_offset, timestamp_ms)? {
-            Some(entry) => self.timed_batch(&file, entry)?,
-            None => None,
-        };
+        let start = self.timed_batch(&file, self.time_index.find(self.base_offset, timestamp_ms)?)?;
         let mut scan = self.scan_from(&file, start);
-        while let Some(batch) = scan.next_batch()? {
-            if batch.header.max_timestamp_ms < timestamp_ms || batch.header.last_offset() < from {
-                continue;
-            }
+        let may_hold =
+            |batch: &Batch| batch.header.max_timestamp_ms >= timestamp_ms && batch.header.last_offset() >= from;
+        while let Some(batch) = scan.find_batch(may_hold)? {
             if let Some(found) = self.find_in_batch(&file, &batch, timestamp_ms, from)? {
                 return Ok(Some(found));
             }

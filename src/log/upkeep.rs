@@ -26,7 +26,7 @@ impl Log {
     pub fn has_let_go(&self, error: &Error) -> bool {
         let Error::Storage { path, source } = error else { return false };
         let base = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok().map(Offset));
-        source.kind() == std::io::ErrorKind::NotFound && base.is_some_and(|base| base < self.segments[0].base_offset())
+        source.kind() == std::io::ErrorKind::NotFound && base.is_some_and(|base| base < self.segments[0].base_offset)
     }
 
     /// All segments, oldest first.
@@ -36,7 +36,7 @@ impl Log {
 
     /// Those that hold something that may be read: without what lies below the log start and could not be removed.
     pub fn views_from_start(&self) -> Vec<SegmentView> {
-        let is_read = |view: &SegmentView| view.next_base().is_none_or(|next| next > self.start_offset);
+        let is_read = |view: &SegmentView| view.next_base.is_none_or(|next| next > self.start_offset);
         self.views().into_iter().filter(is_read).collect()
     }
 
@@ -46,13 +46,13 @@ impl Log {
 
     /// Bytes of all segments.
     pub fn size(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.size().0).sum()
+        self.segments.iter().map(|segment| segment.size.0).sum()
     }
 
     /// The last steps of a clean stop: indexes complete and on the disk. The data has been flushed.
     pub fn finish(&mut self) -> Result<()> {
         self.active_mut().finish_indexes();
-        let below = self.segments.iter().skip(1).take_while(|next| next.base_offset() <= self.start_offset).count();
+        let below = self.segments.iter().skip(1).take_while(|next| next.base_offset <= self.start_offset).count();
         self.segments[below..].iter().try_for_each(Segment::sync_indexes)
     }
 }

@@ -18,6 +18,7 @@ use crate::record::header::{BatchHeader, HEADER_SIZE};
 #[derive(Clone)]
 pub struct SegmentView {
     pub(crate) base_offset: Offset,
+    /// The base offset of the segment that follows.
     pub(crate) next_base: Option<Offset>,
     pub(crate) log: Arc<LazyFile>,
     pub(crate) size: Position,
@@ -28,19 +29,6 @@ pub struct SegmentView {
 }
 
 impl SegmentView {
-    pub fn base_offset(&self) -> Offset {
-        self.base_offset
-    }
-
-    /// The base offset of the segment that follows.
-    pub fn next_base(&self) -> Option<Offset> {
-        self.next_base
-    }
-
-    pub fn size(&self) -> Position {
-        self.size
-    }
-
     /// Shows only what lies before `position`: the rest is not flushed yet, or not visible for another reason.
     pub fn limit_to(&mut self, position: Position) {
         if position < self.size {
@@ -62,10 +50,6 @@ impl SegmentView {
             _ => 0,
         };
         Ok(Some(FileRange { file, position: first.position, length }))
-    }
-
-    pub fn log_file(&self) -> Arc<LazyFile> {
-        self.log.clone()
     }
 
     // tour: find-batch

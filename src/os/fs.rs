@@ -9,7 +9,7 @@
 
 use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::base::{metrics, Error, Result};
 use crate::faults::seeded;
 use crate::faults::{self, Operation};
+use crate::os::checked;
 
 /// Whether nothing on the disk is to be changed.
 static IS_READ_ONLY: AtomicBool = AtomicBool::new(false);
@@ -58,6 +59,14 @@ fn full() -> io::Error {
     io::Error::from_raw_os_error(libc::ENOSPC)
 }
 
+/// `None` for what is not there.
+fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
@@ -66,25 +75,25 @@ fn options() -> OpenOptions {
 
 /// Makes an empty file to append to and to read at any place; whatever had its name is emptied.
 pub fn create_append(path: &Path) -> Result<File> {
-    metrics::note_call();
-    pass(Operation::Create, path)?;
-    let file = options().append(true).read(true).create(true).open(path).map_err(at(path))?;
+    let file = open(Operation::Create, path, options().append(true).read(true).create(true))?;
     file.set_len(0).map_err(at(path))?;
     Ok(file)
 }
 
 /// Opens a file that exists, to append to it and to read it at any place.
 pub fn open_append(path: &Path) -> Result<File> {
-    metrics::note_call();
-    pass(Operation::Open, path)?;
-    options().append(true).read(true).open(path).map_err(at(path))
+    open(Operation::Open, path, options().append(true).read(true))
 }
 
 /// Opens a file that exists, to read it.
 pub fn open_read(path: &Path) -> Result<File> {
+    open(Operation::Open, path, options().read(true))
+}
+
+fn open(operation: Operation, path: &Path, options: &OpenOptions) -> Result<File> {
     metrics::note_call();
-    pass(Operation::Open, path)?;
-    options().read(true).open(path).map_err(at(path))
+    pass(operation, path)?;
+    options.open(path).map_err(at(path))
 }
 
 /// The size of the file system that `path` is on, and what of it a process like this one may still use.
@@ -99,9 +108,7 @@ pub fn space(path: &Path) -> Result<Space> {
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| at(path)(error.into()))?;
     let mut found = MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: `name` ends with a zero byte and `found` has room for what the kernel fills in.
-    if unsafe { libc::statvfs(name.as_ptr(), found.as_mut_ptr()) } != 0 {
-        return Err(at(path)(io::Error::last_os_error()));
-    }
+    checked(unsafe { libc::statvfs(name.as_ptr(), found.as_mut_ptr()) }).map_err(at(path))?;
     // SAFETY: the call succeeded, so all of it is filled in.
     let found = unsafe { found.assume_init() };
     Ok(Space { total_bytes: found.f_blocks * found.f_frsize, usable_bytes: found.f_bavail * found.f_frsize })
@@ -132,7 +139,8 @@ pub fn append_all(mut file: &File, path: &Path, mut slices: &mut [IoSlice]) -> R
     Ok(())
 }
 
-/// Fills `buffer` from `position` on, and returns how much of it: less only at the file's end.
+/// Fills `buffer` from `position` on, and returns how much of it: less only at the file's end. A short read is not the
+/// end: the kernel gives what lies before a page that it cannot read, and the error with the next read.
 pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -151,12 +159,8 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
 /// Fills `buffer` from `position` on; a file that ends before is an error.
 pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
     metrics::note_call();
-    let (first, rest) = buffer.split_at_mut(room(Operation::Read, Path::new(""), buffer.len())?);
-    file.read_exact_at(first, position)?;
-    if rest.is_empty() {
-        return Ok(());
-    }
-    file.read_exact_at(rest, position + first.len() as u64)
+    room(Operation::Read, Path::new(""), buffer.len())?;
+    file.read_exact_at(buffer, position)
 }
 
 /// Bytes that are read at first; most files that are read whole are smaller.
@@ -165,25 +169,13 @@ const SMALL: usize = 1 << 10;
 /// Reads a small file whole; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     pass(Operation::Open, path)?;
-    let mut file = match options().read(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(at(path))?,
-    };
-    // The standard library asks for size and place first, and a start reads thousands of these. A short read is not the
-    // end: the kernel gives what lies before a page that it cannot read, and the error with the next read.
+    let Some(file) = if_there(options().read(true).open(path)).map_err(at(path))? else { return Ok(None) };
+    // The standard library asks for size and place first, and a start reads thousands of these.
     let mut bytes = vec![0; SMALL];
-    let mut filled = 0;
-    loop {
-        let end = filled + room(Operation::Read, path, bytes.len() - filled).map_err(at(path))?;
-        match file.read(&mut bytes[filled..end]) {
-            Ok(0) => break,
-            Ok(got) => filled += got,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(at(path)(error)),
-        }
-        if filled == bytes.len() {
-            bytes.resize(2 * filled, 0);
-        }
+    let mut filled = read_at(&file, path, &mut bytes, 0)?;
+    while filled == bytes.len() {
+        bytes.resize(2 * filled, 0);
+        filled += read_at(&file, path, &mut bytes[filled..], filled as u64)?;
     }
     bytes.truncate(filled);
     Ok(Some(bytes))
@@ -328,10 +320,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 pub fn unlink(path: &Path) -> Result<()> {
     metrics::note_call();
     pass(Operation::Unlink, path)?;
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map_err(at(path)),
-    }
+    if_there(std::fs::remove_file(path)).map(drop).map_err(at(path))
 }
 
 /// Removes a folder and the files in it.
@@ -372,11 +361,8 @@ pub fn is_folder(path: &Path) -> bool {
 /// A file's size in bytes; `None` when there is none.
 pub fn size(path: &Path) -> Result<Option<u64>> {
     pass(Operation::Look, path)?;
-    match path.symlink_metadata() {
-        Ok(metadata) => Ok(Some(metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(at(path)(error)),
-    }
+    let found = if_there(path.symlink_metadata()).map_err(at(path))?;
+    Ok(found.map(|metadata| metadata.len()))
 }
 
 /// When a file was last written, in ms since 1970; `None` when that cannot be known.
@@ -410,15 +396,13 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
 /// Locks a file for as long as it stays open: `None` when another process holds it. A lock of the open file (`F_OFD_SETLK` of
 /// `fcntl(2)`), since a Java program's locks, so Kafka's, are of that kind too and heed it; those of `flock(2)` they do not see.
 pub fn lock(path: &Path) -> Result<Option<File>> {
-    pass(Operation::Lock, path)?;
-    let file = options().write(true).create(true).truncate(false).open(path).map_err(at(path))?;
+    let file = open(Operation::Lock, path, options().write(true).create(true).truncate(false))?;
     lock_open(file, path, libc::F_WRLCK)
 }
 
 /// The same of a file that is there, and together with others who only read; nothing of it changes.
 pub fn lock_shared(path: &Path) -> Result<Option<File>> {
-    pass(Operation::Lock, path)?;
-    let file = options().read(true).open(path).map_err(at(path))?;
+    let file = open(Operation::Lock, path, options().read(true))?;
     lock_open(file, path, libc::F_RDLCK)
 }
 
@@ -428,12 +412,9 @@ fn lock_open(file: File, path: &Path, kind: libc::c_int) -> Result<Option<File>>
     whole.l_type = kind as libc::c_short;
     whole.l_whence = libc::SEEK_SET as libc::c_short;
     // SAFETY: the descriptor is open, and the structure lives until the call returns.
-    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole) } {
-        0 => Ok(Some(file)),
-        _ => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            error => Err(at(path)(error)),
-        },
+    match checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole) }) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        other => other.map(|_| Some(file)).map_err(at(path)),
     }
 }
 

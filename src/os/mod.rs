@@ -24,3 +24,11 @@ pub mod sendfile;
 pub mod signals;
 pub mod socket;
 pub mod threads;
+
+/// What a system call returned, or below zero the error that it left behind.
+fn checked<T: PartialOrd + Default>(returned: T) -> std::io::Result<T> {
+    if returned < T::default() {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(returned)
+}

@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use crate::os::checked;
 use crate::os::process::page_bytes;
 
 /// One number on all architectures, as all newer calls have.
@@ -46,10 +47,7 @@ fn cachestat(file: &File, position: u64, length: u64) -> io::Result<Cached> {
     let range = [position, length];
     let mut counts = [0u64; 5];
     // SAFETY: both structs are of u64 alone, 2 and 5 of them, and live through the call; the descriptor is open.
-    let result = unsafe { libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), &range, &mut counts, 0) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    checked(unsafe { libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), &range, &mut counts, 0) })?;
     let in_length = |pages: u64| (pages * page_bytes()).min(length);
     let [cached, dirty, writeback, ..] = counts;
     Ok(Cached { bytes: in_length(cached), dirty_bytes: Some(in_length(dirty + writeback)) })
@@ -77,14 +75,10 @@ pub fn resident(file: &File, position: u64, length: u64) -> io::Result<Vec<bool>
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the mapping is `size` bytes long, and `resident` has a byte for each of its pages.
-    let result = unsafe { libc::mincore(map, size, resident.as_mut_ptr().cast()) };
-    let error = io::Error::last_os_error();
+    let looked = checked(unsafe { libc::mincore(map, size, resident.as_mut_ptr().cast()) });
     // SAFETY: the whole mapping that was made above, which nothing refers to.
     unsafe { libc::munmap(map, size) };
-    match result {
-        0 => Ok(resident.iter().map(|page| *page & 1 == 1).collect()),
-        _ => Err(error),
-    }
+    looked.map(|_| resident.iter().map(|page| *page & 1 == 1).collect())
 }
 
 fn mincore(file: &File, position: u64, length: u64) -> io::Result<Cached> {

@@ -9,6 +9,7 @@
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
+use crate::os::checked;
 use crate::os::poll::{self, Interest};
 
 /// The process that this one would be waited for by.
@@ -19,10 +20,7 @@ pub fn id() -> u32 {
 /// Waits until the parent `pid` has ended; an error where the kernel has no pidfds (before Linux 5.3).
 pub fn wait_for_end(pid: u32) -> io::Result<()> {
     // SAFETY: a syscall of two numbers; no memory is passed.
-    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
-    if raw < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let raw = checked(unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) })?;
     // SAFETY: the kernel has just returned this descriptor, and nobody else owns it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(raw as i32) };
     if id() != pid {

@@ -15,9 +15,12 @@ use std::path::Path;
 
 use crate::base::metrics::{self, Counter};
 use crate::faults::{self, Operation};
+use crate::os::checked;
 
 /// Bytes that went from files to sockets like this.
 pub static SENT_BYTES: Counter = Counter::new();
+
+const SHORT: &str = "the segment file is shorter than promised";
 
 /// Sends `length` bytes of `file` from `position` on.
 ///
@@ -33,22 +36,14 @@ pub fn send_file(socket: &TcpStream, file: &File, position: u64, length: u64) ->
         let chunk = room.min(1 << 30);
         metrics::note_call();
         // SAFETY: both descriptors are open for as long as they are borrowed, and `at` is a valid off_t to update.
-        let sent = unsafe { libc::sendfile(socket.as_raw_fd(), file.as_raw_fd(), &mut at, chunk) };
-        match sent {
-            0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the segment file is shorter than promised")),
-            n if n > 0 => (left, room) = (left - n as u64, room - n as usize),
-            _ => retry_interrupted()?,
+        match checked(unsafe { libc::sendfile(socket.as_raw_fd(), file.as_raw_fd(), &mut at, chunk) }) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, SHORT)),
+            Ok(sent) => (left, room) = (left - sent as u64, room - sent as usize),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     // end
     SENT_BYTES.add(length);
     Ok(())
-}
-
-fn retry_interrupted() -> io::Result<()> {
-    let error = io::Error::last_os_error();
-    match error.kind() {
-        io::ErrorKind::Interrupted => Ok(()),
-        _ => Err(error),
-    }
 }

@@ -12,16 +12,14 @@ use std::time::Duration;
 
 use crate::base::metrics;
 use crate::faults::{self, Operation};
+use crate::os::{checked, poll};
 
 /// `listen(2)` once more, with room for `backlog` connections that nobody has accepted yet.
 ///
 /// The standard library's 128 makes the clients beyond it wait for a retransmitted SYN, a second and more.
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     // SAFETY: the descriptor is open for as long as `listener` is borrowed; no memory is passed.
-    match unsafe { libc::listen(listener.as_raw_fd(), backlog) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    checked(unsafe { libc::listen(listener.as_raw_fd(), backlog) }).map(drop)
 }
 
 /// Waits for the next connection, and takes it.
@@ -42,12 +40,10 @@ pub fn send_all(socket: &TcpStream, mut bytes: &[u8], more: bool) -> io::Result<
         metrics::note_call();
         // SAFETY: the pointer and the length are those of `bytes`.
         let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) };
-        match sent {
-            n if n >= 0 => bytes = &bytes[n as usize..],
-            _ => match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::Interrupted => {}
-                error => return Err(error),
-            },
+        match checked(sent) {
+            Ok(sent) => bytes = &bytes[sent as usize..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -68,13 +64,12 @@ pub fn receive(mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 pub fn receive_now(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: the pointer and the length are those of `buffer`.
     let got = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
-    if got >= 0 {
-        metrics::note_call();
-        return Ok(Some(got as usize));
-    }
-    match io::Error::last_os_error() {
-        error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
-        error => Err(error),
+    match checked(got) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
+        other => {
+            metrics::note_call();
+            other.map(|got| Some(got as usize))
+        }
     }
 }
 
@@ -91,14 +86,7 @@ pub fn peer_is_gone(socket: &TcpStream) -> bool {
 
 fn poll(socket: &TcpStream, events: i16, timeout: Duration) -> io::Result<i16> {
     metrics::note_call();
-    let mut fd = libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 };
-    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: one valid pollfd, and the count says one.
-    match unsafe { libc::poll(&mut fd, 1, timeout_ms) } {
-        n if n >= 0 => Ok(fd.revents),
-        _ => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-            error => Err(error),
-        },
-    }
+    let mut fds = [libc::pollfd { fd: socket.as_raw_fd(), events, revents: 0 }];
+    poll::poll(&mut fds, i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))?;
+    Ok(fds[0].revents)
 }

@@ -189,7 +189,7 @@ impl Partition {
 
     /// `log.page.cache=drop`: the append goes to the disk at once, and no page of it stays in memory (idea 3 off).
     pub(super) fn drop_pages(&self, place: Place) -> Result<Place> {
-        let file = self.view_of(place.1)?.log_file();
+        let file = self.view_of(place.1)?.log;
         self.flush_to(place.1 + 1)?;
         fadvise::drop_pages(&*file.get()?);
         Ok(place)
@@ -220,7 +220,7 @@ impl Partition {
         let known = {
             let state = self.lock();
             let log = state.online()?;
-            let segments_go = log.views().get(1).is_some_and(|second| second.base_offset() <= offset);
+            let segments_go = log.views().get(1).is_some_and(|second| second.base_offset <= offset);
             let known = || (log.folder().to_path_buf(), log.end_offset(), state.producers.clone());
             (segments_go && state.producers.len() > 0).then(known)
         };
@@ -331,7 +331,7 @@ fn read_all_epochs(log: &Log, epochs: &mut LeaderEpochs) -> Result<()> {
 /// The newest snapshot, and the headers behind it; without one, or with one that is not whole, all headers there are,
 /// also below the log start.
 fn read_producers(folder: &Path, names: &[fs::Entry], log: &Log) -> Result<ProducerState> {
-    let first = log.views().first().map_or(Offset(0), SegmentView::base_offset);
+    let first = log.views().first().map_or(Offset(0), |view| view.base_offset);
     let found = snapshot::read(folder, names, log.end_offset())?;
     let (from, mut producers) = match found {
         None => (first, ProducerState::default()),

@@ -193,12 +193,12 @@ impl Partition {
         loop {
             let range = view.range(offset, bytes_max, first_goes_whole);
             if let Some(range) = self.check_read(range)? {
-                let is_closed = view.next_base().is_some();
+                let is_closed = view.next_base.is_some();
                 let records = traffic::records_in(&view, &range, offset, bounds.high_watermark);
                 return Ok(Fetched { bounds, range: Some(range).filter(|range| range.length > 0), records, is_closed });
             }
             // Compaction by Kafka may have left a gap at the segment's end.
-            match view.next_base() {
+            match view.next_base {
                 Some(next) if next < bounds.high_watermark => view = self.view_of(next)?,
                 _ => return Ok(Fetched { bounds, range: None, records: 0, is_closed: false }),
             }
@@ -207,7 +207,7 @@ impl Partition {
 
     fn visible(&self, state: &State, mut view: SegmentView) -> SegmentView {
         if self.config().flush_mode == FlushMode::Always {
-            match view.base_offset().cmp(&state.durable.segment) {
+            match view.base_offset.cmp(&state.durable.segment) {
                 Ordering::Less => {}
                 Ordering::Equal => view.limit_to(state.durable.position),
                 Ordering::Greater => view.limit_to(Position(0)),

@@ -76,9 +76,9 @@ impl Partition {
     pub fn shape(&self) -> Vec<SegmentShape> {
         let views = self.lock().online().map(Log::views).unwrap_or_default();
         let shape = |view: SegmentView| SegmentShape {
-            base_offset: view.base_offset(),
-            path: view.log_file().path().to_path_buf(),
-            size: view.size().0,
+            base_offset: view.base_offset,
+            path: view.log.path().to_path_buf(),
+            size: view.size.0,
         };
         views.into_iter().map(shape).collect()
     }
@@ -87,10 +87,10 @@ impl Partition {
 /// How many records from `offset` on lie in a range: exactly, if it reaches the segment's end, else by the mean size of
 /// the segment's records.
 pub(super) fn records_in(view: &SegmentView, range: &FileRange, offset: Offset, log_end: Offset) -> u64 {
-    let end = view.next_base().unwrap_or(log_end);
-    if range.position + range.length >= view.size() {
+    let end = view.next_base.unwrap_or(log_end);
+    if range.position + range.length >= view.size {
         return (end - offset).max(0) as u64;
     }
-    let records = (end - view.base_offset()).max(0) as f64;
-    (range.length as f64 * records / view.size().0.max(1) as f64) as u64
+    let records = (end - view.base_offset).max(0) as f64;
+    (range.length as f64 * records / view.size.0.max(1) as f64) as u64
 }

@@ -106,14 +106,8 @@ impl BatchHeader {
 
     /// `None` for the three numbers that no codec has.
     pub fn codec(&self) -> Option<Codec> {
-        match self.attributes & CODEC_BITS {
-            0 => Some(Codec::None),
-            1 => Some(Codec::Gzip),
-            2 => Some(Codec::Snappy),
-            3 => Some(Codec::Lz4),
-            4 => Some(Codec::Zstd),
-            _ => None,
-        }
+        const BY_NUMBER: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+        BY_NUMBER.get((self.attributes & CODEC_BITS) as usize).copied()
     }
 
     pub fn is_log_append_time(&self) -> bool {

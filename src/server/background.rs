@@ -121,21 +121,17 @@ impl Due {
 /// Flushes those that are `due`; whether there were any.
 fn flush(broker: &Broker, due: impl Fn(&Partition) -> bool) -> bool {
     let mut any = false;
-    let flush_one = |partition: &Partition| {
-        // A failed sync is final for the partition, which has said so.
-        if let Err(error) = partition.flush_all() {
-            note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
-        }
-    };
-    for topic in broker.topics.all() {
-        for partition in &topic.partitions {
-            panics::survive(|| {
-                if due(partition) {
-                    any = true;
-                    flush_one(partition);
-                }
-            });
-        }
+    for partition in broker.topics.all().iter().flat_map(|topic| &topic.partitions) {
+        panics::survive(|| {
+            if !due(partition) {
+                return;
+            }
+            any = true;
+            // A failed sync is final for the partition, which has said so.
+            if let Err(error) = partition.flush_all() {
+                note!(Warn, "not_flushed", [partition = partition.name()], "the next recovery reads more: {error}");
+            }
+        });
     }
     any
 }

@@ -47,11 +47,7 @@ impl Budget {
 
     /// What has to be free for a request of this size.
     fn needed(&self, bytes: usize) -> usize {
-        if bytes > LARGE_BYTES {
-            bytes + self.total / 4
-        } else {
-            bytes
-        }
+        bytes + if bytes > LARGE_BYTES { self.total / 4 } else { 0 }
     }
 
     /// Waits until that much is free; `None` if the client `is_gone` before. Whoever holds a part keeps reading at a
@@ -85,16 +81,15 @@ impl Budget {
             }
         }
         state.waiting -= 1;
-        let is_free = state.left >= self.needed(bytes);
-        is_free.then(|| {
-            state.left -= bytes;
-            Reserved { budget: self, bytes }
-        })
+        self.take(&mut state, bytes)
     }
 
     /// Reserves that much if it is free now.
     pub fn try_reserve(&self, bytes: usize) -> Option<Reserved<'_>> {
-        let mut state = self.state.hold();
+        self.take(&mut self.state.hold(), bytes)
+    }
+
+    fn take(&self, state: &mut State, bytes: usize) -> Option<Reserved<'_>> {
         (state.left >= self.needed(bytes)).then(|| {
             state.left -= bytes;
             Reserved { budget: self, bytes }

@@ -1,35 +1,19 @@
-//! A request on its way: who asks, and which API in which version.
+//! A request on its way: which client asks, and which API in which version.
 //!
 //! Always true: a request is decoded and its response encoded in one version of one API, whoever handles it.
 //! Not done: it neither waits nor sends.
 
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-
-use crate::config::sites::Site;
+use crate::server::connections::Client;
 use crate::server::frames::Closed;
-use crate::server::wait::WaitCell;
-use crate::server::{tap, Broker};
+use crate::server::tap;
 use crate::wire::decoder::Decoder;
 use crate::wire::frame::encode_response;
 use crate::wire::walk::Message;
 use crate::wire::{Api, Encoded, Request};
 
-/// Who asks, and over which socket.
-pub struct Client<'a> {
-    pub broker: &'a Broker,
-    pub socket: &'a TcpStream,
-    pub peer: SocketAddr,
-    pub local: SocketAddr,
-    /// The listener that it came in by.
-    pub site: &'a Site,
-    /// What wakes this connection out of a wait.
-    pub wake: Arc<WaitCell>,
-}
-
 /// One request on its way to a handler.
 pub struct Call<'a> {
-    pub client: &'a Client<'a>,
+    pub client: &'a Client,
     pub api: &'static Api,
     pub version: i16,
     pub correlation_id: i32,

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use crate::base::metrics::take_tally;
 use crate::os::{panics, socket};
 use crate::server::budget::Reserved;
-use crate::server::call::Client;
-use crate::server::connections::Entry;
+use crate::server::connections::Client;
 use crate::server::frames::{Closed, Frames, BUFFER_KEPT, READ_TIMEOUT};
 use crate::server::handlers::produce::Unflushed;
 use crate::server::pool::Pool;
@@ -27,9 +26,9 @@ const PIPELINE_BYTES_MAX: usize = 256 << 10;
 const OWED_BYTES_MAX: usize = 64 << 10;
 
 /// Serves a connection that was let in, in a thread of its own.
-pub fn start(entry: Entry, pool: &Arc<Pool>) {
-    let peer = entry.peer();
-    let job = move || match panics::contain(|| serve(&entry)).unwrap_or_else(|| Err(Closed::panicked())) {
+pub fn start(client: Client, pool: &Arc<Pool>) {
+    let peer = client.peer;
+    let job = move || match panics::contain(|| serve(&client)).unwrap_or_else(|| Err(Closed::panicked())) {
         Ok(()) | Err(Closed::Quietly) => {}
         Err(Closed::Because(why)) => {
             counters::CLOSED.add(1);
@@ -41,16 +40,12 @@ pub fn start(entry: Entry, pool: &Arc<Pool>) {
     }
 }
 
-fn serve(entry: &Entry) -> Result<(), Closed> {
-    let socket = entry.socket();
+fn serve(client: &Client) -> Result<(), Closed> {
+    let (socket, settings) = (&client.socket, &client.broker.settings);
     socket.set_nodelay(true)?;
-    let settings = &entry.broker().settings;
     socket.set_read_timeout(Some(READ_TIMEOUT.min(settings.frames.idle_max)))?;
     socket.set_write_timeout(Some(settings.write_timeout))?;
-    let local = socket.local_addr()?;
-    let (peer, site) = (entry.peer(), entry.site());
-    let client = Client { broker: entry.broker(), socket, peer, local, site, wake: entry.wake() };
-    let mut connection = Connection { client: &client, frames: Frames::new(settings.frames), owed: Owed::default() };
+    let mut connection = Connection { client, frames: Frames::new(settings.frames), owed: Owed::default() };
     take_tally(); // of the connection that this thread had before
     let closed = connection.run();
     if matches!(closed, Err(Closed::Because(_))) {
@@ -61,7 +56,7 @@ fn serve(entry: &Entry) -> Result<(), Closed> {
 }
 
 struct Connection<'a> {
-    client: &'a Client<'a>,
+    client: &'a Client,
     frames: Frames,
     owed: Owed<'a>,
 }
@@ -94,7 +89,7 @@ impl<'a> Connection<'a> {
                 let reserved = reserved.filter(|_| size > BUFFER_KEPT);
                 let answer = work()?;
                 drop(reserved);
-                response::send(self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
+                response::send(&self.client.socket, &answer, self.client.broker.settings.fetch_path)?;
                 counters::answered(key, [(arrived_ns, 1)]);
             }
         }
@@ -133,7 +128,7 @@ impl<'a> Connection<'a> {
 
     /// The next request; before waiting for it, everything owed is sent.
     fn next_frame(&mut self) -> Result<(Range<usize>, Option<Reserved<'a>>), Closed> {
-        let broker = self.client.broker;
+        let broker = &self.client.broker;
         let mut reserved = None;
         loop {
             if let Some(frame) = self.frames.next_buffered()? {
@@ -146,7 +141,7 @@ impl<'a> Connection<'a> {
                 }
             }
             // More of a client's pipeline may have arrived while the last request was served.
-            if self.owed.unflushed.is_empty() || !self.frames.receive_now(self.client.socket)? {
+            if self.owed.unflushed.is_empty() || !self.frames.receive_now(&self.client.socket)? {
                 break;
             }
         }
@@ -155,7 +150,7 @@ impl<'a> Connection<'a> {
         if broker.connections.is_stopping() {
             return Err(Closed::Quietly);
         }
-        self.frames.wait(self.client.socket, &broker.budget)
+        self.frames.wait(&self.client.socket, &broker.budget)
     }
 
     /// Waits for the flushes and sends all that is owed.
@@ -165,7 +160,7 @@ impl<'a> Connection<'a> {
             self.owed.ready.extend_from_slice(&answer.bytes);
         }
         // Cleared whatever comes of it: bytes that may have been sent are never sent again.
-        let sent = socket::send_all(self.client.socket, &self.owed.ready, false);
+        let sent = socket::send_all(&self.client.socket, &self.owed.ready, false);
         self.owed.ready.clear();
         counters::answered(ApiKey::PRODUCE, self.owed.arrived.drain(..));
         Ok(sent?)

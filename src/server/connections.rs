@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::limits::{self, Limit};
+use crate::base::limits;
 use crate::base::lock::{Hold, Sleep};
 use crate::base::sync::{Condvar, Mutex};
 use crate::config::sites::Site;
@@ -21,6 +21,7 @@ use crate::server::wait::WaitCell;
 use crate::server::Broker;
 
 /// The connections that are open, so that a stop can reach them.
+#[derive(Default)]
 pub struct Connections {
     /// Guards the table; a leaf.
     open: Mutex<Table>,
@@ -40,13 +41,7 @@ struct Table {
 
 impl Connections {
     pub fn new(descriptors: usize) -> Connections {
-        Connections {
-            open: Mutex::default(),
-            descriptors,
-            closed: Condvar::new(),
-            next_id: AtomicU64::new(0),
-            stopping: AtomicBool::new(false),
-        }
+        Connections { descriptors, ..Connections::default() }
     }
 
     /// How many are open, and how many have ever been.
@@ -80,32 +75,40 @@ impl Connections {
 }
 
 /// What a stop needs of a connection.
-#[derive(Clone)]
 struct Handle {
     socket: Arc<TcpStream>,
     wake: Arc<WaitCell>,
 }
 
-/// A connection's place in the table; leaving it on drop, also when its thread panics.
-pub struct Entry {
+/// A client that was let in, and over which socket. Its place in the table goes with it, also when its thread panics.
+pub struct Client {
     id: u64,
-    handle: Handle,
-    peer: SocketAddr,
+    pub socket: Arc<TcpStream>,
+    pub peer: SocketAddr,
+    pub local: SocketAddr,
     /// The listener that it came in by.
-    site: Arc<Site>,
-    broker: Arc<Broker>,
+    pub site: Arc<Site>,
+    /// What wakes this connection out of a wait.
+    pub wake: Arc<WaitCell>,
+    pub broker: Arc<Broker>,
 }
 
-impl Entry {
+impl Client {
     /// Takes a place, if there is one left.
-    pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr, site: &Arc<Site>) -> Option<Entry> {
+    pub fn enter(broker: &Arc<Broker>, socket: TcpStream, peer: SocketAddr, site: &Arc<Site>) -> Option<Client> {
         let connections = &broker.connections;
         broker.stranded.came_back(peer);
-        let config = broker.topics.config();
+        let local = socket.local_addr().expect("a socket that is open has an address");
         let address = peer.ip().to_canonical();
-        let most = Most::of(&config, connections.descriptors, address);
+        let (all_max, of_address_max) = most(&broker.topics.config(), address);
         let mut open = connections.open.hold();
-        if let Some((limit, count)) = open.reached(&most, address) {
+        let (all, of_address) = (open.all.len(), open.of_address.get(&address).copied().unwrap_or(0));
+        let limits = [
+            (&limits::CONNECTIONS, all, all_max),
+            (&limits::OPEN_FILES, all, connections.descriptors),
+            (&limits::CONNECTIONS_PER_ADDRESS, of_address, of_address_max),
+        ];
+        if let Some((limit, count, _)) = limits.iter().find(|(_, now, most)| now >= most) {
             drop(open);
             limit.hit();
             let key = limit.key;
@@ -113,34 +116,14 @@ impl Entry {
             return None;
         }
         let id = connections.next_id.fetch_add(1, Ordering::Relaxed);
-        let handle = Handle { socket: Arc::new(socket), wake: Arc::default() };
-        open.all.insert(id, handle.clone());
+        let (socket, wake) = (Arc::new(socket), Arc::<WaitCell>::default());
+        open.all.insert(id, Handle { socket: socket.clone(), wake: wake.clone() });
         *open.of_address.entry(address).or_default() += 1;
-        Some(Entry { id, handle, peer, site: site.clone(), broker: broker.clone() })
-    }
-
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    pub fn site(&self) -> &Site {
-        &self.site
-    }
-
-    pub fn broker(&self) -> &Broker {
-        &self.broker
-    }
-
-    pub fn socket(&self) -> &TcpStream {
-        &self.handle.socket
-    }
-
-    pub fn wake(&self) -> Arc<WaitCell> {
-        self.handle.wake.clone()
+        Some(Client { id, socket, peer, local, site: site.clone(), wake, broker: broker.clone() })
     }
 }
 
-impl Drop for Entry {
+impl Drop for Client {
     fn drop(&mut self) {
         let connections = &self.broker.connections;
         let mut open = connections.open.hold();
@@ -156,32 +139,10 @@ impl Drop for Entry {
     }
 }
 
-/// How many connections there may be; read before the table is locked.
-struct Most {
-    all: usize,
-    descriptors: usize,
-    of_address: usize,
-}
-
-impl Most {
-    fn of(config: &Config, descriptors: usize, address: IpAddr) -> Most {
-        let most = |key| usize::try_from(config.int(key)).expect("checked when it was set");
-        let overrides = counts(config.text("max.connections.per.ip.overrides")).expect("checked when it was set");
-        let own = overrides.iter().find(|(known, _)| *known == address).map(|(_, count)| *count as usize);
-        let of_address = own.unwrap_or_else(|| most("max.connections.per.ip"));
-        Most { all: most("max.connections"), descriptors, of_address }
-    }
-}
-
-impl Table {
-    /// The limit that one connection more from this address would pass, and how many are there.
-    fn reached(&self, most: &Most, address: IpAddr) -> Option<(&'static Limit, usize)> {
-        let mine = self.of_address.get(&address).copied().unwrap_or(0);
-        let limits = [
-            (&limits::CONNECTIONS, self.all.len(), most.all),
-            (&limits::OPEN_FILES, self.all.len(), most.descriptors),
-            (&limits::CONNECTIONS_PER_ADDRESS, mine, most.of_address),
-        ];
-        limits.into_iter().find(|(_, now, most)| now >= most).map(|(limit, now, _)| (limit, now))
-    }
+/// How many connections there may be: of all clients, and of this address.
+fn most(config: &Config, address: IpAddr) -> (usize, usize) {
+    let most = |key| usize::try_from(config.int(key)).expect("checked when it was set");
+    let overrides = counts(config.text("max.connections.per.ip.overrides")).expect("checked when it was set");
+    let own = overrides.iter().find(|(known, _)| *known == address).map(|(_, count)| *count as usize);
+    (most("max.connections"), own.unwrap_or_else(|| most("max.connections.per.ip")))
 }

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use crate::server::call::{Call, Client, Work};
+use crate::server::call::{Call, Work};
+use crate::server::connections::Client;
 use crate::server::frames::Closed;
 use crate::server::handlers;
 use crate::server::handlers::produce::{self, Answered, Pending};
@@ -25,7 +26,7 @@ pub fn is_produce(frame: &[u8]) -> bool {
 }
 
 /// Decodes the request in `frame`, which is any but a produce: what is left to do.
-pub fn begin_other<'c>(client: &'c Client<'c>, frame: &[u8]) -> Result<Work<'c>, Closed> {
+pub fn begin_other<'c>(client: &'c Client, frame: &[u8]) -> Result<Work<'c>, Closed> {
     let (call, decoder) = begin(client, frame)?;
     match call.api.key {
         ApiKey::API_VERSIONS if !call.api.serves(call.version) => {
@@ -40,7 +41,7 @@ pub fn begin_other<'c>(client: &'c Client<'c>, frame: &[u8]) -> Result<Work<'c>,
 
 /// Executes the produce requests in `frames`, which lie one behind the other in `buffer`. What lies behind one that
 /// makes no sense is not looked at.
-pub fn serve_produces<'c>(client: &'c Client<'c>, buffer: &mut [u8], frames: &[Range<usize>]) -> Vec<Answered<'c>> {
+pub fn serve_produces<'c>(client: &'c Client, buffer: &mut [u8], frames: &[Range<usize>]) -> Vec<Answered<'c>> {
     let mut pipeline = Vec::with_capacity(frames.len());
     let mut broken = None;
     for frame in frames {
@@ -57,7 +58,7 @@ pub fn serve_produces<'c>(client: &'c Client<'c>, buffer: &mut [u8], frames: &[R
     produce::handle_all(pipeline, buffer).into_iter().chain(broken).collect()
 }
 
-fn begin<'c, 'f>(client: &'c Client<'c>, frame: &'f [u8]) -> Result<(Call<'c>, Decoder<'f>), Closed> {
+fn begin<'c, 'f>(client: &'c Client, frame: &'f [u8]) -> Result<(Call<'c>, Decoder<'f>), Closed> {
     let (header, decoder) = decode_request_header(frame)?;
     let (key, version, correlation_id) = (header.api_key, header.api_version, header.correlation_id);
     let Some(api) = API_TABLE.find(key) else {

@@ -1,7 +1,7 @@
 //! Listeners: they accept connections and hand each to a thread.
 //!
 //! Always true: an accept that fails (no descriptors left, a client that vanished) is tried again; the listener lives
-//! until the stop. Beyond a limit ([`Entry::enter`]) a new connection is closed with a log
+//! until the stop. Beyond a limit ([`Client::enter`]) a new connection is closed with a log
 //! line.
 //! Not done: no encryption; and one thread for each listener accepts one connection at a time.
 
@@ -18,7 +18,7 @@ use crate::config::sites::Site;
 use crate::config::{Config, Source};
 use crate::os::{panics, socket, threads};
 use crate::server::connection;
-use crate::server::connections::Entry;
+use crate::server::connections::Client;
 use crate::server::pool::Pool;
 use crate::server::Broker;
 
@@ -93,14 +93,8 @@ impl Listener {
     /// Ends accepting. A connection to ourselves wakes the thread out of `accept(2)`.
     pub fn stop(self) {
         self.stopping.store(true, Ordering::SeqCst);
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+        // To Linux the address of all interfaces means the loopback here.
+        if TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok() {
             let _ = self.thread.join();
         }
     }
@@ -117,8 +111,8 @@ fn accept_all(listener: &TcpListener, site: &Arc<Site>, broker: &Arc<Broker>, po
             Ok((socket, peer)) => {
                 is_failing = false;
                 panics::survive(|| {
-                    if let Some(entry) = Entry::enter(broker, socket, peer, site) {
-                        connection::start(entry, pool);
+                    if let Some(client) = Client::enter(broker, socket, peer, site) {
+                        connection::start(client, pool);
                     }
                 });
             }

@@ -49,11 +49,8 @@ impl Pool {
 
     fn work(&self, first: Job) {
         first();
-        while let Some(next) = self.wait_as_idle() {
-            match next.recv() {
-                Ok(job) => job(),
-                Err(_) => return,
-            }
+        while let Some(job) = self.wait_as_idle().and_then(|next| next.recv().ok()) {
+            job();
         }
     }
 

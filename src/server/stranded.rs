@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::base::lock::Hold;
 use crate::base::sync::Mutex;
 use crate::config::address::Endpoint;
-use crate::server::call::Client;
+use crate::server::connections::Client;
 use crate::server::wait::WaitCell;
 use crate::wire::ApiKey;
 
@@ -66,7 +66,7 @@ struct Told {
     connection: Weak<WaitCell>,
 }
 
-impl Client<'_> {
+impl Client {
     /// The address that this client is told to come back to: the one it dialled, unless the configuration knows better.
     pub fn advertised(&self) -> Endpoint {
         let dialled = Endpoint::from(self.local);
@@ -116,13 +116,10 @@ impl Stranded {
             return;
         }
         let (host, mut hosts) = (host(peer), self.hosts.hold());
-        let back: Vec<Key> = hosts.told.keys().filter(|(told, _)| *told == host).cloned().collect();
-        for key in back {
-            if let Some(told) = hosts.told.remove(&key) {
-                hosts.settled.insert(key, told.at);
-            }
-        }
-        self.waiting.store(hosts.told.len(), Ordering::Relaxed);
+        let Hosts { told, settled } = &mut *hosts;
+        let back = told.extract_if(|(from, _), _| *from == host);
+        settled.extend(back.map(|(key, told)| (key, told.at)));
+        self.waiting.store(told.len(), Ordering::Relaxed);
     }
 
     /// What is to be said of those whose time is up.

@@ -10,8 +10,8 @@
 use super::ruler::{Ruler, Shape};
 use crate::base::{ErrorCode, Result, Uuid};
 use crate::wire::records::Records;
-use crate::wire::walk::{Message, Versions, Walk};
-use std::fmt::{Debug, Display, Write};
+use crate::wire::walk::{Element, Message, Versions, Walk};
+use std::fmt::{Display, Write};
 
 /// bytes
 pub const LINE_MAX: usize = 64 << 10;
@@ -76,40 +76,6 @@ impl Printer<'_> {
         }
         Ok(())
     }
-
-    fn quoted(&mut self, versions: Versions, value: Option<impl Debug>) -> Result<()> {
-        match value {
-            None => self.value(versions, Shape::Text, "null"),
-            Some(value) => self.value(versions, Shape::Text, format_args!("{value:?}")),
-        }
-    }
-
-    /// An array: each of the values printed by `each`, all of them in brackets.
-    fn list<T>(
-        &mut self,
-        versions: Versions,
-        values: &mut [T],
-        mut each: impl FnMut(&mut Self, &mut T) -> Result<()>,
-    ) -> Result<()> {
-        if !versions.contain(self.version) || self.is_full() {
-            return Ok(());
-        }
-        self.begin(Shape::Count);
-        self.line.push('[');
-        for value in values {
-            each(self, value)?;
-        }
-        self.line.push(']');
-        Ok(())
-    }
-
-    fn element(&mut self, value: &mut impl Message) -> Result<()> {
-        self.blank();
-        self.line.push('[');
-        value.walk(self)?;
-        self.line.push(']');
-        Ok(())
-    }
 }
 
 impl Walk for Printer<'_> {
@@ -149,11 +115,14 @@ impl Walk for Printer<'_> {
     }
 
     fn string(&mut self, versions: Versions, value: &mut String) -> Result<()> {
-        self.quoted(versions, Some(value))
+        self.value(versions, Shape::Text, format_args!("{value:?}"))
     }
 
     fn nullable_string(&mut self, versions: Versions, _null: Versions, value: &mut Option<String>) -> Result<()> {
-        self.quoted(versions, value.as_ref())
+        match value {
+            None => self.value(versions, Shape::Text, "null"),
+            Some(value) => self.string(versions, value),
+        }
     }
 
     fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()> {
@@ -171,28 +140,6 @@ impl Walk for Printer<'_> {
         }
     }
 
-    fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
-        self.list(versions, values, |printer, value| printer.value(versions, Shape::Fixed(4), value))
-    }
-
-    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
-        match values {
-            None => self.value(versions, Shape::Count, "null"),
-            Some(values) => self.i32s(versions, values),
-        }
-    }
-
-    fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
-        self.list(versions, values, |printer, value| printer.quoted(versions, Some(value)))
-    }
-
-    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
-        match values {
-            None => self.value(versions, Shape::Count, "null"),
-            Some(values) => self.strings(versions, values),
-        }
-    }
-
     fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
         match value {
             None => self.value(versions, Shape::Fixed(1), "null"),
@@ -204,11 +151,19 @@ impl Walk for Printer<'_> {
         }
     }
 
-    fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
-        self.list(versions, values, Printer::element)
+    fn array<T: Element>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
+        if versions.contain(self.version) && !self.is_full() {
+            self.begin(Shape::Count);
+            self.line.push('[');
+            for value in values {
+                value.visit(self)?;
+            }
+            self.line.push(']');
+        }
+        Ok(())
     }
 
-    fn nullable_array<T: Message + Default>(
+    fn nullable_array<T: Element>(
         &mut self,
         versions: Versions,
         _null: Versions,
@@ -218,6 +173,14 @@ impl Walk for Printer<'_> {
             None => self.value(versions, Shape::Count, "null"),
             Some(values) => self.array(versions, values),
         }
+    }
+
+    fn element<T: Message>(&mut self, value: &mut T) -> Result<()> {
+        self.blank();
+        self.line.push('[');
+        value.walk(self)?;
+        self.line.push(']');
+        Ok(())
     }
 
     fn tags(&mut self) -> Result<()> {

@@ -165,11 +165,11 @@ impl Looking<'_> {
 
     fn oldest(&self, topic: &TopicRecord, log: &LogOnDisk, retention: Retention) -> Result<Oldest> {
         let view = &log.views[0];
-        let verdict = retention::judge(view, log.size() - view.size().0, retention, self.now_ms)?;
+        let verdict = retention::judge(view, log.size() - view.size.0, retention, self.now_ms)?;
         let config = partition_config(self.config, &topic.config, self.segment_max).log;
         let uncapped = partition_config(self.config, &topic.config, u64::MAX).log.segment_bytes;
         let rolls = || -> Result<Option<Rolls>> {
-            let first = view.first_batch()?.filter(|_| view.next_base().is_none());
+            let first = view.first_batch()?.filter(|_| view.next_base.is_none());
             Ok(first.map(|batch| Rolls {
                 bytes_max: config.segment_bytes,
                 is_less_for_cap: config.segment_bytes < uncapped,
@@ -177,8 +177,8 @@ impl Looking<'_> {
             }))
         };
         Ok(Oldest {
-            base_offset: view.base_offset(),
-            bytes: view.size().0,
+            base_offset: view.base_offset,
+            bytes: view.size.0,
             verdict,
             rolls: rolls()?,
             is_first_under_cap: false,
@@ -195,7 +195,7 @@ impl PartitionReport {
 
 impl LogOnDisk {
     fn holding(&self) -> Holding {
-        let held = |view: &SegmentView| Held { bytes: view.disk_bytes(), end: view.next_base().unwrap_or(self.end) };
+        let held = |view: &SegmentView| Held { bytes: view.disk_bytes(), end: view.next_base.unwrap_or(self.end) };
         Holding { segments: self.views.iter().map(held).collect() }
     }
 }

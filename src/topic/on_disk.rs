@@ -43,7 +43,7 @@ impl LogOnDisk {
 
     /// Bytes of all segments.
     pub fn size(&self) -> u64 {
-        self.views.iter().map(|view| view.size().0).sum()
+        self.views.iter().map(|view| view.size.0).sum()
     }
 }
 

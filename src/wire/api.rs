@@ -17,42 +17,6 @@ use super::walk::Message;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ApiKey(pub i16);
 
-impl ApiKey {
-    pub const PRODUCE: ApiKey = ApiKey(0);
-    pub const FETCH: ApiKey = ApiKey(1);
-    pub const LIST_OFFSETS: ApiKey = ApiKey(2);
-    pub const METADATA: ApiKey = ApiKey(3);
-    pub const OFFSET_COMMIT: ApiKey = ApiKey(8);
-    pub const OFFSET_FETCH: ApiKey = ApiKey(9);
-    pub const FIND_COORDINATOR: ApiKey = ApiKey(10);
-    pub const JOIN_GROUP: ApiKey = ApiKey(11);
-    pub const HEARTBEAT: ApiKey = ApiKey(12);
-    pub const LEAVE_GROUP: ApiKey = ApiKey(13);
-    pub const SYNC_GROUP: ApiKey = ApiKey(14);
-    pub const DESCRIBE_GROUPS: ApiKey = ApiKey(15);
-    pub const LIST_GROUPS: ApiKey = ApiKey(16);
-    pub const API_VERSIONS: ApiKey = ApiKey(18);
-    pub const CREATE_TOPICS: ApiKey = ApiKey(19);
-    pub const DELETE_TOPICS: ApiKey = ApiKey(20);
-    pub const DELETE_RECORDS: ApiKey = ApiKey(21);
-    pub const INIT_PRODUCER_ID: ApiKey = ApiKey(22);
-    pub const OFFSET_FOR_LEADER_EPOCH: ApiKey = ApiKey(23);
-    pub const DESCRIBE_ACLS: ApiKey = ApiKey(29);
-    pub const DESCRIBE_CONFIGS: ApiKey = ApiKey(32);
-    pub const ALTER_CONFIGS: ApiKey = ApiKey(33);
-    pub const DESCRIBE_LOG_DIRS: ApiKey = ApiKey(35);
-    pub const CREATE_PARTITIONS: ApiKey = ApiKey(37);
-    pub const DELETE_GROUPS: ApiKey = ApiKey(42);
-    pub const ELECT_LEADERS: ApiKey = ApiKey(43);
-    pub const INCREMENTAL_ALTER_CONFIGS: ApiKey = ApiKey(44);
-    pub const OFFSET_DELETE: ApiKey = ApiKey(47);
-    pub const DESCRIBE_CLIENT_QUOTAS: ApiKey = ApiKey(48);
-    pub const DESCRIBE_USER_SCRAM_CREDENTIALS: ApiKey = ApiKey(50);
-    pub const DESCRIBE_CLUSTER: ApiKey = ApiKey(60);
-    pub const DESCRIBE_PRODUCERS: ApiKey = ApiKey(61);
-    pub const DESCRIBE_TOPIC_PARTITIONS: ApiKey = ApiKey(75);
-}
-
 /// A row of the table.
 #[derive(Debug)]
 pub struct Api {
@@ -84,42 +48,60 @@ impl Api {
 #[derive(Debug)]
 pub struct ApiTable(&'static [Api]);
 
-#[rustfmt::skip]
-pub static API_TABLE: ApiTable = ApiTable(&[
-    Api { key: ApiKey::PRODUCE,                         name: "Produce",                      advertised: 0, lowest: 3, highest: 9,  flexible: 9     },
-    Api { key: ApiKey::FETCH,                           name: "Fetch",                        advertised: 4, lowest: 4, highest: 12, flexible: 12    },
-    Api { key: ApiKey::LIST_OFFSETS,                    name: "ListOffsets",                  advertised: 1, lowest: 1, highest: 7,  flexible: 6     },
-    Api { key: ApiKey::METADATA,                        name: "Metadata",                     advertised: 0, lowest: 0, highest: 12, flexible: 9     },
-    Api { key: ApiKey::OFFSET_COMMIT,                   name: "OffsetCommit",                 advertised: 2, lowest: 2, highest: 8,  flexible: 8     },
-    Api { key: ApiKey::OFFSET_FETCH,                    name: "OffsetFetch",                  advertised: 1, lowest: 1, highest: 8,  flexible: 6     },
-    Api { key: ApiKey::FIND_COORDINATOR,                name: "FindCoordinator",              advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
-    Api { key: ApiKey::JOIN_GROUP,                      name: "JoinGroup",                    advertised: 0, lowest: 0, highest: 7,  flexible: 6     },
-    Api { key: ApiKey::HEARTBEAT,                       name: "Heartbeat",                    advertised: 0, lowest: 0, highest: 4,  flexible: 4     },
-    Api { key: ApiKey::LEAVE_GROUP,                     name: "LeaveGroup",                   advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
-    Api { key: ApiKey::SYNC_GROUP,                      name: "SyncGroup",                    advertised: 0, lowest: 0, highest: 5,  flexible: 4     },
-    Api { key: ApiKey::DESCRIBE_GROUPS,                 name: "DescribeGroups",               advertised: 0, lowest: 0, highest: 6,  flexible: 5     },
-    Api { key: ApiKey::LIST_GROUPS,                     name: "ListGroups",                   advertised: 0, lowest: 0, highest: 5,  flexible: 3     },
-    Api { key: ApiKey::API_VERSIONS,                    name: "ApiVersions",                  advertised: 0, lowest: 0, highest: 4,  flexible: 3     },
-    Api { key: ApiKey::CREATE_TOPICS,                   name: "CreateTopics",                 advertised: 2, lowest: 2, highest: 7,  flexible: 5     },
-    Api { key: ApiKey::DELETE_TOPICS,                   name: "DeleteTopics",                 advertised: 1, lowest: 1, highest: 6,  flexible: 4     },
-    Api { key: ApiKey::DELETE_RECORDS,                  name: "DeleteRecords",                advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
-    Api { key: ApiKey::INIT_PRODUCER_ID,                name: "InitProducerId",               advertised: 0, lowest: 0, highest: 4,  flexible: 2     },
-    Api { key: ApiKey::OFFSET_FOR_LEADER_EPOCH,         name: "OffsetForLeaderEpoch",         advertised: 2, lowest: 2, highest: 4,  flexible: 4     },
-    Api { key: ApiKey::DESCRIBE_ACLS,                   name: "DescribeAcls",                 advertised: 1, lowest: 1, highest: 3,  flexible: 2     },
-    Api { key: ApiKey::DESCRIBE_CONFIGS,                name: "DescribeConfigs",              advertised: 0, lowest: 0, highest: 4,  flexible: 4     },
-    Api { key: ApiKey::ALTER_CONFIGS,                   name: "AlterConfigs",                 advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
-    Api { key: ApiKey::DESCRIBE_LOG_DIRS,               name: "DescribeLogDirs",              advertised: 1, lowest: 1, highest: 4,  flexible: 2     },
-    Api { key: ApiKey::CREATE_PARTITIONS,               name: "CreatePartitions",             advertised: 0, lowest: 0, highest: 3,  flexible: 2     },
-    Api { key: ApiKey::DELETE_GROUPS,                   name: "DeleteGroups",                 advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
-    Api { key: ApiKey::ELECT_LEADERS,                   name: "ElectLeaders",                 advertised: 0, lowest: 0, highest: 2,  flexible: 2     },
-    Api { key: ApiKey::INCREMENTAL_ALTER_CONFIGS,       name: "IncrementalAlterConfigs",      advertised: 0, lowest: 0, highest: 1,  flexible: 1     },
-    Api { key: ApiKey::OFFSET_DELETE,                   name: "OffsetDelete",                 advertised: 0, lowest: 0, highest: 0,  flexible: NEVER },
-    Api { key: ApiKey::DESCRIBE_CLIENT_QUOTAS,          name: "DescribeClientQuotas",         advertised: 0, lowest: 0, highest: 1,  flexible: 1     },
-    Api { key: ApiKey::DESCRIBE_USER_SCRAM_CREDENTIALS, name: "DescribeUserScramCredentials", advertised: 0, lowest: 0, highest: 0,  flexible: 0     },
-    Api { key: ApiKey::DESCRIBE_CLUSTER,                name: "DescribeCluster",              advertised: 0, lowest: 0, highest: 1,  flexible: 0     },
-    Api { key: ApiKey::DESCRIBE_PRODUCERS,              name: "DescribeProducers",            advertised: 0, lowest: 0, highest: 0,  flexible: 0     },
-    Api { key: ApiKey::DESCRIBE_TOPIC_PARTITIONS,       name: "DescribeTopicPartitions",      advertised: 0, lowest: 0, highest: 0,  flexible: 0     },
-]);
+/// The keys' names and the rows of the table, from one list.
+macro_rules! apis {
+    ($($number:literal $key:ident $name:literal $advertised:literal $lowest:literal $highest:literal $flexible:expr;)*) => {
+        impl ApiKey {
+            $(pub const $key: ApiKey = ApiKey($number);)*
+        }
+
+        pub static API_TABLE: ApiTable = ApiTable(&[$(Api {
+            key: ApiKey::$key,
+            name: $name,
+            advertised: $advertised,
+            lowest: $lowest,
+            highest: $highest,
+            flexible: $flexible,
+        }),*]);
+    };
+}
+
+apis! {
+    //                                                                 advertised lowest highest flexible
+     0 PRODUCE                         "Produce"                                0      3       9        9;
+     1 FETCH                           "Fetch"                                  4      4      12       12;
+     2 LIST_OFFSETS                    "ListOffsets"                            1      1       7        6;
+     3 METADATA                        "Metadata"                               0      0      12        9;
+     8 OFFSET_COMMIT                   "OffsetCommit"                           2      2       8        8;
+     9 OFFSET_FETCH                    "OffsetFetch"                            1      1       8        6;
+    10 FIND_COORDINATOR                "FindCoordinator"                        0      0       4        3;
+    11 JOIN_GROUP                      "JoinGroup"                              0      0       7        6;
+    12 HEARTBEAT                       "Heartbeat"                              0      0       4        4;
+    13 LEAVE_GROUP                     "LeaveGroup"                             0      0       5        4;
+    14 SYNC_GROUP                      "SyncGroup"                              0      0       5        4;
+    15 DESCRIBE_GROUPS                 "DescribeGroups"                         0      0       6        5;
+    16 LIST_GROUPS                     "ListGroups"                             0      0       5        3;
+    18 API_VERSIONS                    "ApiVersions"                            0      0       4        3;
+    19 CREATE_TOPICS                   "CreateTopics"                           2      2       7        5;
+    20 DELETE_TOPICS                   "DeleteTopics"                           1      1       6        4;
+    21 DELETE_RECORDS                  "DeleteRecords"                          0      0       2        2;
+    22 INIT_PRODUCER_ID                "InitProducerId"                         0      0       4        2;
+    23 OFFSET_FOR_LEADER_EPOCH         "OffsetForLeaderEpoch"                   2      2       4        4;
+    29 DESCRIBE_ACLS                   "DescribeAcls"                           1      1       3        2;
+    32 DESCRIBE_CONFIGS                "DescribeConfigs"                        0      0       4        4;
+    33 ALTER_CONFIGS                   "AlterConfigs"                           0      0       2        2;
+    35 DESCRIBE_LOG_DIRS               "DescribeLogDirs"                        1      1       4        2;
+    37 CREATE_PARTITIONS               "CreatePartitions"                       0      0       3        2;
+    42 DELETE_GROUPS                   "DeleteGroups"                           0      0       2        2;
+    43 ELECT_LEADERS                   "ElectLeaders"                           0      0       2        2;
+    44 INCREMENTAL_ALTER_CONFIGS       "IncrementalAlterConfigs"                0      0       1        1;
+    47 OFFSET_DELETE                   "OffsetDelete"                           0      0       0    NEVER;
+    48 DESCRIBE_CLIENT_QUOTAS          "DescribeClientQuotas"                   0      0       1        1;
+    50 DESCRIBE_USER_SCRAM_CREDENTIALS "DescribeUserScramCredentials"           0      0       0        0;
+    60 DESCRIBE_CLUSTER                "DescribeCluster"                        0      0       1        0;
+    61 DESCRIBE_PRODUCERS              "DescribeProducers"                      0      0       0        0;
+    75 DESCRIBE_TOPIC_PARTITIONS       "DescribeTopicPartitions"                0      0       0        0;
+}
 
 impl ApiTable {
     pub fn find(&self, key: ApiKey) -> Option<&'static Api> {

@@ -10,7 +10,7 @@
 //! Not done: values are not judged; a topic name may be any text here.
 
 use super::records::Records;
-use super::walk::{Message, Versions, Walk};
+use super::walk::{Element, Message, Versions, Walk};
 use crate::base::{Error, ErrorCode, Result, Uuid};
 use std::ops::Range;
 
@@ -28,6 +28,8 @@ const CAPACITY_MAX: usize = 16;
 
 /// Bytes of a varint that hold 32 bits.
 const VARINT_MAX: usize = 5;
+
+const NULL: &str = "null where the version allows none";
 
 /// Reads one frame, without its size, from the front.
 #[derive(Clone, Debug)]
@@ -65,11 +67,7 @@ impl<'a> Decoder<'a> {
 
     /// A header's client id: bytes with an i16 length in all versions.
     pub(super) fn header_string(&mut self) -> Result<Option<&'a [u8]>> {
-        let length = i16::from_be_bytes(self.fixed()?);
-        match self.length(i32::from(length))? {
-            None => Ok(None),
-            Some(length) => self.take(length).map(Some),
-        }
+        self.length_i16()?.map(|length| self.take(length)).transpose()
     }
 
     fn malformed(&self, what: &'static str) -> Error {
@@ -137,6 +135,11 @@ impl<'a> Decoder<'a> {
         Err(self.malformed("a varint of more than 32 bits"))
     }
 
+    fn length_i16(&mut self) -> Result<Option<usize>> {
+        let length = i16::from_be_bytes(self.fixed()?);
+        self.length(i32::from(length))
+    }
+
     /// A length as it is written in front of arrays, bytes and records; none for null.
     pub(crate) fn length_i32(&mut self) -> Result<Option<usize>> {
         if self.flexible {
@@ -182,17 +185,8 @@ impl<'a> Decoder<'a> {
         Ok(Some(Range { start, end: self.at }))
     }
 
-    fn not_null<T>(&self, value: Option<T>) -> Result<T> {
-        value.ok_or_else(|| self.malformed("null where the version allows none"))
-    }
-
     pub(crate) fn text(&mut self) -> Result<Option<String>> {
-        let length = if self.flexible {
-            self.compact_length()?
-        } else {
-            let length = i16::from_be_bytes(self.fixed()?);
-            self.length(i32::from(length))?
-        };
+        let length = if self.flexible { self.compact_length()? } else { self.length_i16()? };
         match length {
             None => Ok(None),
             Some(length) if length > STRING_MAX => Err(self.malformed("a string of more than 32767 bytes")),
@@ -204,34 +198,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn numbers(&mut self) -> Result<Option<Vec<i32>>> {
-        let Some(count) = self.count(size_of::<i32>())? else {
-            return Ok(None);
-        };
-        let numbers = self.take(count * size_of::<i32>())?.chunks_exact(size_of::<i32>());
-        Ok(Some(numbers.map(|n| i32::from_be_bytes([n[0], n[1], n[2], n[3]])).collect()))
-    }
-
-    fn texts(&mut self) -> Result<Option<Vec<String>>> {
-        let Some(count) = self.count(1)? else {
-            return Ok(None);
-        };
-        let mut texts = Vec::with_capacity(count.min(CAPACITY_MAX));
-        for _ in 0..count {
-            let text = self.text()?;
-            texts.push(self.not_null(text)?);
-        }
-        Ok(Some(texts))
-    }
-
-    fn elements<T: Message + Default>(&mut self) -> Result<Option<Vec<T>>> {
-        let Some(count) = self.count(1)? else {
+    fn elements<T: Element>(&mut self) -> Result<Option<Vec<T>>> {
+        let Some(count) = self.count(T::SIZE_MIN)? else {
             return Ok(None);
         };
         let mut values = Vec::with_capacity(count.min(CAPACITY_MAX));
         for _ in 0..count {
             let mut value = T::default();
-            value.walk(self)?;
+            value.visit(self)?;
             values.push(value);
         }
         Ok(Some(values))
@@ -273,8 +247,7 @@ impl Walk for Decoder<'_> {
 
     fn string(&mut self, versions: Versions, value: &mut String) -> Result<()> {
         if self.has(versions) {
-            let text = self.text()?;
-            *value = self.not_null(text)?;
+            *value = self.text()?.ok_or_else(|| self.malformed(NULL))?;
         }
         Ok(())
     }
@@ -283,7 +256,7 @@ impl Walk for Decoder<'_> {
         if self.has(versions) {
             *value = self.text()?;
             if value.is_none() && !self.has(null) {
-                return self.not_null(None);
+                return Err(self.malformed(NULL));
             }
         }
         Ok(())
@@ -291,9 +264,8 @@ impl Walk for Decoder<'_> {
 
     fn bytes(&mut self, versions: Versions, value: &mut Vec<u8>) -> Result<()> {
         if self.has(versions) {
-            let length = self.length_i32()?;
-            let length = self.not_null(length)?;
-            *value = self.take(length)?.to_vec();
+            let bytes = self.block()?.ok_or_else(|| self.malformed(NULL))?;
+            *value = self.frame[bytes].to_vec();
         }
         Ok(())
     }
@@ -301,36 +273,6 @@ impl Walk for Decoder<'_> {
     fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()> {
         if self.has(versions) {
             *value = self.block()?.map_or(Records::Null, Records::InFrame);
-        }
-        Ok(())
-    }
-
-    fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
-        if self.has(versions) {
-            let numbers = self.numbers()?;
-            *values = self.not_null(numbers)?;
-        }
-        Ok(())
-    }
-
-    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
-        if self.has(versions) {
-            *values = self.numbers()?;
-        }
-        Ok(())
-    }
-
-    fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
-        if self.has(versions) {
-            let texts = self.texts()?;
-            *values = self.not_null(texts)?;
-        }
-        Ok(())
-    }
-
-    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
-        if self.has(versions) {
-            *values = self.texts()?;
         }
         Ok(())
     }
@@ -345,15 +287,14 @@ impl Walk for Decoder<'_> {
         Ok(())
     }
 
-    fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
+    fn array<T: Element>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
         if self.has(versions) {
-            let elements = self.elements()?;
-            *values = self.not_null(elements)?;
+            *values = self.elements()?.ok_or_else(|| self.malformed(NULL))?;
         }
         Ok(())
     }
 
-    fn nullable_array<T: Message + Default>(
+    fn nullable_array<T: Element>(
         &mut self,
         versions: Versions,
         null: Versions,
@@ -362,7 +303,7 @@ impl Walk for Decoder<'_> {
         if self.has(versions) {
             *values = self.elements()?;
             if values.is_none() && !self.has(null) {
-                return self.not_null(None);
+                return Err(self.malformed(NULL));
             }
         }
         Ok(())
@@ -441,8 +382,8 @@ mod tests {
             let decoder = |version| Decoder::new(bytes, version, flexible);
             assert_eq!(what(decoder(0).string(ALL, &mut String::new())), null);
             assert_eq!(what(decoder(0).bytes(ALL, &mut Vec::new())), null);
-            assert_eq!(what(decoder(0).i32s(ALL, &mut Vec::new())), null);
-            assert_eq!(what(decoder(0).strings(ALL, &mut Vec::new())), null);
+            assert_eq!(what(decoder(0).array(ALL, &mut Vec::<i32>::new())), null);
+            assert_eq!(what(decoder(0).array(ALL, &mut Vec::<String>::new())), null);
             let mut text = Some(String::new());
             assert_eq!(what(decoder(3).nullable_string(ALL, since(4), &mut text)), null);
             decoder(4).nullable_string(ALL, since(4), &mut text).unwrap();
@@ -469,10 +410,10 @@ mod tests {
         assert_eq!(what(classic(&[0x7f, 0xff, 0xff, 0xff, 1]).bytes(ALL, &mut bytes)), "the frame ends inside a field");
         assert_eq!(what(classic(&[0xff, 0xff, 0xff, 0xfe]).bytes(ALL, &mut bytes)), "a negative length");
         assert_eq!(what(compact(&[3, 1]).bytes(ALL, &mut bytes)), "the frame ends inside a field");
-        let mut numbers = Vec::new();
+        let mut numbers = Vec::<i32>::new();
         // Two numbers are claimed, one and a half are there.
-        assert!(what(classic(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0]).i32s(ALL, &mut numbers)).starts_with("an array of more"));
-        assert_eq!(what(classic(&[0x80, 0, 0, 0]).i32s(ALL, &mut numbers)), "a negative length");
+        assert!(what(classic(&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0]).array(ALL, &mut numbers)).starts_with("an array of more"));
+        assert_eq!(what(classic(&[0x80, 0, 0, 0]).array(ALL, &mut numbers)), "a negative length");
     }
 
     #[test]
@@ -493,12 +434,12 @@ mod tests {
         let array = [&[0x81, 0x80, 0x01][..], &vec![1; half]].concat();
         let bytes = [&array[..], &array, &[2, 1]].concat();
         let mut decoder = compact(&bytes);
-        let mut texts = Vec::new();
+        let mut texts = Vec::<String>::new();
         for _ in 0..2 {
-            decoder.strings(ALL, &mut texts).unwrap();
+            decoder.array(ALL, &mut texts).unwrap();
             assert_eq!(texts.len(), half);
         }
-        assert_eq!(what(decoder.strings(ALL, &mut texts)), "more array elements than a frame may hold");
+        assert_eq!(what(decoder.array(ALL, &mut texts)), "more array elements than a frame may hold");
     }
 
     #[test]

@@ -10,23 +10,15 @@
 
 use super::decoder::STRING_MAX;
 use super::records::Records;
-use super::walk::{Message, Versions, Walk};
+use super::walk::{Element, Message, Versions, Walk};
 use crate::base::{metrics, Error, ErrorCode, FileRange, Result, Uuid};
-use std::sync::Arc;
 
 /// A message as it goes out: bytes, and what is sent between them from elsewhere.
 #[derive(Debug, Default)]
 pub struct Encoded {
     pub bytes: Vec<u8>,
     /// Before which of the bytes each piece is sent; ascending.
-    pub apart: Vec<(usize, Apart)>,
-}
-
-/// What is sent from where it lies.
-#[derive(Debug)]
-pub enum Apart {
-    File(FileRange),
-    Shared(Arc<Vec<u8>>),
+    pub apart: Vec<(usize, Records)>,
 }
 
 /// What the socket gets next.
@@ -39,7 +31,7 @@ pub enum Part<'a> {
 impl Encoded {
     /// Bytes on the wire, all of them.
     pub fn len(&self) -> u64 {
-        self.bytes.len() as u64 + self.apart.iter().map(|(_, apart)| apart.len()).sum::<u64>()
+        self.bytes.len() as u64 + self.apart.iter().map(|(_, records)| records.len()).sum::<u64>()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -49,28 +41,21 @@ impl Encoded {
     /// In wire order, none of them empty.
     pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let mut start = 0;
-        let holes = self.apart.iter().map(|(at, apart)| (*at, Some(apart)));
+        let holes = self.apart.iter().map(|(at, records)| (*at, part(records)));
         let parts = holes.chain([(self.bytes.len(), None)]).flat_map(move |(end, apart)| {
             let bytes = &self.bytes[std::mem::replace(&mut start, end)..end];
-            [Some(Part::Bytes(bytes)).filter(|_| !bytes.is_empty()), apart.map(Apart::part)]
+            [Some(Part::Bytes(bytes)).filter(|_| !bytes.is_empty()), apart]
         });
         parts.flatten()
     }
 }
 
-impl Apart {
-    fn len(&self) -> u64 {
-        match self {
-            Apart::File(range) => range.length,
-            Apart::Shared(bytes) => bytes.len() as u64,
-        }
-    }
-
-    fn part(&self) -> Part<'_> {
-        match self {
-            Apart::File(range) => Part::File(range),
-            Apart::Shared(bytes) => Part::Bytes(bytes),
-        }
+/// Records as they are sent from where they lie; none of those that are copied.
+fn part(records: &Records) -> Option<Part<'_>> {
+    match records {
+        Records::Stored(range) => Some(Part::File(range)),
+        Records::Shared(bytes) => Some(Part::Bytes(bytes)),
+        _ => None,
     }
 }
 
@@ -87,10 +72,6 @@ impl Encoder {
     pub fn new(mut buffer: Vec<u8>, version: i16, flexible: bool) -> Encoder {
         buffer.clear();
         Encoder { out: Encoded { bytes: buffer, apart: Vec::new() }, version, flexible }
-    }
-
-    pub fn message(&mut self, message: &mut impl Message) -> Result<()> {
-        message.walk(self)
     }
 
     pub fn finish(self) -> Encoded {
@@ -149,13 +130,6 @@ impl Encoder {
 
     fn count(&mut self, count: usize) -> Result<()> {
         self.length_i32(Some(count as u64))
-    }
-
-    fn null_array(&mut self, versions: Versions) -> Result<()> {
-        match self.has(versions) {
-            true => self.length_i32(None),
-            false => Ok(()),
-        }
     }
 
     fn text(&mut self, text: Option<&str>) {
@@ -224,11 +198,10 @@ impl Walk for Encoder {
     }
 
     fn nullable_string(&mut self, versions: Versions, null: Versions, value: &mut Option<String>) -> Result<()> {
-        if self.has(versions) {
-            if value.is_none() && !self.has(null) {
-                return Err(self.unwritable("a string that this version cannot write as null"));
-            }
-            self.text(value.as_deref());
+        match value {
+            _ if !self.has(versions) => {}
+            None if !self.has(null) => return Err(self.unwritable("a string that this version cannot write as null")),
+            _ => self.text(value.as_deref()),
         }
         Ok(())
     }
@@ -247,49 +220,12 @@ impl Walk for Encoder {
         }
         self.length_i32((!matches!(value, Records::Null)).then(|| value.len()))?;
         match value {
-            Records::Null => {}
-            Records::Bytes(bytes) => self.raw(bytes),
-            Records::Stored(range) if range.length == 0 => {}
-            Records::Stored(range) => self.out.apart.push((self.out.bytes.len(), Apart::File(range.clone()))),
-            Records::Shared(bytes) if bytes.is_empty() => {}
-            Records::Shared(bytes) => self.out.apart.push((self.out.bytes.len(), Apart::Shared(bytes.clone()))),
             Records::InFrame(_) => return Err(self.unwritable("records of a frame that the encoder does not have")),
+            _ if value.is_empty() => {}
+            Records::Bytes(bytes) => self.raw(bytes),
+            _ => self.out.apart.push((self.out.bytes.len(), value.clone())),
         }
         Ok(())
-    }
-
-    fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()> {
-        if self.has(versions) {
-            self.count(values.len())?;
-            for value in values {
-                self.raw(&value.to_be_bytes());
-            }
-        }
-        Ok(())
-    }
-
-    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()> {
-        match values {
-            Some(values) => self.i32s(versions, values),
-            None => self.null_array(versions),
-        }
-    }
-
-    fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()> {
-        if self.has(versions) {
-            self.count(values.len())?;
-            for value in values {
-                self.text(Some(value));
-            }
-        }
-        Ok(())
-    }
-
-    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()> {
-        match values {
-            Some(values) => self.strings(versions, values),
-            None => self.null_array(versions),
-        }
     }
 
     fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()> {
@@ -305,17 +241,17 @@ impl Walk for Encoder {
         Ok(())
     }
 
-    fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
+    fn array<T: Element>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()> {
         if self.has(versions) {
             self.count(values.len())?;
             for value in values {
-                value.walk(self)?;
+                value.visit(self)?;
             }
         }
         Ok(())
     }
 
-    fn nullable_array<T: Message + Default>(
+    fn nullable_array<T: Element>(
         &mut self,
         versions: Versions,
         null: Versions,
@@ -323,7 +259,8 @@ impl Walk for Encoder {
     ) -> Result<()> {
         match values {
             Some(values) => self.array(versions, values),
-            None if !self.has(versions) || self.has(null) => self.null_array(versions),
+            None if !self.has(versions) => Ok(()),
+            None if self.has(null) => self.length_i32(None),
             None => Err(self.unwritable("an array that this version cannot write as null")),
         }
     }
@@ -342,6 +279,7 @@ mod tests {
     use crate::base::Position;
     use crate::wire::decoder::Decoder;
     use crate::wire::walk::{since, ALL};
+    use std::sync::Arc;
 
     fn stored(length: u64) -> Records {
         let file = Arc::new(tempfile::tempfile().unwrap());
@@ -373,18 +311,11 @@ mod tests {
     #[test]
     fn ranges_that_touch_have_no_empty_part_between() {
         let mut encoder = Encoder::new(vec![9; 100], 0, false);
-        encoder.out.apart.extend([(0, range(1)), (0, range(2))]);
+        encoder.out.apart.extend([(0, stored(1)), (0, stored(2))]);
         encoder.raw(&[1]);
-        encoder.out.apart.push((1, range(3)));
+        encoder.out.apart.push((1, stored(3)));
         assert_eq!(drawn(&encoder.finish()), "F1 F2 B1 F3 ");
         assert_eq!(drawn(&Encoded::default()), "");
-    }
-
-    fn range(length: u64) -> Apart {
-        match stored(length) {
-            Records::Stored(range) => Apart::File(range),
-            other => panic!("{other:?}"),
-        }
     }
 
     #[test]
@@ -441,13 +372,13 @@ mod tests {
             let mut expected_bytes = bytes.clone();
             let mut encoder = Encoder::new(Vec::new(), 0, flexible);
             encoder.nullable_string(ALL, ALL, &mut expected).unwrap();
-            encoder.i32s(ALL, &mut expected_numbers).unwrap();
+            encoder.array(ALL, &mut expected_numbers).unwrap();
             encoder.bytes(ALL, &mut expected_bytes).unwrap();
             let encoded = encoder.finish().bytes;
             let mut decoder = Decoder::new(&encoded, 0, flexible);
             let (mut found, mut found_numbers, mut found_bytes) = (None, Vec::new(), Vec::new());
             decoder.nullable_string(ALL, ALL, &mut found).unwrap();
-            decoder.i32s(ALL, &mut found_numbers).unwrap();
+            decoder.array(ALL, &mut found_numbers).unwrap();
             decoder.bytes(ALL, &mut found_bytes).unwrap();
             proptest::prop_assert_eq!((found, found_numbers, found_bytes), (text, numbers, bytes));
         }

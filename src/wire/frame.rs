@@ -70,7 +70,7 @@ pub fn encode_response(
     if api.key != ApiKey::API_VERSIONS {
         encoder.tags()?;
     }
-    encoder.message(response)?;
+    response.walk(&mut encoder)?;
     with_size(encoder.finish())
 }
 
@@ -89,7 +89,7 @@ pub fn encode_request<R: Request>(
     encoder.raw(&correlation_id.to_be_bytes());
     encoder.header_string(client_id);
     encoder.tags()?;
-    encoder.message(request)?;
+    request.walk(&mut encoder)?;
     with_size(encoder.finish())
 }
 

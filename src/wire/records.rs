@@ -50,18 +50,4 @@ impl Records {
             _ => None,
         }
     }
-
-    /// The bytes of a decoded field, given the frame it was decoded from; none if it is null.
-    ///
-    /// # Panics
-    /// If the records lie in a file, which no decoded field does, or if it is another, shorter frame.
-    pub fn in_frame<'a>(&'a self, frame: &'a [u8]) -> Option<&'a [u8]> {
-        match self {
-            Records::Null => None,
-            Records::InFrame(range) => Some(&frame[range.clone()]),
-            Records::Bytes(bytes) => Some(bytes),
-            Records::Shared(bytes) => Some(bytes),
-            Records::Stored(range) => panic!("records of a frame were asked for, they are in a file: {range:?}"),
-        }
-    }
 }

@@ -52,7 +52,7 @@ pub trait Message {
 /// Something that goes over a message's fields. Each method visits one field, if the walker's version has it.
 ///
 /// How a field looks in a flexible version (KIP-482: compact lengths, tagged fields) is the walker's business.
-pub trait Walk {
+pub trait Walk: Sized {
     fn bool(&mut self, versions: Versions, value: &mut bool) -> Result<()>;
     fn i8(&mut self, versions: Versions, value: &mut i8) -> Result<()>;
     fn i16(&mut self, versions: Versions, value: &mut i16) -> Result<()>;
@@ -79,32 +79,55 @@ pub trait Walk {
     /// The bytes of record batches, which no walker looks into.
     fn records(&mut self, versions: Versions, value: &mut Records) -> Result<()>;
 
-    fn i32s(&mut self, versions: Versions, values: &mut Vec<i32>) -> Result<()>;
-
-    /// May be null wherever the field exists.
-    fn nullable_i32s(&mut self, versions: Versions, values: &mut Option<Vec<i32>>) -> Result<()>;
-
-    fn strings(&mut self, versions: Versions, values: &mut Vec<String>) -> Result<()>;
-
-    /// May be null wherever the field exists.
-    fn nullable_strings(&mut self, versions: Versions, values: &mut Option<Vec<String>>) -> Result<()>;
-
     /// A struct in a field of its own, not in an array: an i8 in front, -1 for null and 1 for a struct. May be null
     /// wherever the field exists.
     fn nullable_struct<T: Message + Default>(&mut self, versions: Versions, value: &mut Option<T>) -> Result<()>;
 
-    fn array<T: Message + Default>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()>;
+    fn array<T: Element>(&mut self, versions: Versions, values: &mut Vec<T>) -> Result<()>;
 
     /// `null`: the versions in which the array may be null.
-    fn nullable_array<T: Message + Default>(
+    fn nullable_array<T: Element>(
         &mut self,
         versions: Versions,
         null: Versions,
         values: &mut Option<Vec<T>>,
     ) -> Result<()>;
 
+    /// A struct that is an element of an array.
+    fn element<T: Message>(&mut self, value: &mut T) -> Result<()> {
+        value.walk(self)
+    }
+
     /// The tagged fields that end every struct of a flexible version: skipped when read, none when written.
     fn tags(&mut self) -> Result<()>;
+}
+
+/// What an array holds: structs, numbers or strings.
+pub trait Element: Default {
+    /// bytes of the smallest
+    const SIZE_MIN: usize = 1;
+
+    fn visit<W: Walk>(&mut self, w: &mut W) -> Result<()>;
+}
+
+impl<T: Message + Default> Element for T {
+    fn visit<W: Walk>(&mut self, w: &mut W) -> Result<()> {
+        w.element(self)
+    }
+}
+
+impl Element for i32 {
+    const SIZE_MIN: usize = size_of::<i32>();
+
+    fn visit<W: Walk>(&mut self, w: &mut W) -> Result<()> {
+        w.i32(ALL, self)
+    }
+}
+
+impl Element for String {
+    fn visit<W: Walk>(&mut self, w: &mut W) -> Result<()> {
+        w.string(ALL, self)
+    }
 }
 
 #[cfg(test)]

@@ -165,7 +165,10 @@ impl Client {
         assert!(response.error_code.is_none(), "{response:?}");
         let partitions = response.responses.into_iter().flat_map(|topic| topic.partitions);
         partitions
-            .map(|data| Fetched { records: data.records.in_frame(&frame).unwrap_or_default().to_vec(), data })
+            .map(|data| Fetched {
+                records: data.records.range().map_or(Vec::new(), |range| frame[range].to_vec()),
+                data,
+            })
             .collect()
     }
 

@@ -67,7 +67,7 @@ fn see(
     data: &PartitionData,
     frame: &[u8],
 ) -> Polled {
-    let read = read_records(data.records.in_frame(frame).unwrap_or_default());
+    let read = read_records(data.records.range().map(|range| &frame[range]).unwrap_or_default());
     // The first batch may begin before.
     let records = read.into_iter().filter(|(offset, _)| *offset >= from);
     let value = |text: &str| {

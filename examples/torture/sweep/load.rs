@@ -204,7 +204,7 @@ impl Load {
             let Some((answer, bytes)) = caller.call(12, request) else { continue };
             let Some(data) = answer.responses.first().and_then(|topic| topic.partitions.first()) else { continue };
             let records = match data.error_code.is_none() {
-                true => read_records(data.records.in_frame(&bytes).unwrap_or_default()),
+                true => read_records(data.records.range().map(|range| &bytes[range]).unwrap_or_default()),
                 false => Vec::new(),
             };
             for (offset, value) in records {

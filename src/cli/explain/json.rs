@@ -45,9 +45,9 @@ pub fn print(explained: &Explained) -> String {
 fn segment(explained: &Explained) -> Fields {
     let view = explained.view();
     Fields::new()
-        .text("file", &view.log_file().path().display().to_string())
-        .number("base_offset", view.base_offset())
-        .number("bytes", view.size())
+        .text("file", &view.log.path().display().to_string())
+        .number("base_offset", view.base_offset)
+        .number("bytes", view.size)
         .number("number", explained.segment + 1)
         .number("of", explained.inspected.log.views.len())
 }

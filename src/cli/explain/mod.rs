@@ -138,18 +138,18 @@ fn explain(root: &std::path::Path, name: &TopicPartition, place: Place) -> Resul
     let inspected = inspect(root, name)?;
     let (offset, by_time) = find_place(name, &inspected, place)?;
     let views = &inspected.log.views;
-    let segment = views.partition_point(|view| view.base_offset() <= offset).saturating_sub(1);
+    let segment = views.partition_point(|view| view.base_offset <= offset).saturating_sub(1);
     let view = &views[segment];
     let residents = residents.or_of(view);
     let look_up = view.look_up(offset)?;
     let Some(found) = &look_up.batch else {
         // Kafka's compaction may have taken all that lay there.
-        let cause = format!("{name}: no batch of segment {} reaches offset {offset}", view.base_offset());
+        let cause = format!("{name}: no batch of segment {} reaches offset {offset}", view.base_offset);
         return Err(Error::unusable(cause, "sendlog dump-log shows the segment's batches"));
     };
     let (position, header, size) = (found.position.0, found.header, found.size());
     let mut batch = vec![0; size.min(BATCH_MAX) as usize];
-    let got = fs::read_at(&*view.log_file().get()?, view.log_file().path(), &mut batch, position)?;
+    let got = fs::read_at(&*view.log.get()?, view.log.path(), &mut batch, position)?;
     batch.truncate(got);
     let records = records(&header, &batch, size);
     let pages = residents.pages(view, position, size);

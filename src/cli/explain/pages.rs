@@ -38,7 +38,7 @@ impl Residents {
 
     /// These, if they are those of this segment; its own as they are now if not.
     pub fn or_of(self, view: &SegmentView) -> Residents {
-        match view.log_file().path() {
+        match view.log.path() {
             path if path == self.path => self,
             path => Residents::of(path.to_path_buf()),
         }
@@ -60,7 +60,7 @@ impl Residents {
         // What was written behind our look is in memory.
         let is_in_memory = |pages: &[bool], number: u64| pages.get(number as usize).copied().unwrap_or(true);
         let pages = self.pages?;
-        let file = view.log_file().get().map_err(|error| io::Error::other(error.to_string()))?;
+        let file = view.log.get().map_err(|error| io::Error::other(error.to_string()))?;
         let dirty_bytes = cached(&file, first * page, (end - first) * page)?.dirty_bytes;
         Ok(Pages {
             position: first * page,

@@ -62,7 +62,7 @@ fn segment(explained: &Explained) -> Vec<String> {
     let count = explained.inspected.log.views.len();
     let state = if explained.segment + 1 == count { "the active one, appended to" } else { "closed" };
     vec![
-        format!("{}, {} bytes", view.log_file().path().display(), view.size()),
+        format!("{}, {} bytes", view.log.path().display(), view.size),
         format!(
             "segment {} of {count}, {state}: the last one whose name is not above {}",
             explained.segment + 1,
@@ -77,7 +77,7 @@ fn index(explained: &Explained) -> Vec<String> {
         1 => "1 header is read".to_string(),
         count => format!("{count} headers are read, each says where the next one is"),
     };
-    let file = explained.view().log_file().path().with_extension("index");
+    let file = explained.view().log.path().with_extension("index");
     let mut lines = vec![format!("{}, entries of 8 bytes: {}", file.display(), look_up.entries)];
     lines.push(match &look_up.used {
         None => format!("none is at or below {}: from the segment's start, {headers}", explained.offset),

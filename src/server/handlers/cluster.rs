@@ -19,7 +19,7 @@ pub fn api_versions(_call: &Call, _request: ApiVersionsRequest) -> Result<ApiVer
 }
 
 pub fn describe(call: &Call, request: DescribeClusterRequest) -> Result<DescribeClusterResponse, Closed> {
-    let broker = call.client.broker;
+    let broker = &call.client.broker;
     let endpoint_type = request.endpoint_type;
     if endpoint_type != BROKERS {
         let error_code = ErrorCode::UNSUPPORTED_ENDPOINT_TYPE;

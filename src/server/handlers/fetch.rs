@@ -54,7 +54,7 @@ fn wait_for_more(
             return Ok(found.response(request));
         }
         waiting.until(deadline.min(Instant::now() + LOOK_AT_SOCKET));
-        if socket::peer_is_gone(call.client.socket) && !call.client.broker.is_stopping() {
+        if socket::peer_is_gone(&call.client.socket) && !call.client.broker.is_stopping() {
             return Err(Closed::Quietly);
         }
     }

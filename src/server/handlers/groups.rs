@@ -100,10 +100,10 @@ fn join_response(call: &Call, joined: Joined) -> JoinGroupResponse {
 
 /// Waits until the group has an answer; `None` when there will be none.
 fn wait(call: &Call, waiting: &Waiting) -> Result<Option<Answer>, Closed> {
-    let broker = call.client.broker;
+    let broker = &call.client.broker;
     loop {
         // A stop shuts sockets down; that does not make its clients leave their groups.
-        let is_gone = socket::peer_is_gone(call.client.socket);
+        let is_gone = socket::peer_is_gone(&call.client.socket);
         if broker.is_stopping() {
             return Ok(None);
         }

@@ -16,7 +16,7 @@ use crate::wire::messages::metadata::{
 use crate::wire::messages::{MetadataRequest, MetadataResponse};
 
 pub fn handle(call: &Call, request: MetadataRequest) -> std::result::Result<MetadataResponse, Closed> {
-    let broker = call.client.broker;
+    let broker = &call.client.broker;
     let node_id = broker.settings.node_id;
     let may_create = broker.settings.auto_creates_topics && request.allow_auto_topic_creation;
     let topics = match &request.topics {

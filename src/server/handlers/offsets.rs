@@ -26,7 +26,7 @@ use crate::wire::messages::{
 };
 
 pub fn commit(call: &Call, request: OffsetCommitRequest) -> Result<OffsetCommitResponse, Closed> {
-    let broker = call.client.broker;
+    let broker = &call.client.broker;
     let who = Who {
         member_id: &request.member_id,
         instance_id: request.group_instance_id.as_deref(),
@@ -129,7 +129,7 @@ fn describe(partition_index: i32, committed: Option<&Committed>) -> OffsetFetchR
 }
 
 pub fn delete(call: &Call, request: OffsetDeleteRequest) -> Result<OffsetDeleteResponse, Closed> {
-    let broker = call.client.broker;
+    let broker = &call.client.broker;
     let mut keys = Vec::new();
     for topic in &request.topics {
         keys.extend(topic.partitions.iter().map(|partition| (topic.name.clone(), partition.partition_index)));

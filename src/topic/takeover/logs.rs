@@ -83,7 +83,7 @@ fn holds_transactions(folder: &Path) -> Result<bool> {
     let Some(log) = LogOnDisk::read(folder, Offset(0))? else { return Ok(false) };
     let mut is_there = false;
     for view in &log.views {
-        let looked = view.for_each_header(view.base_offset(), |header| {
+        let looked = view.for_each_header(view.base_offset, |header| {
             is_there |= header.is_transactional() || header.is_control();
         });
         match looked {

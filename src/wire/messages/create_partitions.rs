@@ -75,7 +75,7 @@ impl Message for CreatePartitionsTopic {
 
 impl Message for CreatePartitionsAssignment {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
-        w.i32s(ALL, &mut self.broker_ids)?;
+        w.array(ALL, &mut self.broker_ids)?;
         w.tags()
     }
 }

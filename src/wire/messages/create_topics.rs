@@ -125,7 +125,7 @@ impl Message for CreatableTopic {
 impl Message for CreatableReplicaAssignment {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.i32(ALL, &mut self.partition_index)?;
-        w.i32s(ALL, &mut self.broker_ids)?;
+        w.array(ALL, &mut self.broker_ids)?;
         w.tags()
     }
 }

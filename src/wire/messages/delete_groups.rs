@@ -32,7 +32,7 @@ impl Request for DeleteGroupsRequest {
 
 impl Message for DeleteGroupsRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
-        w.strings(ALL, &mut self.groups_names)?;
+        w.array(ALL, &mut self.groups_names)?;
         w.tags()
     }
 }

@@ -56,7 +56,7 @@ impl Request for DeleteTopicsRequest {
 impl Message for DeleteTopicsRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.array(since(6), &mut self.topics)?;
-        w.strings(until(5), &mut self.topic_names)?;
+        w.array(until(5), &mut self.topic_names)?;
         w.i32(ALL, &mut self.timeout_ms)?;
         w.tags()
     }

@@ -116,7 +116,7 @@ impl Message for DescribeConfigsResource {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.i8(ALL, &mut self.resource_type)?;
         w.string(ALL, &mut self.resource_name)?;
-        w.nullable_strings(ALL, &mut self.configuration_keys)?;
+        w.nullable_array(ALL, ALL, &mut self.configuration_keys)?;
         w.tags()
     }
 }

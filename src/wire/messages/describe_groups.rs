@@ -74,7 +74,7 @@ impl Request for DescribeGroupsRequest {
 
 impl Message for DescribeGroupsRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
-        w.strings(ALL, &mut self.groups)?;
+        w.array(ALL, &mut self.groups)?;
         w.bool(since(3), &mut self.include_authorized_operations)?;
         w.tags()
     }

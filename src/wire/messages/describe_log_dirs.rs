@@ -91,7 +91,7 @@ impl Message for DescribeLogDirsRequest {
 impl Message for DescribableLogDirTopic {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(ALL, &mut self.topic)?;
-        w.i32s(ALL, &mut self.partitions)?;
+        w.array(ALL, &mut self.partitions)?;
         w.tags()
     }
 }

@@ -83,7 +83,7 @@ impl Message for DescribeProducersRequest {
 impl Message for TopicRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(ALL, &mut self.name)?;
-        w.i32s(ALL, &mut self.partition_indexes)?;
+        w.array(ALL, &mut self.partition_indexes)?;
         w.tags()
     }
 }

@@ -156,11 +156,11 @@ impl Message for DescribeTopicPartitionsResponsePartition {
         w.i32(ALL, &mut self.partition_index)?;
         w.i32(ALL, &mut self.leader_id)?;
         w.i32(ALL, &mut self.leader_epoch)?;
-        w.i32s(ALL, &mut self.replica_nodes)?;
-        w.i32s(ALL, &mut self.isr_nodes)?;
-        w.nullable_i32s(ALL, &mut self.eligible_leader_replicas)?;
-        w.nullable_i32s(ALL, &mut self.last_known_elr)?;
-        w.i32s(ALL, &mut self.offline_replicas)?;
+        w.array(ALL, &mut self.replica_nodes)?;
+        w.array(ALL, &mut self.isr_nodes)?;
+        w.nullable_array(ALL, ALL, &mut self.eligible_leader_replicas)?;
+        w.nullable_array(ALL, ALL, &mut self.last_known_elr)?;
+        w.array(ALL, &mut self.offline_replicas)?;
         w.tags()
     }
 }

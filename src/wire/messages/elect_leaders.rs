@@ -68,7 +68,7 @@ impl Message for ElectLeadersRequest {
 impl Message for TopicPartitions {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(ALL, &mut self.topic)?;
-        w.i32s(ALL, &mut self.partitions)?;
+        w.array(ALL, &mut self.partitions)?;
         w.tags()
     }
 }

@@ -190,7 +190,7 @@ impl Message for FetchPartition {
 impl Message for ForgottenTopic {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(ALL, &mut self.topic)?;
-        w.i32s(ALL, &mut self.partitions)?;
+        w.array(ALL, &mut self.partitions)?;
         w.tags()
     }
 }

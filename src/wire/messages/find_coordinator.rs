@@ -55,7 +55,7 @@ impl Message for FindCoordinatorRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(until(3), &mut self.key)?;
         w.i8(since(1), &mut self.key_type)?;
-        w.strings(since(4), &mut self.coordinator_keys)?;
+        w.array(since(4), &mut self.coordinator_keys)?;
         w.tags()
     }
 }

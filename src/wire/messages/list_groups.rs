@@ -42,8 +42,8 @@ impl Request for ListGroupsRequest {
 
 impl Message for ListGroupsRequest {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
-        w.strings(since(4), &mut self.states_filter)?;
-        w.strings(since(5), &mut self.types_filter)?;
+        w.array(since(4), &mut self.states_filter)?;
+        w.array(since(5), &mut self.types_filter)?;
         w.tags()
     }
 }

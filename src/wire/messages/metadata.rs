@@ -196,9 +196,9 @@ impl Message for MetadataResponsePartition {
         w.i32(ALL, &mut self.partition_index)?;
         w.i32(ALL, &mut self.leader_id)?;
         w.i32(since(7), &mut self.leader_epoch)?;
-        w.i32s(ALL, &mut self.replica_nodes)?;
-        w.i32s(ALL, &mut self.isr_nodes)?;
-        w.i32s(since(5), &mut self.offline_replicas)?;
+        w.array(ALL, &mut self.replica_nodes)?;
+        w.array(ALL, &mut self.isr_nodes)?;
+        w.array(since(5), &mut self.offline_replicas)?;
         w.tags()
     }
 }

@@ -126,7 +126,7 @@ impl Message for OffsetFetchRequestGroup {
 impl Message for OffsetFetchRequestTopic {
     fn walk<W: Walk>(&mut self, w: &mut W) -> Result<()> {
         w.string(ALL, &mut self.name)?;
-        w.i32s(ALL, &mut self.partition_indexes)?;
+        w.array(ALL, &mut self.partition_indexes)?;
         w.tags()
     }
 }
