@@ -5,6 +5,7 @@
 # A B). A run that fetches finds its data there already, in batches of 16 KB.
 
 part_ideas() {
+    local warmups=0
     begin ideas
     measure_limits recv+write-64k recv+write-1m ask-1m ask-64k ask-16k
     batching

@@ -7,6 +7,7 @@ large_pieces=(loopback append-64k append-256k append-1m recv+write-64k recv+writ
 small_pieces=(ask-100 fdatasync)
 
 part_limits() {
+    local warmups=0
     begin limits
     measure_limits "${large_pieces[@]}"
     put table steps 'One step at a time: a round trip of 100 bytes, a flush of an append of 200 bytes'

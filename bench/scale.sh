@@ -4,6 +4,7 @@
 part_scale() {
     local log_gb=(1 5 20)
     if [ "${1:-}" = --log-gb ]; then read -ra log_gb <<<"${2:?the sizes, such as '1 5 20 100'}"; fi
+    local warmups=0
     begin scale
     measure_limits recv+write-1m ask-1m
     scale_partitions

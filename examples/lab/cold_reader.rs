@@ -127,7 +127,16 @@ fn in_memory(runs: &[Runs], answer: usize) -> String {
              uses more of them",
             ratio(warm.times(alone, "wire_MB/s"))
         ),
-        _ => "Even the warm reader, which takes processor time, did not clearly slow the writer".to_string(),
+        std::cmp::Ordering::Equal => format!(
+            "Beside the warm reader the writer did {} of what it did alone, {}",
+            ratio(warm.times(alone, "wire_MB/s")),
+            warm.doubt(alone, "wire_MB/s")
+        ),
+        std::cmp::Ordering::Greater => format!(
+            "Beside the warm reader the writer did {} of what it did alone: company is no harm to it, and neither is \
+             the processor time that the reader takes",
+            ratio(warm.times(alone, "wire_MB/s"))
+        ),
     };
     format!(
         "{seen}. {contention}. An append with acks=1 goes into the page cache, and needs no disk; the thread that \

@@ -97,8 +97,8 @@ fn shared(runs: &[Runs]) -> String {
     format!(
         "{seen}. {sharing} (src/log/flush.rs). Nobody waits for company, there is no timer: a slower disk makes \
          larger groups by itself. One client alone gets {} answers a second, where a bare loop of append and \
-         fdatasync does {}; a flush for each request could not do better than that loop, whatever the number of \
-         clients.",
+         fdatasync does {}: as many flushes as one file takes one after another, and as many answers as clients of one \
+         partition could share without a group commit.",
         brief(one.median("requests/s")),
         brief(loop_alone.median("requests/s"))
     )

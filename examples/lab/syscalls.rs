@@ -74,7 +74,7 @@ fn producing(totals: &[f64]) -> String {
     let alone = totals[0] / 1000.0;
     let shared = match alone {
         alone if alone < 2.0 => {
-            "even less than the two that one request seems to need, a read and a write: what \
+            "even less than the three that one request seems to need, a read, an append and an answer: what \
                                  arrives while the broker works is read together, and answered together"
         }
         alone if alone < 4.0 => "a read, an append, an answer, more or less",

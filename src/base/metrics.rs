@@ -4,7 +4,7 @@
 //! a duration finds its bucket with one instruction, and each is at most twice the one before it.
 //!
 //! Always true: plain atomics without an order, so a reader may see one counter move before another; nothing is ever
-//! decided by them. Each layer counts where the thing happens, and the server reads.
+//! decided by them. Each layer counts where the thing happens, and `admin` reads.
 //! Not done: no names, no labels, no clock of its own: whoever serves the numbers hands one in ([`set_clock`]).
 
 use std::cell::Cell;

@@ -5,7 +5,7 @@
 //!
 //! Always true: a failed flush is final. The kernel may have dropped the dirty pages and would report success the
 //! next time (fsyncgate), so nobody syncs this log again. A flush that ends by a panic is one that failed.
-//! Not done: no clock. This is the one place below the server that waits, and only callers without a lock may.
+//! Not done: no clock. Of what keeps the data this is the one place that waits, and only callers without a lock may.
 
 mod running;
 

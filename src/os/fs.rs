@@ -159,8 +159,10 @@ pub fn read_at(file: &File, path: &Path, buffer: &mut [u8], position: u64) -> Re
 /// Fills `buffer` from `position` on; a file that ends before is an error.
 pub fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()> {
     metrics::note_call();
-    room(Operation::Read, Path::new(""), buffer.len())?;
-    file.read_exact_at(buffer, position)
+    let room = room(Operation::Read, Path::new(""), buffer.len())?;
+    let (first, rest) = buffer.split_at_mut(room);
+    file.read_exact_at(first, position)?;
+    file.read_exact_at(rest, position + room as u64)
 }
 
 /// Bytes that are read at first; most files that are read whole are smaller.

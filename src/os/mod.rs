@@ -1,5 +1,6 @@
 //! Where every `unsafe` line and every raw syscall lives: one syscall, one safe function, the reason why it is sound; and
-//! what the standard library asks the system for, where a test makes it fail ([`fs`], [`threads`]).
+//! what the standard library asks the system for, where a test makes it fail ([`fs`], [`threads`]). Beside them, what contains a
+//! panic in one thread ([`panics`]).
 //!
 //! What is Linux alone (sendfile's signature, `MSG_MORE`, `POLLRDHUP`, `getrandom`) stays in here.
 //! Always true: no other module has an `unsafe` line or a raw syscall; `tests/layering.rs` looks.

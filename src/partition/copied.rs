@@ -3,7 +3,7 @@
 //! Always true: no client appends to it; the broker's own leader epoch is at least that of each batch, so that whoever
 //! appends when the mirror has ended goes on above all of them. What is remembered of idempotent producers is what the batches
 //! say, so they go on here as well.
-//! Not done: no check of the batches, which [`crate::server`] makes when they arrive; one caller at a time.
+//! Not done: no check of the batches, which [`crate::mirror`] makes when they arrive; one caller at a time.
 
 use std::sync::atomic::Ordering::SeqCst;
 

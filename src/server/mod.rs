@@ -1,4 +1,4 @@
-//! The server: sockets, threads, waits and clocks; everything below it is called with time as an argument.
+//! The server: sockets, threads, waits and clocks; what keeps the data is called with time as an argument.
 //!
 //! One acceptor for each listener, one blocking thread for each connection, taken from a pool of idle ones, and one thread
 //! in the background that flushes and tidies up.
@@ -151,7 +151,7 @@ impl Server {
         Ok(Bound { sockets: listener::bind_all(config, sites)?, controllers })
     }
 
-    /// Binds, opens, serves.
+    /// Binds, opens, serves; without the page, which the command line adds.
     pub fn start(config: Config, wanted: &[WantedTopic]) -> Result<Server> {
         Server::bind(&config)?.serve(config, wanted)
     }
@@ -174,11 +174,12 @@ impl Server {
             .map(|listener| format!("{}://{}", listener.name(), listener.address()))
     }
 
-    /// Finishes what is in flight; from then on nothing changes any more, and all is still open.
-    pub fn finish(&mut self) {
+    /// Finishes what is in flight, once, and waits for that as long as [`STOP_GRACE`]; all is still open.
+    pub(crate) fn finish(&mut self) {
+        let Some(background) = self.background.take() else { return };
         self.listeners.drain(..).for_each(Listener::stop);
         self.broker.connections.stop(STOP_GRACE);
-        self.background.take().into_iter().for_each(Background::stop);
+        background.stop();
         self.broker.mirror.halt();
     }
 

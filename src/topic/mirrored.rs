@@ -3,7 +3,7 @@
 //! Always true: a topic is a copy in the mirror's file before its first batch is copied, and until all that was copied is on
 //! the disk together with a recovery point behind its gaps. The broker's leader epoch is raised durably before a batch of a
 //! higher one is written.
-//! Not done: no copying, which [`crate::server`] does.
+//! Not done: no copying, which [`crate::mirror`] does.
 
 use std::sync::atomic::Ordering::SeqCst;
 
