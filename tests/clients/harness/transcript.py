@@ -206,7 +206,7 @@ def verifiable(both):
     both(f"{produce} --max-messages 100 --throughput 1000", clean=without_rates)
     both(f"{produce} --max-messages 5 --acks 1 --value-prefix 7 --repeating-keys 2", clean=without_rates)
     both(f"{consume} --group-id verifiable --verbose", clean=without_polls)
-    static = "--group-instance-id here --session-timeout 10000"
+    static = "--group-instance-id here --session-timeout 600000"
     both(f"{consume} --group-id verifiable-static {static}", clean=without_polls)
     both("kafka-consumer-groups --describe --group verifiable")
 
