@@ -395,28 +395,44 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Locks a file for as long as it stays open: `None` when another process holds it. A lock of the open file (`F_OFD_SETLK` of
-/// `fcntl(2)`), since a Java program's locks, so Kafka's, are of that kind too and heed it; those of `flock(2)` they do not see.
-pub fn lock(path: &Path) -> Result<Option<File>> {
+/// A locked file, until it is dropped. The lock is one of the open file (`F_OFD_SETLK` of `fcntl(2)`), since a Java program's
+/// locks, so Kafka's, are of that kind too and heed it; those of `flock(2)` they do not see.
+#[derive(Debug)]
+pub struct FileLock(File);
+
+/// Locks a file: `None` when another process holds it.
+pub fn lock(path: &Path) -> Result<Option<FileLock>> {
     let file = open(Operation::Lock, path, options().write(true).create(true).truncate(false))?;
     lock_open(file, path, libc::F_WRLCK)
 }
 
 /// The same of a file that is there, and together with others who only read; nothing of it changes.
-pub fn lock_shared(path: &Path) -> Result<Option<File>> {
+pub fn lock_shared(path: &Path) -> Result<Option<FileLock>> {
     let file = open(Operation::Lock, path, options().read(true))?;
     lock_open(file, path, libc::F_RDLCK)
 }
 
-fn lock_open(file: File, path: &Path, kind: libc::c_int) -> Result<Option<File>> {
+fn lock_open(file: File, path: &Path, kind: libc::c_int) -> Result<Option<FileLock>> {
+    match set_lock(&file, kind) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        other => other.map(|_| Some(FileLock(file))).map_err(at(path)),
+    }
+}
+
+/// Of the whole file, without waiting.
+fn set_lock(file: &File, kind: libc::c_int) -> io::Result<libc::c_int> {
     // SAFETY: all of it is integers, for which zero is a value: the whole file, from its start.
     let mut whole: libc::flock = unsafe { std::mem::zeroed() };
     whole.l_type = kind as libc::c_short;
     whole.l_whence = libc::SEEK_SET as libc::c_short;
     // SAFETY: the descriptor is open, and the structure lives until the call returns.
-    match checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole) }) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        other => other.map(|_| Some(file)).map_err(at(path)),
+    checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &whole) })
+}
+
+/// Closing alone would not do: a process that another thread is just starting has the file open too, until it runs its program.
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        let _ = set_lock(&self.0, libc::F_UNLCK);
     }
 }
 
@@ -449,5 +465,23 @@ mod tests {
         assert!(!locks_as_java(&path), "Kafka");
         drop(held);
         assert!(locks_as_java(&path) && lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_process_that_is_being_started_does_not_keep_a_lock_that_was_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".lock");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    std::process::Command::new("true").status().unwrap();
+                }
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(lock(&path).unwrap().is_some());
+            }
+        });
     }
 }

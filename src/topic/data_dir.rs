@@ -9,7 +9,6 @@
 //! not there are not believed: every log then begins with its first segment, and nothing is unlinked.
 //! Not done: one directory: several `log.dirs` are not shared out.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Error, Result, TopicPartition, Uuid};
@@ -29,7 +28,7 @@ pub struct DataDir {
     root: PathBuf,
     cluster_id: String,
     /// Holds the lock for as long as it lives. One who only looks takes no lock where there is no file to lock.
-    _lock: Option<File>,
+    _lock: Option<fs::FileLock>,
 }
 
 impl DataDir {
@@ -133,7 +132,7 @@ impl DataDir {
     }
 }
 
-fn lock(root: &Path) -> Result<File> {
+fn lock(root: &Path) -> Result<fs::FileLock> {
     fs::lock(&root.join(LOCK))?.ok_or_else(|| is_held(root))
 }
 
