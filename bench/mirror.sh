@@ -24,6 +24,7 @@ mirror_of() {
     if beside_java; then put row "$table" 'kafka-consumer-perf-test' java; fi
     put row "$table" "this library's consumer, CRC checked" consumer
     put row "$table" 'the mirror' mirror
+    put row "$table" 'the mirror, its copy kept in the page cache' kept
     put row "$table" "cat(1) of the source's files into one" files
     "start_$1" source
     "$release/sendlog" topics create mirrored -p "$mirror_partitions" -b "${address[source]}" >/dev/null
@@ -32,11 +33,13 @@ mirror_of() {
         -b "${address[source]}" >/dev/null
     bytes=$(cat "${data[source]}"/mirrored-*/*.log | wc -c)
     put note "$table" "$((bytes / 1000000)) MB of batches with records of 1,000 bytes in $mirror_partitions partitions. The consumers \
-look at each record and keep nothing; the mirror and cat write as much as they read."
+look at each record and keep nothing; the mirror and cat write as much as they read. What a mirror copies of the past leaves the \
+page cache, unless mirror.page.cache=all."
     for ((round = 1; round <= rounds; round++)); do
         if beside_java; then mirrored "$round" "$table" java mirror_java; fi
         mirrored "$round" "$table" consumer mirror_consumer
         mirrored "$round" "$table" mirror mirror_once
+        mirrored "$round" "$table" kept mirror_kept
         mirrored "$round" "$table" files mirror_files
     done
     remove source
@@ -66,6 +69,10 @@ mirror_consumer() {
 
 mirror_once() {
     "$release/examples/mirror_speed" --from "${address[source]}" "$1"
+}
+
+mirror_kept() {
+    "$release/examples/mirror_speed" --from "${address[source]}" "$1" --set mirror.page.cache=all
 }
 
 mirror_files() {

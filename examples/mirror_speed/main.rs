@@ -4,7 +4,8 @@
 //! values in four partitions; a consumer of this crate reads all of it and looks at every record's length; a second, empty
 //! sendlog mirrors it. What is copied is the same bytes, or this ends with an error.
 //!
-//! `mirror_speed --from HOST:PORT BYTES` mirrors topic `mirrored` of a broker that runs, and prints a line for `bench.sh mirror`.
+//! `mirror_speed --from HOST:PORT BYTES [--set KEY=VALUE ...]` mirrors topic `mirrored` of a broker that runs into one with these
+//! settings, and prints a line for `bench.sh mirror`.
 //!
 //! Always true: both read from the same broker after one another, in rounds, so that neither has the warmer cache alone. The
 //! data lies in `$TMPDIR`, twice.
@@ -37,9 +38,11 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         [] => run(10.0),
-        ["--from", address, bytes] => bytes.parse().map_err(Into::into).and_then(|bytes| copy(address, bytes)),
+        ["--from", address, bytes, ref settings @ ..] => {
+            bytes.parse().map_err(Into::into).and_then(|bytes| copy(address, bytes, settings))
+        }
         [gigabytes] => gigabytes.parse().map_err(Into::into).and_then(run),
-        _ => Err("mirror_speed [GB], or mirror_speed --from HOST:PORT BYTES".into()),
+        _ => Err("mirror_speed [GB], or mirror_speed --from HOST:PORT BYTES [--set KEY=VALUE ...]".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,8 +54,8 @@ fn main() -> ExitCode {
 }
 
 /// One copy of what a broker has, `bytes` in all.
-fn copy(address: &str, bytes: u64) -> Result<()> {
-    let (took, peak_kb) = mirror(address, bytes)?;
+fn copy(address: &str, bytes: u64, settings: &[&str]) -> Result<()> {
+    let (took, peak_kb) = mirror(address, bytes, settings)?;
     let rate = bytes as f64 / took.as_secs_f64() / 1e6;
     println!("MB/s={rate:.1} rss_max_MB={:.1}", peak_kb as f64 / 1e3);
     Ok(())
@@ -66,7 +69,7 @@ fn run(gigabytes: f64) -> Result<()> {
     let (mut consumed, mut mirrored) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         consumed.push(bytes as f64 / consume(&source, records)?.as_secs_f64() / 1e6);
-        let (took, peak_kb) = mirror(&source.address.to_string(), bytes)?;
+        let (took, peak_kb) = mirror(&source.address.to_string(), bytes, &[])?;
         mirrored.push(bytes as f64 / took.as_secs_f64() / 1e6);
         println!(
             "consumer {:.0} MB/s, mirror {:.0} MB/s, {:.2} of it; peak memory of the mirror's broker {:.1} MB",
@@ -130,8 +133,8 @@ fn consume(source: &Broker, records: usize) -> Result<Duration> {
 }
 
 /// How long an empty broker takes until it has everything, and the kB of memory that it took at its peak.
-fn mirror(source: &str, bytes: u64) -> Result<(Duration, u64)> {
-    let copy = Broker::with(QUIET);
+fn mirror(source: &str, bytes: u64, settings: &[&str]) -> Result<(Duration, u64)> {
+    let copy = Broker::with(&[QUIET, settings].concat());
     let mut admin = Admin::connect(ClientSettings::new(copy.address.to_string()))?;
     let ends = log_ends(&mut Admin::connect(ClientSettings::new(source))?)?;
     let began = Instant::now();

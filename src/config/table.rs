@@ -239,6 +239,13 @@ pub const KEYS: &[Key] = &[
         "*",
         "The groups whose committed offsets a mirror copies, in the same way; empty: none.",
     ),
+    dynamic(
+        "mirror.page.cache",
+        Kind::Choice(&["recent", "all"]),
+        "recent",
+        "recent = what a mirror copies of a past that is longer than 64 MB leaves the page cache once it is on the disk, and makes \
+         room for what is read; all = it stays.",
+    ),
     key(
         "socket.request.max.bytes",
         Kind::Int(1024, INT_MAX),

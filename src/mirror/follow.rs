@@ -21,12 +21,19 @@ use crate::partition::{CopiedEnd, Partition};
 use crate::topic::TopicRegistry;
 use crate::wire::messages::fetch::PartitionData;
 
+/// bytes between a copy and its source's end, from which on what is copied is history: nobody is waiting for it
+const HISTORY: i64 = 64 << 20;
 /// Before a partition is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Follower<'a> {
     pub topics: &'a TopicRegistry,
     pub shared: &'a Shared,
+}
+
+/// Whether more than [`HISTORY`] is still to be copied when so many `bytes` were `copied` offsets, and `left` ones are left.
+fn is_history(bytes: usize, copied: i64, left: i64) -> bool {
+    bytes as i128 * i128::from(left) > i128::from(HISTORY) * i128::from(copied)
 }
 
 impl Follower<'_> {
@@ -158,6 +165,11 @@ impl Follower<'_> {
         partition.append_copied(batches)?;
         self.shared.copied_bytes.fetch_add(bytes as u64, SeqCst);
         let now = partition.copied_end()?;
+        if self.shared.registration.drops_history
+            && is_history(bytes, now.offset - offset, data.high_watermark.saturating_sub(now.offset.0))
+        {
+            partition.drop_copied_pages(bytes);
+        }
         let start = Offset(data.log_start_offset).min(partition.bounds()?.high_watermark);
         if start > now.log_start {
             partition.roll_for_start(start)?;
@@ -192,5 +204,22 @@ impl Follower<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_is_what_more_than_64_mb_follow() {
+        // Of batches with 100 bytes for each offset.
+        assert!(!is_history(1_000, 10, 0) && !is_history(1_000, 10, HISTORY / 100));
+        assert!(is_history(1_000, 10, HISTORY / 100 + 1) && is_history(1_000, 10, i64::MAX));
+        assert!(
+            !is_history(1_000, 1_000_000, HISTORY) && is_history(1_000, 1_000_000, 1_000 * HISTORY + 1),
+            "compacted"
+        );
+        assert!(!is_history(0, 0, i64::MAX), "nothing came");
     }
 }

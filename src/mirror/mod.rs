@@ -88,7 +88,7 @@ impl Mirror {
         let (for_thread, target) = (shared.clone(), self.target.clone());
         match threads::start("mirror", threads::STACK_BYTES, move || watcher::run(&target, &for_thread)) {
             Ok(watcher) => {
-                let Registration { from, topics, groups } = &shared.registration;
+                let Registration { from, topics, groups, .. } = &shared.registration;
                 note!(Info, "mirror_started", [from = from, topics = topics, groups = groups], "");
                 *self.shown.hold() = Some(shared.clone());
                 Some(Running { shared, watcher })

@@ -21,6 +21,8 @@ pub struct Registration {
     pub from: String,
     pub topics: String,
     pub groups: String,
+    /// `mirror.page.cache=recent`
+    pub drops_history: bool,
 }
 
 impl Registration {
@@ -28,7 +30,12 @@ impl Registration {
     pub fn of(config: &Config) -> Option<Registration> {
         let text = |key| config.text(key).to_string();
         let from = text("mirror.from");
-        (!from.is_empty()).then(|| Registration { from, topics: text("mirror.topics"), groups: text("mirror.groups") })
+        (!from.is_empty()).then(|| Registration {
+            from,
+            topics: text("mirror.topics"),
+            groups: text("mirror.groups"),
+            drops_history: config.text("mirror.page.cache") == "recent",
+        })
     }
 }
 

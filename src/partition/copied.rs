@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::*;
 use crate::log::{gaps, Checked};
+use crate::os::fadvise;
 
 /// Where a copy ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +56,14 @@ impl Partition {
             }
         }
         Ok(())
+    }
+
+    /// What was copied last, so many bytes, will not be read soon: with what lies before it, it need not stay in the page cache.
+    pub fn drop_copied_pages(&self, bytes: usize) {
+        let Ok(view) = self.with_log(|log| log.view(log.end_offset())) else { return };
+        if let Ok(file) = view.log.get() {
+            fadvise::drop_behind(&file, view.size.0, bytes as u64);
+        }
     }
 
     /// Goes on at `offset`: what lies before it is gone where the copy comes from.
