@@ -14,21 +14,24 @@ source bench/scale.sh
 source bench/client.sh
 source bench/names.sh
 source bench/mirror.sh
+source bench/graduate.sh
 
 print_help() {
     cat <<END
 Usage: ./bench.sh PART; it builds in release mode, prints tables, and writes them with plots into docs/bench.
 
-ideas                 each of the four ideas on and off, under the same load
+ideas [IDEA...]       each of the four ideas on and off, under the same load; some alone are shown and not written
 limits                what the kernel does without a broker, and how close the broker comes
 kafka [CASE...]       the same load against sendlog and Apache Kafka $kafka_version, which it installs into target/bench;
                       needs Java 17 and Maven, and for librdkafka cc and pip
 client                the client library by itself and, where they can be had, librdkafka and Kafka's tools beside it
 mirror                how fast a mirror copies from Apache Kafka and from sendlog, beside plain consumers of the same topic
+graduate [--log-gb 'N...']  how long a log of 1, 10 and 100 GB, or of the sizes that are named, takes to become one of Kafka's; as root
 names                 how long sendlog takes to answer under the names of Kafka's tools, and two of these tools themselves
 scale [--log-gb 'N...']  1 to 10,000 partitions and connections; logs of 1, 5 and 20 GB, or of the sizes that are named
 help                  this
 
+Ideas: ${ideas[*]}
 Cases of kafka: ${cases[*]}
 
 Columns
@@ -70,7 +73,7 @@ prepare() {
 
 main() {
     case ${1:-help} in
-    ideas | limits | kafka | scale | client | names | mirror)
+    ideas | limits | kafka | scale | client | names | mirror | graduate)
         prepare
         "part_$1" "${@:2}"
         ;;

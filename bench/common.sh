@@ -70,7 +70,24 @@ remove() {
 stop_all() {
     local side
     for side in "${!pid[@]}"; do stop "$side" KILL; done
+    unmount
     rm -rf "$scratch"
+}
+
+# mount_xfs FOLDER GB: a file system of its own there, in a sparse file, until unmount.
+mount_xfs() {
+    truncate -s "$2G" "$1.img"
+    mkfs.xfs -q -m reflink=1 "$1.img"
+    mkdir -p "$1"
+    mount -o loop "$1.img" "$1"
+    mounted=$1
+}
+
+unmount() {
+    [ -n "${mounted:-}" ] || return 0
+    umount "$mounted"
+    rm "$mounted.img"
+    unset mounted
 }
 
 # ---- loads ----

@@ -4,16 +4,19 @@
 # Always true: each run has a broker of its own with an empty data directory; the rows of a table take turns (A B A B
 # A B). A run that fetches finds its data there already, in batches of 16 KB.
 
+ideas=(batching placement page-cache flushing zero-copy)
+
+# part_ideas [IDEA...]: all of them are written into docs/bench; some alone are only shown.
 part_ideas() {
-    local warmups=0
+    local warmups=0 chosen=("$@") name
+    if [ ${#chosen[@]} = 0 ]; then chosen=("${ideas[@]}"); fi
+    for name in "${chosen[@]}"; do
+        [[ " ${ideas[*]} " == *" $name "* ]] || fail "no such idea: $name; there are: ${ideas[*]}"
+    done
     begin ideas
     measure_limits recv+write-64k recv+write-1m ask-1m ask-64k ask-16k
-    batching
-    placement
-    page_cache
-    flushing
-    zero_copy
-    finish ideas
+    for name in "${chosen[@]}"; do "${name//-/_}"; done
+    if [ $# = 0 ]; then finish ideas; fi
 }
 
 # compare ID TITLE NOTE [NAME SETTINGS LIMIT LOAD]...: a table with a row for each variant. NOTE, SETTINGS and LIMIT may
