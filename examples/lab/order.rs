@@ -3,6 +3,7 @@
 //! Always true: all of it is read back from the disk; pages are dropped first, when nothing is dirty.
 //! Not done: where the file system puts the blocks of a file is not looked at.
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
 use crate::experiment::{Experiment, Findings, Lab};
@@ -127,17 +128,33 @@ fn many_files(spread: &[Runs]) -> String {
             ratio(times)
         ),
     };
-    let cold = match last.times(first, "cold_MB/s") {
-        times if times > 0.5 => format!("Reading them again from the disk reached {} of one file", ratio(times)),
-        times => format!(
+    let cold = match (last.against(first, "cold_MB/s"), last.times(first, "cold_MB/s")) {
+        (Ordering::Less, times) => format!(
             "Reading them again from the disk fell to {}: each file has its own read-ahead, which begins small, and \
              there is little of each to read ahead",
             ratio(times)
         ),
+        (Ordering::Greater, times) => {
+            format!("Reading them again from the disk was even faster, {} of one file", ratio(times))
+        }
+        (Ordering::Equal, times) => {
+            format!(
+                "Reading them again from the disk came to {} of one file, {}",
+                ratio(times),
+                last.doubt(first, "cold_MB/s")
+            )
+        }
+    };
+    let few = match spread[1].against(first, "cold_MB/s") {
+        Ordering::Greater => {
+            " (Ten are read faster than one: a disk that has several requests at a time has more to do, and each file's \
+             read-ahead is one more.)"
+        }
+        _ => "",
     };
     format!(
         "{seen}. The flush is what feels the files: {} ms for one, {} ms for 1,000, since each of them is an \
-         fdatasync(2) of its own. {cold}. So many partitions do turn sequential I/O into something else, at the flush \
+         fdatasync(2) of its own. {cold}.{few} So many partitions do turn sequential I/O into something else, at the flush \
          and for cold readers; larger batches and fewer partitions help, a broker cannot.",
         brief(first.median("stop_ms")),
         brief(last.median("stop_ms"))
