@@ -83,6 +83,11 @@ mount_xfs() {
     mounted=$1
 }
 
+mount_again() {
+    umount "$mounted"
+    mount -o loop "$mounted.img" "$mounted"
+}
+
 unmount() {
     [ -n "${mounted:-}" ] || return 0
     umount "$mounted"

@@ -2,7 +2,8 @@
 # How long `sendlog graduate` takes as the log grows, and Apache Kafka's first start behind it: nothing is copied, and neither
 # reads the records.
 #
-# Always true: the kernel's caches are dropped before each; Kafka has to know the log's end and to give its last record.
+# Always true: the file system is mounted again before each, so nothing of it is cached; Kafka has to know the log's end and to
+# give its last record.
 # Not done: no disk has to have room for the whole log. It lies on an xfs in a file, where the segments share their blocks
 # (bench/lengthen.py); so this needs root.
 
@@ -22,7 +23,7 @@ part_graduate() {
         put row graduate "sendlog graduate, $gb GB" "graduate-$gb"
         put row graduate "Kafka's first start on it" "kafka-$gb"
     done
-    put note graduate "One partition, in segments of $segment_mb MB with batches of 1 MB; the caches are cold."
+    put note graduate "One partition, in segments of $segment_mb MB with batches of 1 MB; nothing of it is in a cache."
     for ((round = 1; round <= rounds; round++)); do
         for gb in "${sizes[@]}"; do
             progress "graduate: $gb GB, run $round of $rounds"
@@ -45,10 +46,10 @@ graduate_once() {
         -b "${address[graduate]}" >/dev/null
     stop graduate TERM
     end=$(python3 bench/lengthen.py "${data[graduate]}" moved-0 $(($1 * 1000 / segment_mb)))
-    cold
+    mount_again
     time_once graduate "graduate-$1" "$release/sendlog" graduate --data "${data[graduate]}" \
         --controller "127.0.0.1:$("$release/examples/load" port)" --set "listeners=PLAINTEXT://${address[graduate]}"
-    cold
+    mount_again
     launch graduate java -Xms1g -Xmx1g "${performance_options[@]}" -cp "$tools/jars/*" \
         kafka.Kafka "${data[graduate]}/server.properties"
     put run graduate "kafka-$1" sendlog "answered_ms=$started_ms"
@@ -56,11 +57,6 @@ graduate_once() {
     stop graduate TERM
     unset "data[graduate]"
     unmount
-}
-
-cold() {
-    sync
-    echo 3 >/proc/sys/vm/drop_caches
 }
 
 time_once() {

@@ -50,8 +50,8 @@ def repeat(folder, first, base, found):
 def lengthen(data, partition, segments):
     folder = data / partition
     first, second, *more = bases(folder)
-    snapshots = sorted(folder.glob("*.snapshot"))
-    producers = snapshots[-1].read_bytes()
+    snapshots = sorted([*folder.glob("*.snapshot"), *folder.glob("*.batches")])
+    newest = {path.suffix: path.read_bytes() for path in snapshots}
     for base in [second, *more]:
         for suffix in ["log", "index", "timeindex"]:
             (folder / name(base, suffix)).unlink()
@@ -62,7 +62,8 @@ def lengthen(data, partition, segments):
     for number in range(1, segments):
         repeat(folder, first, first + number * step, found)
     end = first + segments * step
-    (folder / name(end, "snapshot")).write_bytes(producers)
+    for suffix, content in newest.items():
+        (folder / f"{end:020}{suffix}").write_bytes(content)
     points = data / "recovery-point-offset-checkpoint"
     topic, _, number = partition.rpartition("-")
     lines = points.read_text().splitlines()
