@@ -8,6 +8,7 @@
 """
 
 import contextlib
+import multiprocessing
 import time
 
 
@@ -53,6 +54,38 @@ class Report:
         with self.attempt(suite):
             yield
         self.took[suite] = self.took.get(suite, 0) + time.monotonic() - began
+
+    @contextlib.contextmanager
+    def beside(self, work):
+        """Does `work`, checks that report here, in a process of its own while its block runs, and counts what that came to."""
+        ours, theirs = multiprocessing.Pipe()
+
+        def report():
+            self.__init__()
+            work()
+            theirs.send(vars(self))
+
+        process = multiprocessing.get_context("fork").Process(target=report)
+        process.start()
+        theirs.close()
+        try:
+            yield
+            self.add(ours)
+        except BaseException:
+            process.terminate()  # it ends what it has started
+            raise
+        finally:
+            process.join()
+
+    def add(self, pipe):
+        try:
+            came = pipe.recv()
+        except EOFError:
+            return self.fail("harness: what runs beside", "it ended without a count")
+        self.passed += came["passed"]
+        self.failed += came["failed"]
+        self.skipped += came["skipped"]
+        self.took.update(came["took"])
 
     def fail(self, name, why):
         self.failed += 1

@@ -3,6 +3,9 @@
 By hand: cd tests/clients && python3 -m harness.selftest
 """
 
+import contextlib
+import io
+import os
 import socket
 import struct
 import tempfile
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from harness import differential, groups, kill, records, segments
 from harness.proxy import PRODUCE, Proxy
-from harness.report import Failure
+from harness.report import Failure, Report
 
 ZSTD = 4
 
@@ -34,6 +37,14 @@ def stored(data):
 
 def printed(*lines):
     return differential.comparable("\n".join(lines))
+
+
+def failed_beside(work):
+    """How many failures are counted when a process of its own does this."""
+    report = Report()
+    with contextlib.redirect_stdout(io.StringIO()), report.beside(lambda: work(report)):
+        pass
+    return report.failed
 
 
 def answers_through_proxy(count):
@@ -68,6 +79,8 @@ def main():
     on_kafka, on_ours = printed("at 127.0.0.1:4711", "one"), printed("at 127.0.0.1:4712", "one")
     differential.compare(on_kafka, on_ours, {})
     differential.compare(on_kafka, [*on_ours, "two"], {"two": "a reason"})
+    assert failed_beside(lambda report: report.skip("a", "b")) == 0 and failed_beside(lambda report: report.fail("a", "b")) == 1
+    assert failed_beside(lambda report: os._exit(0)) == 1
     assert answers_through_proxy(2) == 2 and answers_through_proxy(3) == 2
     faults = {
         "a wrong codec": lambda: stored(batch(0, ZSTD) + batch(3, 0)),
