@@ -217,10 +217,33 @@ fn a_connection_that_ends_takes_its_newcomers_with_it() {
     assert!(told(&waiting), "c is gone");
     assert!(waits.iter().all(|outcome| matches!(outcome, Outcome::Wait(waiting) if told(waiting))));
     drop(joined);
-    assert!(matches!(join(&groups, &joining("", false), "e"), Outcome::Wait(_)), "whatever happens next");
+    groups.tick(NOW);
+    groups.tick(later(SYNC_PATIENCE_MS - 1));
+    assert_eq!(members_of(&groups), (State::CompletingRebalance, 3), "d may come back to sync");
+    groups.tick(later(SYNC_PATIENCE_MS));
+    assert_eq!(members_of(&groups), (State::PreparingRebalance, 2), "d did not");
+}
+
+fn members_of(groups: &GroupCoordinator) -> (State, usize) {
     let described = groups.describe("g").unwrap().unwrap();
-    let ids: Vec<_> = described.members.iter().map(|member| member.id.as_str()).collect();
-    assert_eq!((described.state, ids), (State::PreparingRebalance, vec!["a", "b", "e"]));
+    (described.state, described.members.len())
+}
+
+#[test]
+fn a_newcomer_that_lost_its_connection_comes_back_to_its_generation() {
+    let folder = prepared();
+    let (topics, groups) = open(folder.path()).unwrap();
+    with_members(&topics, &groups);
+    let [first, second] = [Arc::new(Nobody), Arc::new(Nobody)];
+    let Outcome::Wait(waiting) = groups.join("g", &joining("", false), "c", first.clone(), NOW) else { panic!() };
+    let _waits: Vec<_> = ["a", "b"].iter().map(|id| join(&groups, &joining(id, false), "")).collect();
+    let Some(Answer::Join(told)) = groups.take_answer(&waiting, NOW).unwrap().0 else { panic!("c is told nothing") };
+    drop(first);
+    groups.tick(NOW);
+    let again = groups.join("g", &joining("c", false), "", second.clone(), later(1_000));
+    assert!(matches!(again, Outcome::Now(Joined { generation, .. }) if generation == told.generation));
+    groups.tick(later(SYNC_PATIENCE_MS));
+    assert_eq!(members_of(&groups), (State::CompletingRebalance, 3), "nobody had to join again");
 }
 
 #[test]

@@ -76,12 +76,22 @@ struct Entry {
     /// The group's last record in the log, which a snapshot has to repeat.
     saved: Option<Vec<u8>>,
     waiting: HashMap<Ticket, Arc<dyn Wake>>,
-    /// Who has done nothing but to come; a waker goes with its connection.
-    newcomers: HashMap<String, Weak<dyn Wake>>,
+    newcomers: HashMap<String, Newcomer>,
     /// Before that time a tick changes nothing.
     next_tick_ms: i64,
     /// A panic ended what changed it, and that was said.
     is_broken: bool,
+}
+
+/// How long one that was told its generation may take to come back over another connection.
+const SYNC_PATIENCE_MS: i64 = 2_000;
+
+/// Who has done nothing but to come.
+struct Newcomer {
+    /// It goes with its connection.
+    waker: Weak<dyn Wake>,
+    /// When it was first seen to be gone.
+    gone_ms: Option<i64>,
 }
 
 /// A request that waits for its group.
@@ -217,12 +227,14 @@ impl GroupCoordinator {
         let is_newcomer = joining.member_id.is_empty();
         let joined = self.with(id, is_newcomer, |shared, entry| {
             let outcome = self.change(entry, now, |entry| {
+                entry.newcomers.remove(&joining.member_id); // it is here, perhaps over another connection
                 entry.look_after_newcomers(now);
                 entry.group.join(joining, new_id, now.monotonic_ms)
             });
             let member_id = if is_newcomer { new_id } else { &joining.member_id };
             if entry.group.is_newcomer(member_id) {
-                entry.newcomers.insert(member_id.to_string(), Arc::downgrade(&waker));
+                let newcomer = Newcomer { waker: Arc::downgrade(&waker), gone_ms: None };
+                entry.newcomers.insert(member_id.to_string(), newcomer);
             }
             let is_back = matches!(&outcome, Outcome::Now(joined) if joined.error.is_none()) && is_newcomer;
             if is_back && entry.group.state() == State::Stable {
@@ -450,15 +462,19 @@ impl Entry {
         }
     }
 
-    /// Clients that came and vanished hold nobody up.
+    /// Clients that came and vanished hold nobody up; one that is told its generation may come back to sync.
     fn look_after_newcomers(&mut self, now: Now) {
         let Entry { group, newcomers, .. } = self;
-        newcomers.retain(|id, waker| {
-            let is_here = waker.strong_count() > 0;
-            if !is_here {
+        newcomers.retain(|id, newcomer| {
+            if newcomer.waker.strong_count() > 0 {
+                return group.is_newcomer(id);
+            }
+            let gone_ms = *newcomer.gone_ms.get_or_insert(now.monotonic_ms);
+            let comes_back = group.has_joined(id) && now.monotonic_ms < gone_ms + SYNC_PATIENCE_MS;
+            if !comes_back {
                 group.vanish(id, now.monotonic_ms);
             }
-            is_here && group.is_newcomer(id)
+            comes_back
         });
     }
 

@@ -227,6 +227,11 @@ impl Group {
         self.pending.contains_key(id) || self.members.get(id).is_some_and(|member| member.is_new && !member.is_static())
     }
 
+    /// Whether its last join was answered.
+    pub fn has_joined(&self, id: &str) -> bool {
+        self.members.get(id).is_some_and(|member| matches!(member.waits, Waits::No))
+    }
+
     pub(super) fn longest_rebalance_ms(&self) -> i64 {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
