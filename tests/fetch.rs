@@ -145,6 +145,12 @@ fn there_are_no_fetch_sessions() {
         let answer: FetchResponse = client.call(version, has_one);
         assert_eq!(answer.error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
         assert!(answer.responses.is_empty());
+        // As segmentio/kafka-go asks each time.
+        for session_epoch in [-1, 0] {
+            let ends_one = FetchRequest { session_id: -1, session_epoch, ..fetch_request(&[("demo", 0, 0)]) };
+            let answer: FetchResponse = client.call(version, ends_one);
+            assert_eq!((answer.error_code, answer.responses.len()), (ErrorCode::NONE, 1), "epoch {session_epoch}");
+        }
     }
 }
 

@@ -25,7 +25,8 @@ const READ_COMMITTED: i8 = 1;
 const LOOK_AT_SOCKET: Duration = Duration::from_secs(30);
 
 pub fn handle(call: &Call, request: FetchRequest) -> std::result::Result<FetchResponse, Closed> {
-    if request.session_id != 0 {
+    // A first epoch, 0, or a last one, -1, asks for everything that it names, whatever session it ends.
+    if request.session_id != 0 && request.session_epoch > 0 {
         let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
         return Ok(FetchResponse { error_code, ..FetchResponse::default() });
     }

@@ -5,8 +5,8 @@
 //! flexible and has the epoch of the last fetched record (KIP-595). 13 names topics by id only.
 //!
 //! There are no sessions here: the answer's session id is always 0, which makes each fetch a full one, and a request
-//! with another session id is answered FETCH_SESSION_ID_NOT_FOUND for the whole response. All other errors are per
-//! partition. Version 12 may carry a cluster id, a diverging epoch and a leader hint as tagged fields: skipped when
+//! that goes on with another one (its epoch is above 0) is answered FETCH_SESSION_ID_NOT_FOUND for the whole response. All
+//! other errors are per partition. Version 12 may carry a cluster id, a diverging epoch and a leader hint as tagged fields: skipped when
 //! read, and not written, as they are for followers.
 //!
 //! Always true: a partition without anything to send has records of length 0, not null.
