@@ -79,6 +79,9 @@ impl Key {
                 value.parse().ok().filter(|n| *n == -1 || (low..=high).contains(n)).map(|n: i64| n.to_string())
             }
             Kind::Ratio => value.parse().ok().filter(|n| (0.0..=1.0).contains(n)).map(|n: f64| n.to_string()),
+            Kind::Choice(words @ ["true", "false"]) => {
+                words.iter().find(|word| value.eq_ignore_ascii_case(word)).map(|word| word.to_string())
+            }
             Kind::Choice(words) => words.contains(&value).then(|| value.to_string()),
             Kind::Choices(words) => {
                 let mut listed: Vec<&str> = Vec::new();
@@ -391,6 +394,16 @@ mod tests {
         for key in KEYS {
             assert_eq!(key.normal(key.default).as_deref(), Ok(key.default), "{}", key.name);
         }
+    }
+
+    #[test]
+    fn words_are_true_and_false_however_they_are_written() {
+        let normal = |name: &str, value: &str| KEYS[index_of(name)].normal(value).ok();
+        for value in ["TRUE", "True", " true "] {
+            assert_eq!(normal("auto.create.topics.enable", value).as_deref(), Some("true"), "{value}");
+        }
+        assert_eq!(normal("auto.create.topics.enable", "yes"), None);
+        assert_eq!(normal("flush.mode", "OS"), None, "other words are Kafka's, letter for letter");
     }
 
     #[test]
