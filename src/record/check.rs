@@ -174,7 +174,10 @@ mod tests {
     #[test]
     fn a_compacted_topic_takes_no_record_without_a_key() {
         let rules = Rules { keys_required: true, ..RULES };
-        assert_eq!(code(&batch(), &rules, 9), ErrorCode::INVALID_RECORD);
+        let mixed = BatchBuilder::new().record(1, Some(b"k"), None).record(2, None, Some(b"v")).build();
+        let Err(refused) = check(&mixed, &rules, 9, 0) else { panic!("a record has no key") };
+        let named: Vec<i32> = refused.records().iter().map(|(place, _)| *place).collect();
+        assert_eq!((refused.code(), named), (ErrorCode::INVALID_RECORD, vec![1]), "that one, and not its neighbour");
         let keyed = BatchBuilder::new().record(1, Some(b"k"), None).build();
         assert_eq!(code(&keyed, &rules, 9), ErrorCode::NONE);
     }

@@ -15,7 +15,7 @@ use crate::record::records::Records;
 
 const NO_TIMESTAMP: i64 = -1;
 /// A batch that is refused names no more records than this.
-const NAMED_MAX: usize = 1000;
+pub(super) const NAMED_MAX: usize = 1000;
 /// What Kafka answers for the batch as a whole.
 const REFUSED: &str = "One or more records have been rejected due to invalid timestamp";
 
