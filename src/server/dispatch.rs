@@ -16,6 +16,9 @@ use crate::wire::frame::decode_request_header;
 use crate::wire::messages::ApiVersionsResponse;
 use crate::wire::{ApiKey, API_TABLE};
 
+/// The highest key of an API that Kafka 4.1 has.
+const KAFKAS_LAST_KEY: i16 = 92;
+
 /// Which API a frame asks; its other bytes do not matter here.
 pub fn api_key(frame: &[u8]) -> ApiKey {
     ApiKey(frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key)))
@@ -62,7 +65,11 @@ fn begin<'c, 'f>(client: &'c Client, frame: &'f [u8]) -> Result<(Call<'c>, Decod
     let (header, decoder) = decode_request_header(frame)?;
     let (key, version, correlation_id) = (header.api_key, header.api_version, header.correlation_id);
     let Some(api) = API_TABLE.find(key) else {
-        return Err(Closed::Because(format!("no API has the key {}: not a Kafka client?", key.0)));
+        let why = match key.0 {
+            0..=KAFKAS_LAST_KEY => format!("the API with the key {} is not served: see docs/protocol.md", key.0),
+            _ => format!("no API has the key {}: not a Kafka client?", key.0),
+        };
+        return Err(Closed::Because(why));
     };
     if !api.serves(version) && key != ApiKey::API_VERSIONS {
         let (lowest, highest) = (api.lowest, api.highest);

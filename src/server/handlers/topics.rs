@@ -31,9 +31,14 @@ pub fn create(call: &Call, request: CreateTopicsRequest) -> std::result::Result<
             (_, false) => create_one(call, asked, request.validate_only),
         };
         response.topics.push(result.unwrap_or_else(|error| {
-            let is_refused_config = error.code() == ErrorCode::INVALID_CONFIG;
-            if is_refused_config || matches!(error, Error::Storage { .. } | Error::Corrupt { .. }) {
-                note!(Error, "topic_not_created", [topic = asked.name], "{error}");
+            match error {
+                Error::Storage { .. } | Error::Corrupt { .. } => {
+                    note!(Error, "topic_not_created", [topic = asked.name], "{error}");
+                }
+                _ if error.code() == ErrorCode::INVALID_CONFIG => {
+                    note!(Warn, "topic_not_created", [topic = asked.name], "{error}");
+                }
+                _ => {}
             }
             CreatableTopicResult {
                 name: asked.name.clone(),
