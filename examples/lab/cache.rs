@@ -120,18 +120,9 @@ fn cold(runs: &[Runs]) -> String {
 
 fn off(runs: &[Runs]) -> String {
     let (before, read) = (runs[4].median("before"), runs[4].median("read"));
-    let spread = runs[4].spread("wire_MB/s").max(runs[2].spread("wire_MB/s"));
-    let disk = match spread {
-        spread if spread > 2.0 => format!(
-            " It and the cold fetch above ask the same of the disk; single runs of one row differ by {}, so what is between \
-             the two rows is the disk's doing (a cache behind it, neighbours), not the broker's.",
-            ratio(spread)
-        ),
-        _ => String::new(),
-    };
     format!(
         "With `--set log.page.cache=drop` the broker flushes and drops what it writes: {} was in memory before the \
-         first fetch, and {} came from the disk. That is a broker without the third idea.{disk}",
+         first fetch, and {} came from the disk. That is a broker without the third idea.",
         percent(before),
         percent(read)
     )

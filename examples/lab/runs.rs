@@ -56,12 +56,6 @@ impl Runs {
         median(&self.all(key))
     }
 
-    /// How many times the smallest figure the largest is.
-    pub fn spread(&self, key: &str) -> f64 {
-        let all = self.all(key);
-        all.iter().copied().fold(f64::MIN, f64::max) / all.iter().copied().fold(f64::MAX, f64::min)
-    }
-
     /// How many times the other one's median this one's is.
     pub fn times(&self, other: &Runs, key: &str) -> f64 {
         self.median(key) / other.median(key)
